@@ -1,0 +1,1 @@
+"""Program 3, the full agent: poll, work, report."""

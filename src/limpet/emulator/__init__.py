@@ -1,0 +1,1 @@
+"""Program 4, the fabric: a pure core, servers around it, faults, records."""

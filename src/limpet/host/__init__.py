@@ -1,0 +1,1 @@
+"""The only code that touches the machine: ports, their Linux adapters, and a fake that behaves."""

@@ -1,0 +1,159 @@
+"""What programs need of a machine, as small Protocols. Linux adapters and a fake implement them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from limpet.wire.http import Request, Response
+
+
+class Clock(Protocol):
+    """Time. Durations are measured by `monotonic`, dates by `now`."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never jumps."""
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01T00:00:00Z; may jump."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+
+
+class Random(Protocol):
+    """Chance and identity."""
+
+    def fraction(self) -> float:
+        """Uniform on [0, 1)."""
+
+    def guid(self) -> str:
+        """A new random GUID, lower case with dashes."""
+
+
+class Http(Protocol):
+    """Plain HTTP to the fabric's own addresses: never a proxy, never TLS, no redirects."""
+
+    def exchange(self, request: Request) -> Response:
+        """Send one request and give its answer, whatever its status.
+
+        Raises: FabricUnreachable, for anything that is not a complete HTTP answer within the request's
+        timeout and limit.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileInfo:
+    """What a directory entry is, links not followed. modified: seconds since 1970; changed_ns: for comparison."""
+
+    size: int
+    mode: int
+    modified: float
+    changed_ns: int
+    is_file: bool
+    is_folder: bool
+
+
+class Files(Protocol):
+    """The file system. Every write is atomic; links are never followed out of what was asked for."""
+
+    def read(self, path: Path, *, at_most: int) -> bytes:
+        """The content of a regular file. Raises: FileNotFoundError, HostError when larger or not a regular file."""
+
+    def replace(self, path: Path, content: bytes, *, mode: int = 0o644) -> None:
+        """Put `content` at `path`; a reader, or a power cut, sees the old file or the new one. Raises: HostError."""
+
+    def info(self, path: Path) -> FileInfo | None:
+        """What is at `path`; None where nothing is."""
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder, sorted; empty where there is none."""
+
+    def make_folder(self, path: Path, *, mode: int = 0o755) -> None:
+        """Make a folder and its parents; an existing one keeps its mode."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, a link, or a folder with all in it; nothing happens where nothing is."""
+
+    def copy(self, source: Path, destination: Path) -> None:
+        """Copy a regular file with its mode and times."""
+
+    def append(self, path: Path, content: bytes, *, at_most: int) -> None:
+        """Add to a log; when it would grow past `at_most` bytes its head is dropped at a line boundary."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    """How a command ended. exit_code is negative for a signal, None when it was killed at its time limit."""
+
+    exit_code: int | None
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+
+
+class Processes(Protocol):
+    """Commands of handlers."""
+
+    def run_handler_command(
+        self,
+        command: str,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        timeout: float,
+    ) -> Completed:
+        """Run a shell fragment in its own session and wait for the shell, not for what it left running.
+
+        stdout and stderr: at most 3200 bytes of head and of tail each are kept, whatever is written.
+        Raises: HostError, when it cannot be started. Source: extensions.md §4.
+        """
+
+    def stop_current(self) -> None:
+        """End the command that is running now, if any, with its whole group."""
+
+
+class Vault(Protocol):
+    """The transport key and what it opens. Private keys never enter this process."""
+
+    def transport_certificate(self) -> str:
+        """The transport certificate in base64 DER on one line, made first if there is none. Raises: HostError."""
+
+    def unpack_bundle(self, data: bytes) -> Sequence[tuple[str, bool]]:
+        """Open a certificate bundle (CMS, DER) and keep its certificates and keys as files.
+
+        Gives (thumbprint, has a private key) for each. Raises: HostError, with the reason, also when the bundle
+        is for another key.
+        """
+
+
+class Fetcher(Protocol):
+    """Downloads over any network, in a short-lived worker."""
+
+    def fetch(
+        self, url: str, destination: Path, *, headers: Mapping[str, str], limit: int, timeout: float
+    ) -> None:
+        """Put the body of a GET at `destination`, atomically.
+
+        Raises: FabricUnreachable, FabricRefused and its kind, HostError (disk).
+        """
+
+    def unpack(self, archive: Path, folder: Path) -> None:
+        """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""
+
+
+class Log(Protocol):
+    """Events with fields. Pure code does not log: it returns what happened and its caller writes it down."""
+
+    def info(self, event: str, **fields: object) -> None:
+        """Something happened."""
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Something is not as it should be; work goes on."""
+
+    def error(self, event: str, **fields: object) -> None:
+        """Something failed."""
