@@ -64,8 +64,12 @@ class Files(Protocol):
     def read(self, path: Path, *, at_most: int) -> bytes:
         """The content of a regular file. Raises: FileNotFoundError, HostError when larger or not a regular file."""
 
-    def replace(self, path: Path, content: bytes, *, mode: int = 0o644) -> None:
-        """Put `content` at `path`; a reader, or a power cut, sees the old file or the new one. Raises: HostError."""
+    def replace(self, path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+        """Put `content` at `path`; a reader, or a power cut, sees the old file or the new one.
+
+        durable: whether it must be on the disk when this returns; False for copies that are only informative.
+        Raises: HostError.
+        """
 
     def info(self, path: Path) -> FileInfo | None:
         """What is at `path`; None where nothing is."""
