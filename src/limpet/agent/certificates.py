@@ -1,0 +1,93 @@
+"""The certificates that protected settings are opened with: fetched once for each change, waited for by who needs them."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from limpet.model.errors import FabricError, HandlerError, HostError
+from limpet.wire.certificates import Cipher
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limpet.agent.fabric import Fabric
+    from limpet.host.ports import Files, Log, Vault
+    from limpet.model.ids import Thumbprint, Url
+
+LONGEST_WAIT = 60.0
+"""How long work waits for certificates that are being fetched, seconds."""
+
+
+class Certificates:
+    """Fetches bundles (in the poll task) and lets the work task wait for a thumbprint."""
+
+    def __init__(self, fabric: Fabric, vault: Vault, files: Files, log: Log, *, library: Path) -> None:
+        self._fabric = fabric
+        self._vault = vault
+        self._files = files
+        self._log = log
+        self._library = library
+        self._settled = threading.Event()
+        self._settled.set()
+        self._thumbprints: frozenset[Thumbprint] = frozenset()
+        self._problem: str | None = None
+
+    @property
+    def thumbprints(self) -> frozenset[Thumbprint]:
+        """The certificates whose keys are here."""
+        return self._thumbprints
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last fetch failed, so that another is worth a try."""
+        return self._problem is not None
+
+    def expect(self) -> None:
+        """A fetch will follow: whoever asks for a thumbprint from now on waits for its end."""
+        self._settled.clear()
+
+    def fetch(self, url: Url | None) -> None:
+        """Fetch a bundle and keep what is in it. A failure is logged and told to those who needed it.
+
+        AES first, 3DES as the second try. Source: wire-protocol.md §3.2.
+        """
+        try:
+            self._thumbprints, self._problem = self._fetch(url), None
+        except (FabricError, HostError) as error:
+            self._problem = str(error)
+            self._log.error("certificates.failed", problem=error)
+        finally:
+            self._settled.set()
+
+    def wait_for(self, thumbprint: Thumbprint) -> None:
+        """Wait until `thumbprint` is here. Raises: HandlerError, when it will not come."""
+        self._settled.wait(LONGEST_WAIT)
+        # A key of an earlier bundle still opens settings that were encrypted for it.
+        if (
+            thumbprint not in self._thumbprints
+            and self._files.info(self._library / f"{thumbprint}.prv") is None
+        ):
+            reason = self._problem or "the fabric did not send it"
+            raise HandlerError(
+                f"The certificate {thumbprint} that the protected settings are encrypted for is not here: {reason}"
+            )
+
+    def _fetch(self, url: Url | None) -> frozenset[Thumbprint]:
+        if url is None:
+            return frozenset()
+        transport = self._vault.transport_certificate()
+        problem: Exception | None = None
+        for cipher in Cipher:
+            try:
+                bundle = self._fabric.certificate_bundle(url, transport, cipher)
+                if not bundle.usable:
+                    self._log.info("certificates.none", format=bundle.format)
+                    return frozenset()
+                return frozenset(
+                    thumbprint for thumbprint, has_key in self._vault.unpack_bundle(bundle.data) if has_key
+                )
+            except (FabricError, HostError) as error:
+                self._log.warning("certificates.cipher_failed", cipher=cipher.value, problem=error)
+                problem = error
+        raise HostError(f"no certificates with either cipher: {problem}") from problem

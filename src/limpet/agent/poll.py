@@ -1,0 +1,242 @@
+"""The task that follows the fabric: asks both services, decides which goal state counts, and posts it on the board."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from limpet.agent import arbitration
+from limpet.agent.board import Snapshot
+from limpet.agent.cadence import Announcer, Ask, Cadence
+from limpet.model.errors import FabricError, HostError
+from limpet.model.extensions import Channel, ExtensionsGoalState, Source
+from limpet.wire.artifactsprofile import parse_artifacts_profile
+
+if TYPE_CHECKING:
+    from limpet.agent.artifacts import Artifacts
+    from limpet.agent.board import Board
+    from limpet.agent.certificates import Certificates
+    from limpet.agent.fabric import Fabric
+    from limpet.agent.history import History
+    from limpet.agent.layout import Layout
+    from limpet.host.ports import Clock, Files, Log
+    from limpet.model.goalstate import GoalState
+    from limpet.model.ids import Etag
+
+HOST_PLUGIN_TRIES = 3
+"""After so many failures in a row the host plugin counts as away, and the wire server alone is followed."""
+UNSUPPORTED_SECONDS = 6 * 3600.0
+"""How long a host plugin without vmSettings is not asked again. Source: wire-protocol.md §5.3."""
+_MARKER_LIMIT = 4096
+
+
+class Poller:
+    """One `poll` is one look at the fabric. Not shared between threads."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        board: Board,
+        certificates: Certificates,
+        artifacts: Artifacts,
+        history: History,
+        files: Files,
+        clock: Clock,
+        log: Log,
+        *,
+        layout: Layout,
+        cadence: Cadence,
+        use_fast_track: bool = True,
+        honour_hold: bool = True,
+    ) -> None:
+        self._fabric = fabric
+        self._board = board
+        self._certificates = certificates
+        self._artifacts = artifacts
+        self._history = history
+        self._files = files
+        self._clock = clock
+        self._log = log
+        self._layout = layout
+        self._cadence = cadence
+        self._use_fast_track = use_fast_track
+        self._honour_hold = honour_hold
+        self._goal_state: GoalState | None = None
+        self._settings: ExtensionsGoalState | None = None
+        self._etag: Etag | None = None
+        self._host_plugin_failures = 0
+        self._unsupported_until = 0.0
+        self._documents: dict[str, bytes] = {}
+
+    def poll(self) -> float:
+        """Look at the fabric once. Gives the seconds to wait before the next look; never raises for the fabric's sake."""
+        now = self._clock.monotonic()
+        ask = self._whom(now)
+        try:
+            changed = self._look(ask, now)
+        except FabricError as error:
+            self._log.warning("fabric.unusable", problem=error)
+            changed = False
+        self._cadence = self._cadence.asked(ask, now)
+        if changed:
+            self._cadence = self._cadence.changed(now)
+        return self._cadence.wait(now)
+
+    def _whom(self, now: float) -> Ask:
+        if not self._use_fast_track or now < self._unsupported_until:
+            return Ask.WIRE_SERVER
+        return Ask.BOTH if self._board.snapshot is None else self._cadence.ask(now)
+
+    def _look(self, ask: Ask, now: float) -> bool:
+        known = self._goal_state
+        state = self._fabric.goal_state() if known is None or ask is not Ask.HOST_PLUGIN else known
+        news = self._ask_host_plugin(now) if ask is not Ask.WIRE_SERVER else None
+        announced = news is not None and news.source is Source.FABRIC
+        if ask is Ask.HOST_PLUGIN and (announced or self._host_plugin_failures):
+            state = self._fabric.goal_state()
+        renewed = known is None or _differs(state, known)
+        if (
+            renewed
+            and known is not None
+            and ask is Ask.BOTH
+            and news is None
+            and not self._host_plugin_failures
+        ):
+            self._cadence = self._cadence.learned(Announcer.NEITHER)
+        if renewed or news is not None:
+            self._adopt(state, renewed=renewed)
+            return True
+        if self._certificates.failed:
+            self._certificates.fetch(state.certificates)
+        return False
+
+    def _ask_host_plugin(self, now: float) -> ExtensionsGoalState | None:
+        """Give vmSettings that are new; None where there are none, or where the host plugin may be missed."""
+        try:
+            answer = self._fabric.vm_settings(self._etag)
+        except FabricError as error:
+            self._host_plugin_failures += 1
+            if self._board.snapshot is None and self._host_plugin_failures < HOST_PLUGIN_TRIES:
+                raise
+            self._log.warning("host_plugin.unusable", problem=error, failures=self._host_plugin_failures)
+            return None
+        self._host_plugin_failures = 0
+        self._board.advertise_fast_track(answer.supported)
+        if not answer.supported:
+            self._unsupported_until = now + UNSUPPORTED_SECONDS
+            self._settings = None
+            self._cadence = self._cadence.learned(Announcer.WIRE_SERVER)
+            return None
+        if answer.settings is None:
+            return None
+        self._settings, self._etag = answer.settings, answer.etag
+        self._documents["VmSettings.json"] = answer.body
+        if answer.settings.source is Source.FABRIC:
+            self._cadence = self._cadence.learned(Announcer.HOST_PLUGIN)
+        return answer.settings
+
+    def _adopt(self, state: GoalState, *, renewed: bool) -> None:
+        """Decide between the channels and post what wins. Nothing is kept when a part cannot be fetched."""
+        fabric = self._extensions_config(state) if renewed else None
+        snapshot = self._board.snapshot
+        chosen = arbitration.choose(
+            active=snapshot.extensions if snapshot is not None else None,
+            fabric=fabric,
+            fast_track=self._settings,
+        )
+        missing = chosen is not None and not chosen.thumbprints <= self._certificates.thumbprints
+        if renewed or missing:
+            self._certificates.expect()
+        self._goal_state = state
+        try:
+            if chosen is not None:
+                self._post(state, chosen)
+            if missing and not renewed:
+                self._goal_state = state = self._fabric.goal_state()
+        finally:
+            if renewed or missing:
+                self._certificates.fetch(state.certificates)
+        if renewed:
+            self._keep_shared_config(state)
+
+    def _extensions_config(self, state: GoalState) -> ExtensionsGoalState:
+        if state.extensions_config is None:
+            return ExtensionsGoalState(
+                id=f"incarnation_{state.incarnation}",
+                channel=Channel.WIRE_SERVER,
+                source=Source.FABRIC,
+                svd_sequence_number=state.incarnation,
+            )
+        parsed, body = self._fabric.extensions_config(state.extensions_config, state.incarnation)
+        self._documents["ExtensionsConfig.xml"] = body
+        return parsed
+
+    def _post(self, state: GoalState, chosen: ExtensionsGoalState) -> None:
+        snapshot = self._board.snapshot
+        self._artifacts.verify = chosen.source is Source.FAST_TRACK
+        posted = Snapshot(
+            round=snapshot.round + 1 if snapshot is not None else 1,
+            goal_state=state,
+            extensions=chosen,
+            on_hold=self._honour_hold and self._on_hold(chosen),
+            outdated=self._outdated(chosen),
+        )
+        self._board.adopt(posted)
+        self._log.info(
+            "goal_state.adopted",
+            id=chosen.id,
+            source=chosen.source.value,
+            handlers=len(chosen.handlers),
+            on_hold=posted.on_hold,
+            outdated=posted.outdated,
+        )
+        self._history.begin(
+            f"{state.incarnation}" + (f"-{self._etag}" if self._etag else ""), self._documents
+        )
+
+    def _on_hold(self, chosen: ExtensionsGoalState) -> bool:
+        """Whether the fabric asks to wait; what cannot be read does not. Source: wire-protocol.md §13."""
+        if chosen.on_hold is not None or chosen.artifacts_profile is None:
+            return bool(chosen.on_hold)
+        try:
+            body = self._artifacts.document(chosen.artifacts_profile.reveal(), "artifacts_profile.json")
+            return parse_artifacts_profile(body).on_hold
+        except (FabricError, HostError) as error:
+            self._log.warning("artifacts_profile.unusable", problem=error)
+            return False
+
+    def _outdated(self, chosen: ExtensionsGoalState) -> bool:
+        """Whether `chosen` is older than a FastTrack goal state that was followed before. Keeps that record.
+
+        Source: wire-protocol.md §5.3. Unlike there, the record stays until a newer goal state comes: an outdated one
+        does not become right by a restart.
+        """
+        marker = self._layout.fast_track_marker
+        if chosen.source is Source.FAST_TRACK:
+            self._files.replace(marker, json.dumps({"timestamp": chosen.created}).encode())
+            return False
+        try:
+            recorded = json.loads(self._files.read(marker, at_most=_MARKER_LIMIT)).get("timestamp")
+        except (FileNotFoundError, HostError, ValueError, AttributeError):
+            return False
+        if isinstance(recorded, str) and chosen.created < recorded:
+            return True
+        self._files.remove(marker)
+        return False
+
+    def _keep_shared_config(self, state: GoalState) -> None:
+        try:
+            self._files.replace(
+                self._layout.shared_config, self._fabric.document(state.shared_config, "SharedConfig")
+            )
+        except (FabricError, HostError) as error:
+            self._log.warning("shared_config.unusable", problem=error)
+
+
+def _differs(state: GoalState, known: GoalState) -> bool:
+    """Whether the parts must be fetched anew: a resumed VM keeps its incarnation. Source: wire-protocol.md §2.3."""
+    return (state.incarnation, state.container_id, state.config_name) != (
+        known.incarnation,
+        known.container_id,
+        known.config_name,
+    )

@@ -1,0 +1,132 @@
+"""From handlers' records to the aggregate status. Source: wire-protocol.md §6, extensions.md §6.6."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from limpet.agent.timestamps import utc
+from limpet.model.errors import Code, HandlerError
+from limpet.model.extensions import Wanted
+from limpet.model.manifest import HandlerState
+from limpet.model.status import AgentStatus, Message, SettingsStatus
+from limpet.model.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from limpet.agent.board import Board
+    from limpet.agent.layout import HandlerFolder
+    from limpet.agent.statuses import Statuses
+    from limpet.agent.store import Store
+    from limpet.agent.worklist import Installed
+    from limpet.host.ports import Clock
+    from limpet.model.extensions import ExtensionSettings, Handler
+    from limpet.model.status import GuestInfo, HandlerStatus
+
+_FEATURES = (("MultipleExtensionsPerHandler", "1.0"), ("VersioningGovernance", "1.0"))
+_FAST_TRACK = ("FastTrack", "1.0")
+
+
+class Report:
+    """Builds the aggregate status from what is on the board and on disk."""
+
+    def __init__(
+        self, board: Board, store: Store, statuses: Statuses, clock: Clock, guest: GuestInfo
+    ) -> None:
+        self._board = board
+        self._store = store
+        self._statuses = statuses
+        self._clock = clock
+        self._guest = guest
+
+    def build(self) -> AgentStatus:
+        """The status as it stands now."""
+        self._statuses.begin()
+        snapshot = self._board.snapshot
+        installed = self._store.installed()
+        if snapshot is None:
+            handlers: tuple[HandlerStatus, ...] = ()
+        elif _unsupported(self._board):
+            handlers = tuple(self._of_disk(installed))
+        else:
+            named = snapshot.extensions.handlers
+            handlers = tuple(entry for handler in named for entry in self._of_handler(handler, installed))
+        return AgentStatus(
+            timestamp=utc(self._clock.now()),
+            guest=self._guest,
+            message=Message(message="Guest Agent is running"),
+            handlers=handlers,
+            goal_state=self._board.aggregate,
+            supported_features=_FEATURES + ((_FAST_TRACK,) if self._board.fast_track else ()),
+        )
+
+    def _of_handler(self, handler: Handler, installed: Sequence[Installed]) -> Iterator[HandlerStatus]:
+        folder = self._folder(handler, installed)
+        known = self._store.handler_status(folder)
+        if known is None:
+            return
+        gone = handler.wanted is Wanted.UNINSTALL and self._store.state(folder) is HandlerState.NOT_INSTALLED
+        if gone and known.code == Code.SUCCESS:
+            return
+        status = self._corrected(folder, known)
+        readable = self._store.state(folder) is not HandlerState.NOT_INSTALLED or handler.multi_config
+        if not handler.settings or not readable:
+            yield status
+        for settings in handler.settings if readable else ():
+            entry = self._of_extension(handler, settings, folder, status)
+            if entry is not None:
+                yield entry
+
+    def _of_extension(
+        self, handler: Handler, settings: ExtensionSettings, folder: HandlerFolder, status: HandlerStatus
+    ) -> HandlerStatus | None:
+        extension = settings.name if handler.multi_config else None
+        withdrawn = extension is not None and settings.wanted is not Wanted.ENABLED
+        if extension is not None and withdrawn and not self._store.extension_enabled(folder, extension):
+            return None
+        found = self._statuses.of_file(folder.status_file(settings, extension))
+        return replace(
+            status,
+            settings=SettingsStatus(
+                name=extension or handler.name,
+                sequence_number=settings.sequence_number,
+                status=found,
+                extension_name=extension,
+            ),
+        )
+
+    def _of_disk(self, installed: Sequence[Installed]) -> Iterator[HandlerStatus]:
+        """Handlers as they are here, whatever the goal state names: it asks for features that are not supported."""
+        for here in installed:
+            folder = self._store.layout.handler(here.name, here.version.text)
+            known = self._store.handler_status(folder)
+            if known is not None:
+                yield self._corrected(folder, known)
+
+    def _folder(self, handler: Handler, installed: Sequence[Installed]) -> HandlerFolder:
+        """The folder that speaks for a handler: the version that matches the wanted one, the newest of them."""
+        try:
+            requested = Version.parse(handler.version)
+        except ValueError:
+            return self._store.layout.handler(handler.name, handler.version)
+        mine = [here.version for here in installed if here.name == handler.name]
+        matching = [version for version in mine if version.matches(requested)]
+        if handler.wanted is not Wanted.ENABLED:
+            matching = matching or mine
+        chosen = max(matching, default=requested)
+        return self._store.layout.handler(handler.name, chosen.text)
+
+    def _corrected(self, folder: HandlerFolder, known: HandlerStatus) -> HandlerStatus:
+        if self._store.state(folder) is HandlerState.NOT_INSTALLED:
+            return known
+        try:
+            promised = self._store.manifest(folder).report_heartbeat
+        except HandlerError:
+            return known
+        return self._statuses.with_heartbeat(folder, known) if promised else known
+
+
+def _unsupported(board: Board) -> bool:
+    aggregate = board.aggregate
+    return aggregate is not None and aggregate.code == Code.UNSUPPORTED_FEATURES

@@ -1,0 +1,161 @@
+"""The task that reports: at once when something changed, and from time to time when nothing did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from limpet.agent.timestamps import utc
+from limpet.model.errors import FabricError, FabricRefused, FabricStale
+from limpet.model.extensions import BlobType
+from limpet.wire import statusblob, storage
+from limpet.wire.http import accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from limpet.agent.board import Board
+    from limpet.agent.fabric import Fabric
+    from limpet.agent.history import History
+    from limpet.agent.report import Report
+    from limpet.agent.statuses import Statuses
+    from limpet.host.ports import Clock, Fetcher, Files, Log
+    from limpet.model.extensions import StatusUpload
+    from limpet.model.status import AgentStatus
+    from limpet.wire.http import Request
+
+WORKING = 6.0
+"""Longest silence while a goal state is being processed, seconds: the peers' period, but they are silent then."""
+LOOK_EVERY = 1.0
+LOOK_EVERY_IDLE = 2.0
+RETRY_FIRST = 0.5
+CREATED = 201
+
+
+class Pace:
+    """How close reports may follow each other: the first changes at once, a long series less and less often."""
+
+    FIRST = 0.05
+    SLOWEST = 1.0
+    CALM = 3.0
+
+    def __init__(self) -> None:
+        self._gap = 0.0
+        self._last = -self.CALM
+
+    def wait(self, now: float) -> float:
+        """Seconds until another report may go."""
+        return max(0.0, self._last + self._gap - now)
+
+    def sent(self, now: float) -> None:
+        """A report has gone."""
+        calm = now - self._last >= self.CALM
+        self._gap = self.FIRST if calm else min(max(self.FIRST, self._gap * 2), self.SLOWEST)
+        self._last = now
+
+
+class Reporter:
+    """One `report` is one look at what there is to report. Not shared between threads."""
+
+    def __init__(
+        self,
+        board: Board,
+        report: Report,
+        statuses: Statuses,
+        fabric: Fabric,
+        fetcher: Fetcher,
+        files: Files,
+        history: History,
+        clock: Clock,
+        log: Log,
+        *,
+        heartbeat: float,
+    ) -> None:
+        self._board = board
+        self._report = report
+        self._statuses = statuses
+        self._fabric = fabric
+        self._fetcher = fetcher
+        self._files = files
+        self._history = history
+        self._clock = clock
+        self._log = log
+        self._heartbeat = heartbeat
+        self._pace = Pace()
+        self._seen = -1
+        self._watched: tuple[tuple[int, int], ...] = ()
+        self._sent: AgentStatus | None = None
+        self._reported_at = -heartbeat
+        self._failures = 0
+
+    def report(self) -> float:
+        """Report when there is reason to. Gives the seconds until the next look, unless the bell rings before."""
+        now = self._clock.monotonic()
+        snapshot = self._board.snapshot
+        if snapshot is None:
+            return LOOK_EVERY
+        count, signatures = self._board.count, self._signatures()
+        silence = WORKING if self._board.processing else self._heartbeat
+        due = now - self._reported_at >= silence
+        if not due and count == self._seen and signatures == self._watched and not self._statuses.unsettled:
+            return LOOK_EVERY_IDLE
+        finished = not self._board.processing and count != self._seen
+        wait = 0.0 if finished else self._pace.wait(now)
+        if wait > 0:
+            return wait
+        status = self._report.build()
+        self._seen, self._watched = count, self._signatures()
+        if not due and replace(status, timestamp="") == self._sent:
+            return LOOK_EVERY
+        upload = snapshot.extensions.status_upload
+        if upload is None:
+            self._log.warning("status.no_place", goal_state=snapshot.extensions.id)
+            self._reported_at = now
+            return LOOK_EVERY
+        return self._send(upload, status, now)
+
+    def _send(self, upload: StatusUpload, status: AgentStatus, now: float) -> float:
+        content = statusblob.render_status(status)
+        try:
+            self._upload(upload, content)
+        except FabricError as error:
+            self._failures += 1
+            self._log.warning("status.not_accepted", problem=error, failures=self._failures)
+            self._seen = -1
+            return min(RETRY_FIRST * 2 ** min(self._failures - 1, 5), WORKING)
+        self._failures = 0
+        self._sent, self._reported_at = replace(status, timestamp=""), now
+        self._pace.sent(now)
+        self._history.keep("waagent_status.json", content)
+        return LOOK_EVERY
+
+    def _upload(self, upload: StatusUpload, content: bytes) -> None:
+        """Through the host plugin, else directly. Source: wire-protocol.md §6.1. Raises: FabricError."""
+        date = utc(self._clock.now())
+        try:
+            for request in _requests(upload, content, date, storage.Padding.SPACES):
+                self._fabric.put_status(request)
+            return
+        except FabricStale:
+            raise
+        except FabricError as problem:
+            self._log.warning("status.other_channel", problem=problem)
+        for request in _requests(upload, content, date, storage.Padding.ZEROS):
+            response = self._fetcher.exchange(request)
+            accepted(response, "status upload")
+            if response.status != CREATED:
+                raise FabricRefused(
+                    f"status upload: storage answered {response.status} instead of 201",
+                    status=response.status,
+                )
+
+    def _signatures(self) -> tuple[tuple[int, int], ...]:
+        """What tells whether a file that the last report read has changed."""
+        infos = [self._files.info(path) for path in self._statuses.paths]
+        return tuple((info.size, info.changed_ns) if info is not None else (-1, -1) for info in infos)
+
+
+def _requests(upload: StatusUpload, content: bytes, date: str, padding: storage.Padding) -> Sequence[Request]:
+    if upload.blob_type is BlobType.PAGE:
+        return storage.page_blob_requests(upload.url.reveal(), content, date, padding)
+    return [storage.block_blob_request(upload.url.reveal(), content, date)]

@@ -1,0 +1,135 @@
+"""Reading what handlers say of themselves: status files and heartbeats, whatever is in them.
+
+Source: extensions.md §6. Where the peers try a file five times two seconds apart, this reads once and asks for
+another look: a file that cannot be read counts as being written until it has stayed so for `SETTLING` seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from limpet.model.errors import Code, HostError, MalformedDocument
+from limpet.model.manifest import HandlerState
+from limpet.model.status import ExtensionState, ExtensionStatus, HandlerStatusWord, Message
+from limpet.wire import heartbeat, statusfile
+from limpet.wire.http import MIB
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limpet.agent.layout import HandlerFolder
+    from limpet.agent.store import Store
+    from limpet.agent.worklist import Item
+    from limpet.host.ports import Clock
+    from limpet.model.status import HandlerStatus
+
+SETTLING = 8.0
+LARGEST_STATUS_FILE = 16 * MIB
+HEARTBEAT_LIMIT = 64 * 1024
+STALE_HEARTBEAT = 600.0
+QUOTED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    since: float
+    signature: tuple[int, int]
+
+
+class Statuses:
+    """Gives an extension's status as it stands now. Not shared between threads."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._unreadable: dict[Path, _Unreadable] = {}
+        self._paths: dict[Path, None] = {}
+
+    def begin(self) -> None:
+        """A report is being built: forget what the last one read."""
+        self._paths = {}
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file the last report read; a change of one is a reason for another."""
+        return tuple(self._paths)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether some file was being written when it was last read, so that another look is due soon."""
+        return bool(self._unreadable)
+
+    def of_item(self, item: Item) -> ExtensionState | None:
+        """The state of a piece of work's extension; None while nothing is known."""
+        if item.settings is None:
+            return None
+        for here in self._store.installed():
+            if here.name == item.handler.name and here.state is not HandlerState.NOT_INSTALLED:
+                folder = self._store.layout.handler(here.name, here.version.text)
+                path = folder.status_file(item.settings, item.extension)
+                if self._store.files.info(path) is not None:
+                    return self.of_file(path).status
+        return None
+
+    def of_file(self, path: Path) -> ExtensionStatus:
+        """What a status file says, or what is reported in its stead."""
+        self._paths[path] = None
+        try:
+            content = self._store.files.read(path, at_most=LARGEST_STATUS_FILE)
+        except FileNotFoundError:
+            self._unreadable.pop(path, None)
+            return _in_place(
+                ExtensionState.TRANSITIONING, 0, "This status is being reported by the Guest Agent since no status "
+                f"file was reported by the extension yet ({path.name})"
+            )  # fmt: skip
+        except HostError as error:
+            return self._settle(path, Code.UNKNOWN, f"The status file cannot be read: {error}")
+        try:
+            status = statusfile.parse_status_file(content)
+        except MalformedDocument as error:
+            quoted = content[:QUOTED].decode("utf-8", "backslashreplace")
+            text = f"Could not get a valid status from the extension: {error.problem}. File {path.name} begins: {quoted}"
+            return self._settle(path, Code.STATUS_FILE_INVALID, text)
+        self._unreadable.pop(path, None)
+        return status
+
+    def _settle(self, path: Path, code: Code, text: str) -> ExtensionStatus:
+        info = self._store.files.info(path)
+        signature = (info.size, info.changed_ns) if info is not None else (0, 0)
+        now = self._clock.monotonic()
+        known = self._unreadable.get(path)
+        if known is None or known.signature != signature:
+            known = self._unreadable[path] = _Unreadable(now, signature)
+        if now - known.since < SETTLING:
+            return _in_place(ExtensionState.TRANSITIONING, 0, f"The status file {path.name} is being written")
+        del self._unreadable[path]
+        return _in_place(ExtensionState.ERROR, code, text)
+
+    def with_heartbeat(self, folder: HandlerFolder, status: HandlerStatus) -> HandlerStatus:
+        """`status` as the handler's heartbeat corrects it, for handlers that promised one. Source: extensions.md §6.5."""
+        files = self._store.files
+        self._paths[folder.heartbeat_file] = None
+        info = files.info(folder.heartbeat_file)
+        if info is None:
+            return _not_ready(status, "Failed to get heart beat file")
+        if self._clock.now() - info.modified > STALE_HEARTBEAT:
+            return replace(status, status=HandlerStatusWord.UNRESPONSIVE.value)
+        try:
+            beat = heartbeat.parse_heartbeat(files.read(folder.heartbeat_file, at_most=HEARTBEAT_LIMIT))
+        except (FileNotFoundError, HostError, MalformedDocument) as error:
+            return _not_ready(status, f"The heartbeat file cannot be used: {error}")
+        return replace(status, status=beat.status, message=beat.message)
+
+
+def _not_ready(status: HandlerStatus, text: str) -> HandlerStatus:
+    return replace(
+        status,
+        status=HandlerStatusWord.NOT_READY.value,
+        code=int(Code.UNKNOWN),
+        message=Message(message=text),
+    )
+
+
+def _in_place(state: ExtensionState, code: int, text: str) -> ExtensionStatus:
+    return ExtensionStatus(status=state, code=int(code), message=Message(message=text))

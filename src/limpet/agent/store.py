@@ -1,0 +1,193 @@
+"""What is on disk about handlers: states, statuses, settings. One writer for each file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.agent.layout import MORE_THAN_A_SETTINGS_FILE, handler_of_folder
+from limpet.agent.worklist import Installed
+from limpet.model.errors import Code, HandlerError, HostError, MalformedDocument
+from limpet.model.manifest import HandlerState
+from limpet.model.version import Version
+from limpet.wire import handlerfiles, handlermanifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from limpet.agent.layout import HandlerFolder, Layout
+    from limpet.host.ports import Files, Log
+    from limpet.model.extensions import ExtensionSettings
+    from limpet.model.manifest import HandlerManifest
+    from limpet.model.status import HandlerStatus
+
+_ENABLED, _DISABLED = "enabled", "disabled"
+_PRIVATE = 0o600
+
+
+class Store:
+    """Handlers' records, read and written through the Files port."""
+
+    def __init__(self, files: Files, layout: Layout, log: Log) -> None:
+        self.files = files
+        self.layout = layout
+        self._log = log
+
+    def installed(self) -> tuple[Installed, ...]:
+        """Every handler version that has a folder here, whatever its state."""
+        found = []
+        for folder_name in self.files.names(self.layout.library):
+            handler = handler_of_folder(folder_name)
+            if handler is not None:
+                folder = self.layout.handler(*handler)
+                found.append(
+                    Installed(
+                        name=folder.name, version=Version.parse(folder.version), state=self.state(folder)
+                    )
+                )
+        return tuple(found)
+
+    def state(self, folder: HandlerFolder) -> HandlerState:
+        """A handler's state; NOT_INSTALLED where no usable record is."""
+        word = self._text(folder.state_file)
+        try:
+            return HandlerState(word.strip()) if word is not None else HandlerState.NOT_INSTALLED
+        except ValueError:
+            self._log.warning("handler.state_unreadable", file=folder.state_file, word=word)
+            return HandlerState.NOT_INSTALLED
+
+    def set_state(self, folder: HandlerFolder, state: HandlerState) -> None:
+        """Record a handler's state."""
+        self.files.make_folder(folder.config, mode=0o700)
+        self.files.replace(folder.state_file, state.value.encode())
+
+    def handler_status(self, folder: HandlerFolder) -> HandlerStatus | None:
+        """What was last found out about a handler; None where nothing is known."""
+        content = self._bytes(folder.handler_status_file)
+        if content is None:
+            return None
+        try:
+            return handlerfiles.parse_handler_status(content)
+        except MalformedDocument as error:
+            self._log.warning("handler.status_unreadable", file=folder.handler_status_file, problem=error)
+            return None
+
+    def set_handler_status(self, folder: HandlerFolder, status: HandlerStatus) -> None:
+        """Record what was found out about a handler."""
+        self.files.make_folder(folder.config, mode=0o700)
+        self.files.replace(folder.handler_status_file, handlerfiles.render_handler_status(status))
+
+    def manifest(self, folder: HandlerFolder) -> HandlerManifest:
+        """The handler's commands, read anew each time: a handler may change them.
+
+        Raises: HandlerError, with the code for a manifest that is missing or cannot be read.
+        """
+        try:
+            content = self.files.read(folder.manifest_file, at_most=MORE_THAN_A_SETTINGS_FILE)
+        except (FileNotFoundError, HostError) as error:
+            raise HandlerError(
+                f"{folder.manifest_file} cannot be read: {error}", code=Code.HANDLER_MANIFEST_NOT_FOUND
+            ) from error
+        try:
+            return handlermanifest.parse_handler_manifest(content)
+        except MalformedDocument as error:
+            raise HandlerError(str(error), code=Code.HANDLER_MANIFEST_INVALID) from error
+
+    def prepare(self, folder: HandlerFolder) -> None:
+        """Make a freshly unpacked package ready for its first command. Source: extensions.md §1.6, §2."""
+        for path in (folder.config, folder.status):
+            self.files.make_folder(path, mode=0o700)
+        self.files.make_folder(folder.log_folder, mode=0o755)
+        self.files.make_folder(folder.events, mode=0o700)
+        self.files.replace(
+            folder.environment_file,
+            handlerfiles.render_handler_environment(
+                name=folder.name,
+                log_folder=str(folder.log_folder),
+                config_folder=str(folder.config),
+                status_folder=str(folder.status),
+                heartbeat_file=str(folder.heartbeat_file),
+                events_folder=str(folder.events),
+            ),
+        )
+
+    def write_settings(
+        self, folder: HandlerFolder, settings: ExtensionSettings | None, extension: str | None
+    ) -> None:
+        """Write an extension's settings anew: handlers scrub them after use. Source: extensions.md §0 fact 2."""
+        self.files.make_folder(folder.config, mode=0o700)
+        self.files.replace(
+            folder.settings_file(settings, extension), handlerfiles.render_settings(settings), mode=_PRIVATE
+        )
+
+    def extension_enabled(self, folder: HandlerFolder, extension: str) -> bool:
+        """Whether one extension of a multi-config handler is enabled here."""
+        return (self._text(folder.extension_state_file(extension)) or _DISABLED).strip() == _ENABLED
+
+    def set_extension_enabled(self, folder: HandlerFolder, extension: str) -> None:
+        """Record that one extension of a multi-config handler is enabled."""
+        self.files.replace(folder.extension_state_file(extension), _ENABLED.encode())
+
+    def set_extension_disabled(self, folder: HandlerFolder, extension: str) -> None:
+        """Record that one extension of a multi-config handler is disabled."""
+        self.files.replace(folder.extension_state_file(extension), _DISABLED.encode())
+
+    def enabled_extensions(self, folder: HandlerFolder) -> tuple[str, ...]:
+        """The extensions of a multi-config handler that are enabled here."""
+        suffix = ".HandlerState"
+        names = [
+            name.removesuffix(suffix) for name in self.files.names(folder.config) if name.endswith(suffix)
+        ]
+        return tuple(name for name in names if self.extension_enabled(folder, name))
+
+    def forget_extension(self, folder: HandlerFolder, extension: str) -> None:
+        """Remove one extension's settings, status and state. Source: extensions.md §3.6."""
+        for parent, suffix in ((folder.config, ".settings"), (folder.status, ".status")):
+            for name in self.files.names(parent):
+                stem, dot, number = name.removesuffix(suffix).rpartition(".")
+                if name.endswith(suffix) and dot and stem == extension and number.isdigit():
+                    self.files.remove(parent / name)
+        self.files.remove(folder.extension_state_file(extension))
+
+    def carry_over(self, old: HandlerFolder, new: HandlerFolder) -> None:
+        """Copy what a handler remembers across an update: mrseq and its status files. Source: extensions.md §3.7."""
+        sources = [old.status / name for name in self.files.names(old.status)]
+        copies = [(source, new.status / source.name) for source in sources]
+        copies.append((old.most_recent_sequence_file, new.most_recent_sequence_file))
+        for source, destination in copies:
+            info = self.files.info(source)
+            if info is not None and info.is_file:
+                self.files.copy(source, destination)
+
+    def remove(self, folder: HandlerFolder) -> None:
+        """Remove a handler version and its package."""
+        self.files.remove(folder.path)
+        self.files.remove(self.layout.archive(folder.name, folder.version))
+
+    def remove_vanished(self, keep: Iterable[str]) -> tuple[str, ...]:
+        """Remove, without running commands, handlers that the goal state no longer names. Source: extensions.md §3.9.
+
+        Gives the names of the removed folders.
+        """
+        names = set(keep)
+        gone = [here for here in self.installed() if here.name not in names and self._is_package(here)]
+        for here in gone:
+            self.remove(self.layout.handler(here.name, here.version.text))
+        return tuple(f"{here.name}-{here.version}" for here in gone)
+
+    def _is_package(self, here: Installed) -> bool:
+        # Handlers keep folders of their own beside ours; only what was unpacked here is ours to remove.
+        return self.files.info(self.layout.handler(here.name, here.version.text).manifest_file) is not None
+
+    def _text(self, path: Path) -> str | None:
+        content = self._bytes(path)
+        return None if content is None else content.decode("utf-8", "replace")
+
+    def _bytes(self, path: Path) -> bytes | None:
+        try:
+            return self.files.read(path, at_most=MORE_THAN_A_SETTINGS_FILE)
+        except FileNotFoundError:
+            return None
+        except HostError as error:
+            self._log.warning("file.unreadable", file=path, problem=error)
+            return None
