@@ -41,7 +41,7 @@ class Cadence:
     period: float = 6.0
     burst_period: float = 1.0
     burst: float = 30.0
-    safety: float = 30.0
+    safety: float = 45.0
     announcer: Announcer = Announcer.UNKNOWN
     burst_until: float = 0.0
     last: Ask = Ask.BOTH
@@ -50,7 +50,7 @@ class Cadence:
     @property
     def step(self) -> float:
         """Seconds between two polls of an idle VM."""
-        return 0.45 * self.period
+        return 0.46 * self.period
 
     def wait(self, now: float) -> float:
         """Seconds from one poll to the next."""
