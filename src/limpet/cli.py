@@ -1,0 +1,125 @@
+"""The table of verbs. A program is imported only inside its verb, so that none pays for another."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from limpet import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class Verb(NamedTuple):
+    """One thing the command can do: `function` of `module` takes the arguments and gives the exit code.
+
+    extra: the optional dependencies it needs, as named in pyproject.toml.
+    """
+
+    module: str
+    function: str
+    help: str
+    extra: str | None = None
+
+    def load(self) -> Callable[[Sequence[str]], int]:
+        """Import the program. Raises: ModuleNotFoundError, when its extra is not installed."""
+        function: Callable[[Sequence[str]], int] = getattr(import_module(self.module), self.function)
+        return function
+
+
+VERBS: Mapping[str, Verb] = {
+    "agent": Verb("limpet.agent.main", "main", "Follow the goal state until told to stop."),
+    "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
+    "settings": Verb(
+        "limpet.agent.settings_command", "main", "Show the settings in effect and their origin."
+    ),
+    "emulator": Verb("limpet.emulator.main", "main", "Serve a fabric for tests and for people.", "emulator"),
+    "lab": Verb("limpet.lab.main", "main", "Run the demo and the benches on this machine.", "lab"),
+}
+
+
+def usage(verbs: Mapping[str, Verb]) -> str:
+    """What the command can do, one line for each verb."""
+    width = max(map(len, verbs))
+    lines = [f"  {name:<{width}}  {verb.help}" for name, verb in verbs.items()]
+    return "\n".join(
+        [
+            "usage: limpet VERB [ARGUMENT ...]",
+            "",
+            *lines,
+            "",
+            "limpet VERB --help says more about one verb; limpet --version says which limpet this is.",
+        ]
+    )
+
+
+def main(arguments: Sequence[str], verbs: Mapping[str, Verb] = VERBS) -> int:
+    """Run one command line, without the command's own name, and give its exit code."""
+    match arguments:
+        case ["-h" | "--help" | "help"]:
+            print(usage(verbs))
+            return 0
+        case ["-V" | "--version" | "version"]:
+            print(f"limpet {__version__}")
+            return 0
+        case ["help", name, *_]:
+            return _run(name, ["--help"], verbs)
+        case [name, *rest]:
+            return _run(name, rest, verbs)
+        case _:
+            print(usage(verbs), file=sys.stderr)
+            return USAGE_ERROR
+
+
+def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
+    verb = verbs.get(name)
+    if verb is None:
+        _complain(f"limpet: there is no verb {name!r}. {_suggestion(name, verbs)}")
+        return USAGE_ERROR
+    try:
+        function = verb.load()
+    except ModuleNotFoundError as error:
+        if verb.extra is None or (error.name or "limpet").split(".")[0] == "limpet":
+            raise
+        _complain(
+            f"limpet {name}: {error.name} is not installed. Install it with: pip install 'limpet[{verb.extra}]'"
+        )
+        return 1
+    try:
+        return function(arguments)
+    except Exception as error:
+        if not isinstance(error, import_module("limpet.model.errors").LimpetError):
+            raise
+        redacted: Callable[[str], str] = import_module("limpet.model.redact").redacted
+        _complain(redacted(f"limpet {name}: {error}"))
+        return 1
+
+
+def _suggestion(name: str, verbs: Mapping[str, Verb]) -> str:
+    near = import_module("difflib").get_close_matches(name, verbs, n=1)
+    return f"Did you mean {near[0]!r}?" if near else "limpet help lists them."
+
+
+def _complain(message: str) -> None:
+    print(" ".join(message.split()), file=sys.stderr)
+
+
+def entry() -> int:
+    """Run this process's command line: where the installed command `limpet` begins."""
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter's own flush at exit must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return code

@@ -1,0 +1,163 @@
+"""The command: what it can do, how it ends, and what it does not import."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from limpet import __version__, cli
+from limpet.cli import VERBS, Verb
+from limpet.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+HERE = __name__
+
+
+def echo(arguments: Sequence[str]) -> int:
+    sys.stdout.write(" ".join(["echo", *arguments, "\n"]))
+    return 7
+
+
+def fail(arguments: Sequence[str]) -> int:
+    raise ConfigurationError("limpet.toml, line 3:\nhttps://a.example/b?sv=1&sig=abc cannot be used")
+
+
+def break_down(arguments: Sequence[str]) -> int:
+    raise RuntimeError("a defect of ours")
+
+
+TABLE = {
+    "echo": Verb(HERE, "echo", "Say it again."),
+    "fail": Verb(HERE, "fail", "Fail on purpose."),
+    "break": Verb(HERE, "break_down", "Have a defect."),
+    "heavy": Verb("a_package_that_nobody_has", "main", "Need more.", "emulator"),
+}
+
+
+def limpet(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "limpet", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_verb_gets_its_arguments_and_decides_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["echo", "a", "--b"], TABLE) == 7
+    assert capsys.readouterr().out == "echo a --b \n"
+
+
+def test_help_for_a_verb_is_asked_of_the_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["help", "echo"], TABLE) == 7
+    assert capsys.readouterr().out == "echo --help \n"
+
+
+@pytest.mark.parametrize("word", ["help", "--help", "-h"])
+def test_help_lists_every_verb(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([word]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed and verb.help in printed for name, verb in VERBS.items())
+
+
+def test_no_verb_is_a_usage_error_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith("usage: limpet VERB")
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("ehco", "Did you mean 'echo'?"),
+        ("zzzzz", "limpet help lists them."),
+        ("--echo", "Did you mean 'echo'?"),
+    ],
+)
+def test_an_unknown_verb_is_refused_with_the_nearest_one(
+    word: str, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([word], TABLE) == 2
+    assert capsys.readouterr().err == f"limpet: there is no verb {word!r}. {answer}\n"
+
+
+def test_an_error_raised_on_purpose_is_one_line_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["fail"], TABLE) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert err == "limpet fail: limpet.toml, line 3: https://a.example/b?<redacted> cannot be used\n"
+
+
+def test_a_defect_of_ours_is_not_hidden() -> None:
+    with pytest.raises(RuntimeError, match="a defect of ours"):
+        cli.main(["break"], TABLE)
+
+
+def test_a_verb_whose_extra_is_not_installed_says_how_to_install_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["heavy"], TABLE) == 1
+    assert capsys.readouterr().err == (
+        "limpet heavy: a_package_that_nobody_has is not installed. "
+        "Install it with: pip install 'limpet[emulator]'\n"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(VERBS))
+def test_every_verb_has_a_program(name: str) -> None:
+    verb = VERBS[name]
+    assert callable(verb.load())
+    assert re.fullmatch(r"[A-Z].{10,60}\.", verb.help)
+
+
+def test_the_version_is_told_by_the_installed_command() -> None:
+    done = limpet("--version")
+    assert (done.returncode, done.stdout) == (0, f"limpet {__version__}\n")
+
+
+def test_the_command_itself_imports_no_argument_parser_and_no_program() -> None:
+    code = "import sys\nfrom limpet.cli import main\nmain(['help'])\nprint(*sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert not loaded & {"argparse", "dataclasses", "inspect", "json", "socket", "subprocess", "difflib"}
+    assert {name for name in loaded if name.startswith("limpet")} == {"limpet", "limpet.cli"}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [("KeyboardInterrupt", 130), ("BrokenPipeError", 141)],
+)
+def test_an_interruption_is_an_exit_code_and_no_traceback(error: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(f"def main(arguments):\n    raise {error}\n", encoding="utf-8")
+    script = (
+        "import sys\nfrom limpet import cli\n"
+        "cli.VERBS['program'] = cli.Verb('program', 'main', '')\n"
+        "sys.argv = ['limpet', 'program']\nsys.exit(cli.entry())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_output_that_nobody_reads_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "limpet", "help"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
