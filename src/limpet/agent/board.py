@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from limpet.model.extensions import ExtensionsGoalState
     from limpet.model.goalstate import GoalState
-    from limpet.model.status import GoalStateAggregate
+    from limpet.model.status import GoalStateAggregate, HandlerStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +38,7 @@ class Board:
         self._processing = False
         self._fast_track = False
         self._stopping = False
+        self._refusals: dict[str, HandlerStatus] = {}
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -79,7 +80,17 @@ class Board:
         """A goal state is being processed from now on."""
         with self._changed:
             self._processing = True
+            self._refusals = {}
             self._ring()
+
+    def refuse(self, status: HandlerStatus) -> None:
+        """Note a handler that cannot be worked on at all, by its name in the goal state being processed."""
+        with self._changed:
+            self._refusals = {**self._refusals, status.name: status}
+
+    def refusal(self, name: str) -> HandlerStatus | None:
+        """What was noted of a handler that cannot be worked on."""
+        return self._refusals.get(name)
 
     def finish(self, aggregate: GoalStateAggregate | None) -> None:
         """Processing has ended; aggregate: None where nothing was processed and the last one stays."""

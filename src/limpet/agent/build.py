@@ -139,7 +139,7 @@ def assemble(config: Config, ports: Ports, *, wire_server: str, host_plugin: str
         ),
         worker=Worker(
             board,
-            Runner(store, packages, steps, log, changed=board.ring),
+            Runner(store, packages, steps, log, board),
             Dependencies(Statuses(store, clock), board, clock, log),
             store,
             clock,

@@ -67,7 +67,9 @@ class HandlerTelemetry:
 
     def _in_file(self, folder: HandlerFolder, path: Path, modified: float) -> list[Event]:
         try:
-            events, rejected = handlerevents.parse_handler_events(self._store.files.read(path, at_most=LARGEST_FILE))
+            events, rejected = handlerevents.parse_handler_events(
+                self._store.files.read(path, at_most=LARGEST_FILE)
+            )
         except (FileNotFoundError, HostError, MalformedDocument) as error:
             self._log.warning("telemetry.unusable", file=path, problem=error)
             return []
@@ -75,6 +77,8 @@ class HandlerTelemetry:
             self._log.warning("telemetry.rejected", handler=folder.name, reasons=rejected)
         common = self._common()
         return [
-            handlerevents.to_event(event, handler=folder.name, version=folder.version, modified=modified, common=common)
+            handlerevents.to_event(
+                event, handler=folder.name, version=folder.version, modified=modified, common=common
+            )
             for event in events
         ]

@@ -10,7 +10,6 @@ from limpet.model.errors import Code, HandlerError
 from limpet.model.extensions import Wanted
 from limpet.model.manifest import HandlerState
 from limpet.model.status import AgentStatus, Message, SettingsStatus
-from limpet.model.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +61,12 @@ class Report:
         )
 
     def _of_handler(self, handler: Handler, installed: Sequence[Installed]) -> Iterator[HandlerStatus]:
-        folder = self._folder(handler, installed)
+        if handler.invalid is not None:
+            refusal = self._board.refusal(handler.name)
+            if refusal is not None:
+                yield refusal
+            return
+        folder = self._store.folder_of(handler, installed)
         known = self._store.handler_status(folder)
         if known is None:
             return
@@ -103,19 +107,6 @@ class Report:
             known = self._store.handler_status(folder)
             if known is not None:
                 yield self._corrected(folder, known)
-
-    def _folder(self, handler: Handler, installed: Sequence[Installed]) -> HandlerFolder:
-        """The folder that speaks for a handler: the version that matches the wanted one, the newest of them."""
-        try:
-            requested = Version.parse(handler.version)
-        except ValueError:
-            return self._store.layout.handler(handler.name, handler.version)
-        mine = [here.version for here in installed if here.name == handler.name]
-        matching = [version for version in mine if version.matches(requested)]
-        if handler.wanted is not Wanted.ENABLED:
-            matching = matching or mine
-        chosen = max(matching, default=requested)
-        return self._store.layout.handler(handler.name, chosen.text)
 
     def _corrected(self, folder: HandlerFolder, known: HandlerStatus) -> HandlerStatus:
         if self._store.state(folder) is HandlerState.NOT_INSTALLED:

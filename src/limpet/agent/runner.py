@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.agent.lifecycle import Wish
-from limpet.agent.steps import ExtensionFailed, Job, note
+from limpet.agent.steps import ExtensionFailed, Job, handler_status
 from limpet.agent.worklist import installed_version, plan
 from limpet.model.errors import HandlerError
 from limpet.model.status import HandlerStatusWord
 from limpet.model.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from limpet.agent.board import Board
     from limpet.agent.layout import HandlerFolder
     from limpet.agent.packages import Choice, Packages
     from limpet.agent.steps import Steps
@@ -31,14 +31,13 @@ class Runner:
         packages: Packages,
         steps: Steps,
         log: Log,
-        *,
-        changed: Callable[[], None],
+        board: Board,
     ) -> None:
         self._store = store
         self._packages = packages
         self._steps = steps
         self._log = log
-        self._changed = changed
+        self._board = board
 
     def run(self, item: Item) -> None:
         """Do what `item` wants. Raises: HandlerError, after it has been recorded for the report."""
@@ -56,15 +55,15 @@ class Runner:
             )
             self._steps.perform(Job(item=item, folder=folder, work=work, choice=choice))
         except HandlerError as error:
-            self._fail(item, folder or self._fallback_folder(item), error)
+            self._fail(item, folder, error)
             raise
         finally:
-            self._changed()
+            self._board.ring()
 
     def fail(self, item: Item, error: HandlerError) -> None:
         """Record a failure that was found before any step of `item`."""
-        self._fail(item, self._fallback_folder(item), error)
-        self._changed()
+        self._fail(item, None, error)
+        self._board.ring()
 
     def _version(self, item: Item) -> tuple[Choice | None, Version]:
         if item.handler.invalid is not None:
@@ -75,11 +74,18 @@ class Runner:
         here = installed_version(item.handler.name, self._store.installed())
         return None, here or Version.parse(item.handler.version)
 
-    def _fallback_folder(self, item: Item) -> HandlerFolder:
-        return self._store.layout.handler(item.handler.name, item.handler.version)
-
-    def _fail(self, item: Item, folder: HandlerFolder, error: HandlerError) -> None:
+    def _fail(self, item: Item, folder: HandlerFolder | None, error: HandlerError) -> None:
+        """Record `error` where the report looks for it. folder: None while no version was worked on."""
         self._log.error("handler.failed", handler=item.title, code=int(error.code), problem=error)
-        if isinstance(error, ExtensionFailed):
+        status = handler_status(
+            item, item.handler.version, HandlerStatusWord.NOT_READY, str(error), int(error.code)
+        )
+        if item.handler.invalid is not None:
+            self._board.refuse(status)  # its name may not be fit for a folder
             return
-        note(self._store, folder, HandlerStatusWord.NOT_READY, str(error), int(error.code), item)
+        folder = folder or self._store.folder_of(item.handler)
+        if item.extension is not None:
+            self._steps.place_status(item, folder, error)
+        known = isinstance(error, ExtensionFailed) and self._store.handler_status(folder) is not None
+        if not known:
+            self._store.set_handler_status(folder, replace(status, version=folder.version))

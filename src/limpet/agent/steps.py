@@ -101,6 +101,11 @@ class Steps:
 
     def _write_settings(self, job: Job, update: Update | None) -> None:
         settings = job.item.settings
+        if settings is not None and not settings.usable:
+            raise HandlerError(
+                f"The settings of {job.item.title} (sequence number {settings.sequence_number}) are not valid JSON. "
+                "Please retry with updated settings."
+            )
         if settings is not None and settings.protected is not None and settings.thumbprint is not None:
             self._certificates.wait_for(settings.thumbprint)
         self._store.write_settings(job.folder, settings, job.item.extension)
@@ -127,7 +132,6 @@ class Steps:
         except HandlerError as error:
             if job.item.extension is None:
                 raise
-            self.place_status(job.item, job.folder, error)
             raise ExtensionFailed(str(error), code=error.code) from error
         if job.item.extension is not None:
             self._store.set_extension_enabled(job.folder, job.item.extension)
@@ -195,7 +199,9 @@ class Steps:
             self._store.files.replace(path, content)
 
     def _note(self, job: Job, word: HandlerStatusWord, message: str) -> None:
-        note(self._store, job.folder, word, message, 0, job.item)
+        self._store.set_handler_status(
+            job.folder, handler_status(job.item, job.folder.version, word, message, 0)
+        )
         self._changed()
 
 
@@ -213,18 +219,15 @@ _ACTIONS: Mapping[Step, Callable[[Steps, Job, Update | None], None]] = {
 }
 
 
-def note(
-    store: Store, folder: HandlerFolder, word: HandlerStatusWord, message: str, code: int, item: Item
-) -> None:
-    """Record what the report says of a handler."""
-    store.set_handler_status(
-        folder,
-        HandlerStatus(
-            name=folder.name,
-            version=folder.version,
-            status=word.value,
-            code=code,
-            message=Message(message=message),
-            supports_multi_config=item.handler.multi_config,
-        ),
+def handler_status(
+    item: Item, version: str, word: HandlerStatusWord, message: str, code: int
+) -> HandlerStatus:
+    """What the report says of a handler."""
+    return HandlerStatus(
+        name=item.handler.name,
+        version=version,
+        status=word.value,
+        code=code,
+        message=Message(message=message),
+        supports_multi_config=item.handler.multi_config,
     )

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 from limpet.agent.layout import MORE_THAN_A_SETTINGS_FILE, handler_of_folder
 from limpet.agent.worklist import Installed
 from limpet.model.errors import Code, HandlerError, HostError, MalformedDocument
+from limpet.model.extensions import Wanted
 from limpet.model.manifest import HandlerState
 from limpet.model.version import Version
 from limpet.wire import handlerfiles, handlermanifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from limpet.agent.layout import HandlerFolder, Layout
     from limpet.host.ports import Files, Log
-    from limpet.model.extensions import ExtensionSettings
+    from limpet.model.extensions import ExtensionSettings, Handler
     from limpet.model.manifest import HandlerManifest
     from limpet.model.status import HandlerStatus
 
@@ -46,6 +47,22 @@ class Store:
                     )
                 )
         return tuple(found)
+
+    def folder_of(self, handler: Handler, installed: Sequence[Installed] | None = None) -> HandlerFolder:
+        """The folder that speaks for a handler: of the versions the wanted one accepts, the newest that is here.
+
+        What is reported of a handler is written there and read from there.
+        """
+        try:
+            requested = Version.parse(handler.version)
+        except ValueError:
+            return self.layout.handler(handler.name, handler.version)
+        here = self.installed() if installed is None else installed
+        mine = [each.version for each in here if each.name == handler.name]
+        matching = [version for version in mine if version.matches(requested)]
+        if handler.wanted is not Wanted.ENABLED:
+            matching = matching or mine
+        return self.layout.handler(handler.name, max(matching, default=requested).text)
 
     def state(self, folder: HandlerFolder) -> HandlerState:
         """A handler's state; NOT_INSTALLED where no usable record is."""
@@ -177,7 +194,10 @@ class Store:
 
     def _is_package(self, here: Installed) -> bool:
         # Handlers keep folders of their own beside ours; only what was unpacked here is ours to remove.
-        return self.files.info(self.layout.handler(here.name, here.version.text).manifest_file) is not None
+        folder = self.layout.handler(here.name, here.version.text)
+        return any(
+            self.files.info(path) is not None for path in (folder.manifest_file, folder.handler_status_file)
+        )
 
     def _text(self, path: Path) -> str | None:
         content = self._bytes(path)

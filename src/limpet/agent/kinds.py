@@ -1,0 +1,128 @@
+"""What kinds of values settings have, how each is written, and what is wrong with one that cannot be used. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T_co = TypeVar("T_co", covariant=True)
+
+_ADDRESS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
+_LONGEST_TEXT = 4096
+_SWITCH_WORDS = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind(Generic[T_co]):
+    """One kind of value.
+
+    describe: what may be written, for people. accept: takes a TOML value; raises ValueError with a sentence that
+    goes on after "must be". decode: makes of plain text (waagent.conf, an option) what TOML would have given.
+    """
+
+    describe: str
+    accept: Callable[[object], T_co]
+    decode: Callable[[str], object] = str
+
+    def read(self, value: object) -> T_co:
+        """Give the value in use. Raises: ValueError, with what is expected and what is there."""
+        try:
+            return self.accept(value)
+        except ValueError as error:
+            shown = repr(value)
+            raise ValueError(f"must be {error}, not {shown[:80]}") from error
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(SWITCH.describe)  # noqa: TRY004 - every wrong value is one kind of error here
+    return value
+
+
+def _switch_word(text: str) -> object:
+    return _SWITCH_WORDS.get(text.lower(), text)
+
+
+SWITCH = Kind(describe="true or false", accept=_switch, decode=_switch_word)
+
+# What waagent.conf calls Protocol.EndpointDiscovery: "dhcp" (look at leases) or "static".
+DISCOVERY = Kind(
+    describe=SWITCH.describe,
+    accept=_switch,
+    decode=lambda text: {"dhcp": True, "static": False}.get(text.lower(), _switch_word(text)),
+)
+
+
+def _number(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def seconds(lowest: float, highest: float) -> Kind[float]:
+    """A duration."""
+    describe = f"a number of seconds from {lowest:g} to {highest:g}"
+
+    def accept(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
+            raise ValueError(describe)
+        return float(value)
+
+    return Kind(describe=describe, accept=accept, decode=_number)
+
+
+def _port(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        raise ValueError(PORT.describe)
+    return value
+
+
+PORT = Kind(describe="a port from 1 to 65535", accept=_port, decode=_number)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TEXT or not value.isprintable():
+        raise ValueError(TEXT.describe)
+    return value
+
+
+TEXT = Kind(describe="text", accept=_text)
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
+        raise ValueError(PATH.describe)
+    return Path(value)
+
+
+PATH = Kind(describe="an absolute path", accept=_path)
+
+
+def _address(value: object) -> str:
+    if not isinstance(value, str) or _ADDRESS.match(value) is None:
+        raise ValueError(ADDRESS.describe)
+    return value
+
+
+ADDRESS = Kind(describe="an IPv4 address or a host name, without scheme and port", accept=_address)
+
+
+def _authority(value: object) -> str:
+    if isinstance(value, str):
+        host, colon, port = value.partition(":")
+        if _ADDRESS.match(host) and (not colon or (port.isdecimal() and 1 <= int(port[:6]) <= 65535)):
+            return value
+    raise ValueError(AUTHORITY.describe)
+
+
+AUTHORITY = Kind(
+    describe="an IPv4 address or a host name, with :port where it is not the usual one", accept=_authority
+)
