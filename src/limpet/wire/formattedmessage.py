@@ -1,0 +1,60 @@
+"""The ``formattedMessage`` object that every status document has. Source: extensions.md §6.1, §6.5, §6.6."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from limpet.model.errors import MalformedDocument
+from limpet.model.redact import redacted
+from limpet.model.status import Message
+
+
+def parse_formatted_message(value: Any, document: str, where: str) -> Message | None:
+    """Read a message; None where there is none.
+
+    where: the place in the document, for the error. Raises: MalformedDocument, unless both members are there.
+    """
+    if value is None:
+        return None
+    place = f"{where}.formattedMessage"
+    if not isinstance(value, dict):
+        raise MalformedDocument(document, f"{place} is not an object")
+    for member in ("lang", "message"):
+        if member not in value:
+            raise MalformedDocument(document, f"{place} has no {member!r}")
+    return Message(
+        message=scalar_text(value["message"], document, f"{place}.message") or "",
+        lang=scalar_text(value["lang"], document, f"{place}.lang") or "",
+    )
+
+
+def render_formatted_message(message: Message) -> dict[str, str]:
+    """Give the JSON object of `message`, without the SAS tokens it may hold."""
+    return {"lang": message.lang, "message": redacted(message.message)}
+
+
+def scalar_text(value: Any, document: str, where: str) -> str | None:
+    """Give text as it is and a number or boolean in its JSON spelling: handlers write both.
+
+    Raises: MalformedDocument, for an object or an array.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        raise MalformedDocument(document, f"{where} is not text")
+    return json.dumps(value)
+
+
+def status_code(value: Any, document: str, where: str) -> int | str:
+    """Give a status code as it was written, number or text; 0 where there is none.
+
+    Raises: MalformedDocument. Source: extensions.md §6.1 (both kinds occur).
+    """
+    if value is None:
+        return 0
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        return value
+    raise MalformedDocument(document, f"{where} is neither a whole number nor text")
