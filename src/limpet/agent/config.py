@@ -1,220 +1,90 @@
-"""The settings: one table, which is also the value that programs receive.
-
-    config = load(files, path=arguments.config, options=arguments.set)
-    config.goal_state_period          # a float, seconds
-    config.origin("goal_state.period")  # "/etc/limpet.toml, line 3"
+"""Reading the configuration.
 
 An option wins over limpet.toml, that over waagent.conf, that over the default. limpet.toml and options are ours: what
-is wrong in them stops the start. waagent.conf was written for another agent: what is wrong in it is noted and the
+is wrong in them stops the start. waagent.conf was written for another agent: what is wrong in it is noted, and the
 default holds. Decision: docs/decisions/0004-settings.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from limpet.agent import config_toml, config_waagent
-from limpet.agent.kinds import ADDRESS, AUTHORITY, DISCOVERY, PATH, PORT, SWITCH, TEXT, Kind, seconds
+from limpet.agent.config_waagent import NOT_USED
+from limpet.agent.entry import Entry, unknown
+from limpet.agent.settings import SETTINGS, Config, shown
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from limpet.agent.config_toml import Entry
     from limpet.host.ports import Files
 
-T = TypeVar("T")
-
 DEFAULT_PATH = Path("/etc/limpet.toml")
-DEFAULT_ORIGIN = "default"
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
-    """One row of the table. attribute: its name in `Config`. waagent: its key in waagent.conf, if that has one."""
-
-    name: str
-    kind: Kind[Any]
-    default: Any
-    help: str
-    waagent: str | None = None
-
-    @property
-    def attribute(self) -> str:
-        """The name it has in `Config`."""
-        return self.name.replace(".", "_")
-
-
-def setting(name: str, kind: Kind[T], default: T, purpose: str, waagent: str | None = None) -> T:
-    """A field of `Config` that is a setting."""
-    row = Setting(name=name, kind=kind, default=default, help=purpose, waagent=waagent)
-    return field(default=default, metadata={"setting": row})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
-    """Every setting, with where its value came from.
-
-    origins: by setting's name, those that are not defaults. notes: what is wrong in waagent.conf.
-    unused: keys of waagent.conf that have no effect here, with the reason.
-    """
-
-    # fmt: off
-    fabric_endpoint: str | None = setting(
-        "fabric.endpoint", ADDRESS, None,
-        "The wire server's address. When it is set no other is tried.")
-    fabric_use_leases: bool = setting(
-        "fabric.use_leases", DISCOVERY, True,
-        "Look for the wire server's address in DHCP leases before the well-known one is tried.",
-        "Protocol.EndpointDiscovery")
-    fabric_wire_port: int = setting(
-        "fabric.wire_port", PORT, 80,
-        "The wire server's port.")
-    fabric_host_plugin_port: int = setting(
-        "fabric.host_plugin_port", PORT, 32526,
-        "The host plugin's port, at the wire server's address.")
-    metadata_endpoint: str = setting(
-        "metadata.endpoint", AUTHORITY, "169.254.169.254",
-        "The instance metadata service's address.")
-    goal_state_period: float = setting(
-        "goal_state.period", seconds(0.1, 3600), 6.0,
-        "The longest time a new goal state may stay unseen.",
-        "Extensions.GoalStatePeriod")
-    goal_state_initial_period: float = setting(
-        "goal_state.initial_period", seconds(0.1, 3600), 1.0,
-        "Time between two polls until the first goal state is there.",
-        "Extensions.InitialGoalStatePeriod")
-    fast_track_enabled: bool = setting(
-        "fast_track.enabled", SWITCH, True,
-        "Take goal states from the host plugin too.",
-        "Debug.EnableFastTrack")
-    over_provisioning_honoured: bool = setting(
-        "over_provisioning.honoured", SWITCH, True,
-        "Leave extensions alone while the fabric puts an over-provisioned instance on hold.",
-        "EnableOverProvisioning")
-    extensions_enabled: bool = setting(
-        "extensions.enabled", SWITCH, True,
-        "Process extensions. When false each is reported as refused.",
-        "Extensions.Enabled")
-    extensions_wait_for_cloud_init: bool = setting(
-        "extensions.wait_for_cloud_init", SWITCH, False,
-        "Let cloud-init finish before the first extension.",
-        "Extensions.WaitForCloudInit")
-    extensions_wait_for_cloud_init_timeout: float = setting(
-        "extensions.wait_for_cloud_init_timeout", seconds(1, 86400), 3600.0,
-        "The longest time to wait for cloud-init.",
-        "Extensions.WaitForCloudInitTimeout")
-    status_heartbeat: float = setting(
-        "status.heartbeat", seconds(1, 3600), 60.0,
-        "Time between two reports when nothing changes; a change is reported at once.")
-    telemetry_enabled: bool = setting(
-        "telemetry.enabled", SWITCH, True,
-        "Send the agent's and the handlers' events to the fabric.")
-    telemetry_collection_period: float = setting(
-        "telemetry.collection_period", seconds(1, 86400), 300.0,
-        "Time between two collections of handlers' events.",
-        "Debug.EtpCollectionPeriod")
-    certificates_openssl: Path = setting(
-        "certificates.openssl", PATH, Path("/usr/bin/openssl"),
-        "The openssl program.",
-        "OS.OpensslPath")
-    proxy_host: str | None = setting(
-        "proxy.host", ADDRESS, None,
-        "The proxy for downloads; never used for the fabric.",
-        "HttpProxy.Host")
-    proxy_port: int = setting(
-        "proxy.port", PORT, 80,
-        "The proxy's port.",
-        "HttpProxy.Port")
-    agent_family: str = setting(
-        "agent.family", TEXT, "Prod",
-        "The family of agent versions that this VM follows.",
-        "AutoUpdate.GAFamily")
-    agent_library: Path = setting(
-        "agent.library", PATH, Path("/var/lib/waagent"),
-        "Handlers, certificates and the agent's state. Many handlers have the default hard-coded.",
-        "Lib.Dir")
-    agent_log_dir: Path = setting(
-        "agent.log_dir", PATH, Path("/var/log/azure"),
-        "Parent of the handlers' log folders.",
-        "Extension.LogDir")
-    agent_log_file: Path = setting(
-        "agent.log_file", PATH, Path("/var/log/waagent.log"),
-        "The agent's log where there is no journal.")
-    agent_lock: Path = setting(
-        "agent.lock", PATH, Path("/run/limpet-agent.lock"),
-        "Held open by the one agent that runs.")
-    agent_waagent_conf: Path = setting(
-        "agent.waagent_conf", PATH, Path("/etc/waagent.conf"),
-        "The other agent's configuration, honoured where it exists.")
-    # fmt: on
-    origins: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()
-
-    def origin(self, name: str) -> str:
-        """Where the value of the setting `name` came from."""
-        return self.origins.get(name, DEFAULT_ORIGIN)
-
-
-SETTINGS: Mapping[str, Setting] = {
-    row.name: row for row in (member.metadata.get("setting") for member in fields(Config)) if row is not None
-}
 _BY_WAAGENT_KEY = {row.waagent: row for row in SETTINGS.values() if row.waagent is not None}
+_WAAGENT_KEYS = (*_BY_WAAGENT_KEY, *NOT_USED)
 
 
 def load(files: Files, *, path: Path | None = None, options: Sequence[str] = ()) -> Config:
-    """Read the configuration.
+    """Read every source there is.
 
     path: instead of /etc/limpet.toml; it must exist. options: ``name=value`` each.
     Raises: ConfigurationError, with file and line and what is wrong there.
     """
-    entries = config_toml.read(files, path or DEFAULT_PATH, required=path is not None)
-    ours = dict(_usable(entries))
-    ours |= dict(_usable(_option(text) for text in options))
-    conf, conf_origin = ours.get("agent.waagent_conf", (Config().agent_waagent_conf, DEFAULT_ORIGIN))
-    lines = config_waagent.read(files, conf, required=conf_origin != DEFAULT_ORIGIN)
-    values: dict[str, tuple[Any, str]] = {}
-    notes, unused = [], []
-    for line in lines:
-        row = _BY_WAAGENT_KEY.get(line.key)
-        if row is None:
-            reason = config_waagent.NOT_USED.get(line.key)
-            (notes if reason is None else unused).append(
-                line.says(reason or _no_such("key", line.key, (*_BY_WAAGENT_KEY, *config_waagent.NOT_USED)))
-            )
-        elif line.text is not None:
-            try:
-                values[row.name] = row.kind.read(row.kind.decode(line.text)), line.origin
-            except ValueError as error:
-                notes.append(line.says(f"{error}; it stays {shown(row.default)}"))
+    written = [
+        *config_toml.read(files, path or DEFAULT_PATH, required=path is not None),
+        *map(_option, options),
+    ]
+    ours = {entry.name: entry for entry in _accepted(written)}
+    conf = ours.get("agent.waagent_conf")
+    theirs = config_waagent.read(files, Config().agent_waagent_conf if conf is None else conf.value)
+    values, notes, unused = _honoured(theirs)
     values |= ours
     return Config(
-        **{SETTINGS[name].attribute: value for name, (value, _) in values.items()},
-        origins={name: origin for name, (_, origin) in values.items()},
+        **{SETTINGS[name].attribute: entry.value for name, entry in values.items()},
+        origins={name: entry.origin for name, entry in values.items()},
         notes=tuple(notes),
         unused=tuple(unused),
     )
 
 
-def shown(value: object) -> str:
-    """A setting's value as people write it."""
-    if value is None:
-        return "unset"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _option(text: str) -> Entry[Any]:
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise ConfigurationError(f"option {text!r}: write NAME=VALUE, such as goal_state.period=6")
+    row = SETTINGS.get(name)
+    return Entry(name=name, value=value if row is None else row.kind.decode(value), origin="option")
 
 
-def _usable(entries: Iterable[Entry]) -> Iterator[tuple[str, tuple[Any, str]]]:
+def _accepted(entries: Iterable[Entry[Any]]) -> Iterator[Entry[Any]]:
+    """Each entry with the value in use. Raises: ConfigurationError, at the first that cannot be used."""
     for entry in entries:
         row = SETTINGS.get(entry.name)
         if row is None:
-            raise ConfigurationError(f"{entry.origin}: {_no_such('setting', entry.name, SETTINGS)}")
-        value = row.kind.decode(entry.value) if entry.plain and isinstance(entry.value, str) else entry.value
+            raise ConfigurationError(f"{entry.origin}: {unknown('setting', entry.name, SETTINGS)}")
         try:
-            yield entry.name, (row.kind.read(value), entry.origin)
+            yield Entry(name=entry.name, value=row.kind.read(entry.value), origin=entry.origin)
         except ValueError as error:
             raise ConfigurationError(f"{entry.origin}: {entry.name} {error}") from error
+
+
+def _honoured(entries: Iterable[Entry[str | None]]) -> tuple[dict[str, Entry[Any]], list[str], list[str]]:
+    """What waagent.conf says: values by our names, what is wrong in it, and which of its keys have no effect here."""
+    values: dict[str, Entry[Any]] = {}
+    notes, unused = [], []
+    for entry in entries:
+        row = _BY_WAAGENT_KEY.get(entry.name)
+        if row is None and entry.name in NOT_USED:
+            unused.append(f"{entry.origin}: {entry.name} has no effect: {NOT_USED[entry.name]}")
+        elif row is None:
+            notes.append(f"{entry.origin}: {unknown('key', entry.name, _WAAGENT_KEYS)}")
+        elif entry.value is not None:
+            try:
+                value = row.kind.read(row.kind.decode(entry.value))
+            except ValueError as error:
+                notes.append(f"{entry.origin}: {entry.name} {error}; it stays {shown(row.default)}")
+            else:
+                values[row.name] = Entry(name=row.name, value=value, origin=entry.origin)
+    return values, notes, unused

@@ -1,0 +1,70 @@
+"""waagent.conf, the configuration of another agent that this one honours. Source: guest-setup.md §G.1, §G.2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.agent.entry import Entry, content
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from limpet.host.ports import Files
+
+_REASONS: Mapping[str, tuple[str, ...]] = {
+    "the agent does not do this yet": (
+        "Logs.Verbose", "Logs.Console", "Logs.Collect", "Logs.CollectPeriod",
+        "OS.EnableFirewall", "OS.EnableFirewallPeriod", "OS.RootDeviceScsiTimeout", "OS.RootDeviceScsiTimeoutPeriod",
+        "OS.RemovePersistentNetRulesPeriod", "OS.MonitorDhcpClientRestartPeriod", "OS.EnableFIPS",
+        "OS.EnableRDMA", "OS.UpdateRdmaDriver", "OS.CheckRdmaDriver", "OS.HomeDir", "OS.PasswordPath", "OS.SudoersDir",
+        "Provisioning.MonitorHostName", "Provisioning.MonitorHostNamePeriod",
+        "Provisioning.PasswordCryptId", "Provisioning.PasswordCryptSaltLength", "Provisioning.AllowResetSysUser",
+        "DetectScvmmEnv", "Policy.PolicyFilePath", "Monitor.NetworkConfigurationChanges",
+        "AutoUpdate.Enabled", "AutoUpdate.UpdateToLatestVersion", "Autoupdate.Frequency",
+        "Debug.CgroupCheckPeriod", "Debug.CgroupLogMetrics", "Debug.CgroupDisableOnProcessCheckFailure",
+        "Debug.CgroupDisableOnQuotaCheckFailure", "Debug.AgentCpuQuota", "Debug.AgentCpuThrottledTimeThreshold",
+        "Debug.AgentMemoryQuota", "Debug.EnableAgentMemoryUsageCheck", "Debug.EnableCgroupV2ResourceLimiting",
+        "Debug.EnableGAVersioning", "Debug.EnableRsmDowngrade", "Debug.EnableExtensionPolicy",
+        "Debug.EnableSignatureValidation", "Debug.SelfUpdateHotfixFrequency", "Debug.SelfUpdateRegularFrequency",
+        "Debug.FirewallRulesLogPeriod", "Debug.LogCollectorInitialDelay",
+    ),
+    "it concerns provisioning, which the agent does not do": (
+        "Provisioning.Agent", "Provisioning.DeleteRootPassword", "Provisioning.RegenerateSshHostKeyPair",
+        "Provisioning.SshHostKeyPairType", "Provisioning.DecodeCustomData", "Provisioning.ExecuteCustomData",
+        "ResourceDisk.Format", "ResourceDisk.Filesystem", "ResourceDisk.MountPoint", "ResourceDisk.MountOptions",
+        "ResourceDisk.EnableSwap", "ResourceDisk.EnableSwapEncryption", "ResourceDisk.SwapSizeMB",
+        "DVD.MountPoint", "OS.SshDir", "OS.SshClientAliveInterval",
+    ),
+    "one instance is held by a lock, agent.lock, not by a pid file": ("Pid.File",),
+    "downloads are made with TLS wherever the fabric asks for it": ("OS.AllowHTTP",),
+    "no agent of today reads it": (
+        "Provisioning.Enabled", "Provisioning.UseCloudInit", "LBProbeResponder", "Role.ConfigurationConsumer",
+        "Role.StateConsumer", "Role.TopologyConsumer", "CGroups.Enabled", "CGroups.EnforceLimits", "CGroups.Excluded",
+        "OS.SshdConfigPath", "Network.Interface", "Home.Dir", "RSA.KeyLength", "Logs.File",
+        "Debug.AutoUpdateHotfixFrequency", "Debug.AutoUpdateNormalFrequency",
+    ),
+}  # fmt: skip
+
+NOT_USED: Mapping[str, str] = {key: reason for reason, keys in _REASONS.items() for key in keys}
+"""Keys that have no effect on this agent, each with the reason. The honoured ones are in the table of settings."""
+
+
+def read(files: Files, path: Path) -> list[Entry[str | None]]:
+    """The keys of the file in its order, the last of each; None is a key's explicit absence. Empty without a file.
+
+    Raises: ConfigurationError, when the file is there and cannot be read.
+    """
+    body = content(files, path) or b""
+    found: dict[str, Entry[str | None]] = {}
+    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    for number, line in enumerate(text.split("\n"), 1):
+        key, equals, rest = line.partition("=")
+        key = key.strip()
+        # A comment's sign counts in the first column only, but no key has one in it either.
+        if equals and "#" not in key:
+            value = rest.partition("#")[0].strip().strip('"').strip()
+            found[key] = Entry(
+                name=key, value=None if value == "None" else value, origin=f"{path}, line {number}"
+            )
+    return list(found.values())

@@ -1,0 +1,253 @@
+"""Where settings come from, which source wins, and what is said of one that cannot be used."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limpet.agent.config import load
+from limpet.agent.config_waagent import NOT_USED
+from limpet.agent.settings import SETTINGS, Config
+from limpet.model.errors import ConfigurationError, HostError
+
+if TYPE_CHECKING:
+    from limpet.host.ports import Files
+
+TOML = "/etc/limpet.toml"
+CONF = "/etc/waagent.conf"
+DEBIAN_CONF = Path(CONF)
+
+
+class Disk:
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def read(self, path: Path, *, at_most: int) -> bytes:
+        content = self.files.get(str(path))
+        if content is None:
+            raise FileNotFoundError(str(path))
+        if len(content) > at_most:
+            raise HostError(f"it has more than {at_most} bytes")
+        return content
+
+
+def disk(**files: bytes | str) -> Files:
+    names = {"toml": TOML, "conf": CONF, "other": "/srv/other.toml"}
+    return cast(
+        "Files",
+        Disk({names[name]: text.encode() if isinstance(text, str) else text for name, text in files.items()}),
+    )
+
+
+def test_without_any_file_every_setting_is_its_default() -> None:
+    config = load(disk())
+    assert config == Config()
+    assert {config.origin(name) for name in SETTINGS} == {"default"}
+
+
+def test_limpet_toml_wins_over_waagent_conf_and_an_option_over_both() -> None:
+    files = disk(
+        conf="Extensions.Enabled=n\nLib.Dir=/srv/lib\nExtensions.GoalStatePeriod=30\n",
+        toml='[agent]\nlibrary = "/srv/ours"\n[goal_state]\nperiod = 9\n',
+    )
+    config = load(files, options=["goal_state.period=2.5"])
+    assert (config.extensions_enabled, config.agent_library, config.goal_state_period) == (
+        False, Path("/srv/ours"), 2.5,
+    )  # fmt: skip
+    assert config.origin("extensions.enabled") == "/etc/waagent.conf, line 1"
+    assert config.origin("agent.library") == "/etc/limpet.toml, line 2"
+    assert config.origin("goal_state.period") == "option"
+    assert config.origin("goal_state.initial_period") == "default"
+
+
+def test_another_file_stands_in_for_limpet_toml() -> None:
+    files = disk(toml="goal_state.period = 9", other="goal_state.period = 3")
+    assert load(files, path=Path("/srv/other.toml")).goal_state_period == 3
+
+
+def test_a_file_that_was_asked_for_must_exist() -> None:
+    with pytest.raises(ConfigurationError, match=r"^/srv/other\.toml does not exist$"):
+        load(disk(), path=Path("/srv/other.toml"))
+
+
+def test_waagent_conf_may_live_elsewhere() -> None:
+    files = disk(
+        toml='agent.waagent_conf = "/srv/other.toml"',
+        other="Extensions.Enabled=n",
+        conf="EnableOverProvisioning=n",
+    )
+    config = load(files)
+    assert (config.extensions_enabled, config.over_provisioning_honoured) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "problem"),
+    [
+        ("\n[goal_state]\nperoid = 6", "line 3", "no setting 'goal_state.peroid'; did you mean 'goal_state.period'"),
+        ("[goalstate]\n\nperiod = 6", "line 3", "there is no setting 'goalstate.period'; did you mean"),
+        ("[zzz]\nq = 6", "line 2", "there is no setting 'zzz.q'"),
+        ("fabric = { endpont = 'a' }", "line 1", "no setting 'fabric.endpont'; did you mean 'fabric.endpoint'"),
+        ("fabric = 4", "line 1", "there is no setting 'fabric'"),
+        ("[[agent]]\nlock = '/a'", "line 1", "there is no setting 'agent'"),
+        ("[goal_state]\nperiod = '6'", "line 2", "period must be a number of seconds from 0.1 to 3600, not '6'"),
+        ("[goal_state]\nperiod = true", "line 2", "must be a number of seconds from 0.1 to 3600, not True"),
+        ("[goal_state]\nperiod = 0", "line 2", "must be a number of seconds from 0.1 to 3600, not 0"),
+        ("[goal_state]\nperiod = nan", "line 2", "must be a number of seconds from 0.1 to 3600, not nan"),
+        ("[goal_state]\nperiod = [6]", "line 2", "must be a number of seconds"),
+        ("[goal_state]\nperiod = { value = 6 }", "line 2", "there is no setting 'goal_state.period.value'"),
+        ("# a\n\n[extensions]\nenabled = 'y'", "line 4", "extensions.enabled must be true or false, not 'y'"),
+        ("proxy.port = 0", "line 1", "proxy.port must be a port from 1 to 65535, not 0"),
+        ("proxy.port = 70000", "line 1", "proxy.port must be a port from 1 to 65535, not 70000"),
+        ("fabric.endpoint = 'http://10.0.0.1'", "line 1", "must be an IPv4 address or a host name, without scheme"),
+        ("fabric.endpoint = ''", "line 1", "must be an IPv4 address or a host name"),
+        ("metadata.endpoint = 'a:b'", "line 1", "metadata.endpoint must be an IPv4 address"),
+        ("agent.library = 'lib'", "line 1", "agent.library must be an absolute path, not 'lib'"),
+        ("agent.family = ''", "line 1", "agent.family must be text, not ''"),
+        ("a = 1\nb = = 2", "line 2, column 5", "Invalid value"),
+        ("a = 1\na = 2", "line 2", "Cannot overwrite a value"),
+        ("[a", "line 1", "Expected ']' at the end of a table declaration"),
+        ("a = " + "[" * 50_000, "", "nested too deeply"),
+        (".".join("a" * 2_000) + " = 1", "line 1", "there is no setting 'a.a.a"),
+        (b"a = 1\nb = \xff", "line 2", "this is not UTF-8"),
+        (b"a" * 100_000, "cannot be read", "more than 65536 bytes"),
+        ("a = " + "1" * 10_000, "", "integer string conversion"),
+    ],
+)  # fmt: skip
+def test_an_unusable_limpet_toml_stops_the_start_and_says_where(
+    text: str | bytes, where: str, problem: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(disk(toml=text))
+    message = str(caught.value)
+    assert message.startswith(TOML)
+    assert where in message
+    assert problem in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("goal_state.period", "write NAME=VALUE"),
+        ("goal_state.perod=6", "did you mean 'goal_state.period'"),
+        ("goal_state.period=soon", "must be a number of seconds from 0.1 to 3600, not 'soon'"),
+        ("extensions.enabled=maybe", "must be true or false, not 'maybe'"),
+    ],
+)
+def test_an_unusable_option_stops_the_start(option: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^option") as caught:
+        load(disk(), options=[option])
+    assert problem in str(caught.value)
+
+
+@given(st.binary(max_size=300))
+def test_whatever_is_in_the_files_there_is_a_configuration_or_a_clear_error(content: bytes) -> None:
+    with suppress(ConfigurationError):
+        load(disk(toml=content, conf=content))
+
+
+def test_waagent_conf_is_read_as_its_own_agent_reads_it() -> None:
+    config = load(
+        disk(
+            conf="\ufeff# Extensions.Enabled=n\n"
+            "no equals sign\n"
+            'Lib.Dir = "/srv/lib" # a comment\r\n'
+            "Extensions.GoalStatePeriod=3\n"
+            "Extensions.GoalStatePeriod=4#5\n"
+            "Debug.EnableFastTrack=N\n"
+            "EnableOverProvisioning=Y\n"
+            "HttpProxy.Host=None\n"
+            "HttpProxy.Port=None\n"
+            "Protocol.EndpointDiscovery=static\n"
+        )
+    )
+    assert config.notes == ()
+    assert config.extensions_enabled
+    assert config.agent_library == Path("/srv/lib")
+    assert config.goal_state_period == 4
+    assert not config.fast_track_enabled
+    assert config.over_provisioning_honoured
+    assert config.proxy_host is None
+    assert not config.fabric_use_leases
+    assert config.origin("proxy.host") == "default"
+    assert config.origin("goal_state.period") == "/etc/waagent.conf, line 5"
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("Extensions.GoalStatePeriod=soon", "must be a number of seconds from 0.1 to 3600, not 'soon'; it stays 6"),
+        ("Extensions.Enabled=1", "must be true or false, not '1'; it stays true"),
+        ("HttpProxy.Host=", "must be an IPv4 address or a host name, without scheme and port, not ''; it stays unset"),
+        ("Extension.Enabled=y", "there is no key 'Extension.Enabled'; did you mean 'Extensions.Enabled'?"),
+        ("OS.Openssl=x", "there is no key 'OS.Openssl'; did you mean 'OS.OpensslPath'?"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_waagent_conf_is_noted_and_the_default_holds(line: str, note: str) -> None:
+    config = load(disk(conf=f"# theirs\n{line}\n"))
+    assert len(config.notes) == 1
+    assert config.notes[0].startswith("/etc/waagent.conf, line 2: ")
+    assert config.notes[0].endswith(note)
+    assert {config.origin(name) for name in SETTINGS} == {"default"}
+
+
+def test_keys_of_waagent_conf_without_effect_are_told_with_the_reason() -> None:
+    config = load(disk(conf="ResourceDisk.Format=y\nPid.File=/run/x.pid\n"))
+    assert config.notes == ()
+    provisioning, pid = config.unused
+    assert provisioning == (
+        "/etc/waagent.conf, line 1: ResourceDisk.Format has no effect: "
+        "it concerns provisioning, which the agent does not do"
+    )
+    assert pid.startswith("/etc/waagent.conf, line 2: Pid.File has no effect: one instance is held by a lock")
+
+
+@pytest.mark.skipif(not DEBIAN_CONF.exists(), reason="waagent is not installed on this machine")
+def test_the_file_that_debian_ships_is_understood_whole() -> None:
+    config = load(disk(conf=DEBIAN_CONF.read_bytes()))
+    assert config.notes == ()
+
+
+def test_a_key_is_either_honoured_or_has_a_reason() -> None:
+    honoured = [row.waagent for row in SETTINGS.values() if row.waagent is not None]
+    assert len(set(honoured)) == len(honoured)
+    assert not set(honoured) & set(NOT_USED)
+
+
+def test_the_table_is_consistent() -> None:
+    attributes = {member.name for member in fields(Config)}
+    for row in SETTINGS.values():
+        assert row.attribute in attributes
+        assert getattr(Config(), row.attribute) == row.default
+        assert row.help.endswith(".")
+        if row.default is not None:
+            written = str(row.default) if isinstance(row.default, Path) else row.default
+            assert row.kind.read(written) == row.default
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Config().goal_state_period = 1  # type: ignore[misc]
+
+
+def test_without_limpet_toml_its_parser_is_not_loaded() -> None:
+    code = (
+        "import sys, json\n"
+        "from limpet.agent.config import load\n"
+        "class Disk:\n"
+        "    def read(self, path, *, at_most):\n"
+        "        raise FileNotFoundError\n"
+        "load(Disk())\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=30)
+    assert not set(json.loads(done.stdout)) & {"tomllib", "difflib", "argparse"}
