@@ -1,0 +1,32 @@
+"""The machine room's clock: waiting for real processes, always with a limit."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from limpet.lab.commands import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Found = TypeVar("Found")
+PAUSE = 0.01
+
+
+def seconds() -> float:
+    """Seconds from an arbitrary start; never jumps."""
+    return time.monotonic()  # noqa: TID251 - the lab drives real processes; nothing here is simulated
+
+
+def wait_for(look: Callable[[], Found | None], what: str, *, timeout: float, pause: float = PAUSE) -> Found:
+    """Ask `look` until it gives something that counts as true, and give that.
+
+    Raises: LabError, saying `what` was waited for, after `timeout` seconds.
+    """
+    end = seconds() + timeout
+    while not (found := look()):
+        if seconds() >= end:
+            raise LabError(f"waited {timeout:g} s for {what}")
+        time.sleep(pause)  # noqa: TID251 - see above
+    return found

@@ -1,0 +1,91 @@
+"""The fabric emulator as a process of its own, inside a fabric's network."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limpet.lab.clock import wait_for
+from limpet.lab.commands import LabError, bound_to_us, kept_in, kill_session
+from limpet.lab.netns import assert_no_way_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from limpet.lab.netns import Network
+
+TIME_TO_LISTEN = 20.0
+TIME_TO_STOP = 10.0
+ENTRY = "import sys; from limpet.cli import entry; sys.exit(entry())"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Addresses:
+    """Where the fabric's services listen, as ``address:port``. Source: wire-protocol.md §1."""
+
+    wire: str = "168.63.129.16:80"
+    host_plugin: str = "168.63.129.16:32526"
+    imds: str = "169.254.169.254:80"
+    storage: str = "10.0.0.1:80"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Emulator:
+    """admin: the unix socket of its admin API. log: what it printed. pid: of its process, on this machine."""
+
+    admin: Path
+    log: Path
+    pid: int
+
+
+def command(addresses: Addresses, admin: Path, more: Sequence[str]) -> list[str]:
+    """The emulator's command line."""
+    return [
+        sys.executable, "-c", ENTRY, "emulator", "serve",
+        "--wire", addresses.wire,
+        "--host-plugin", addresses.host_plugin,
+        "--imds", addresses.imds,
+        "--storage", addresses.storage,
+        "--admin", f"unix:{admin}",
+        *more,
+    ]  # fmt: skip
+
+
+@contextmanager
+def emulator(
+    fabric: Network, folder: Path, *, addresses: Addresses | None = None, more: Sequence[str] = ()
+) -> Iterator[Emulator]:
+    """Run the emulator in a fabric until the end; gives it when its admin socket is there.
+
+    folder: for its socket and its log. more: further arguments. Raises: LabError, with what it printed.
+    """
+    assert_no_way_out(fabric)
+    folder.mkdir(parents=True, exist_ok=True)
+    admin, log = folder / "admin.sock", folder / "emulator.log"
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            bound_to_us(kept_in(fabric.inside(command(addresses or Addresses(), admin, more)))),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+        )
+    try:
+        wait_for(
+            lambda: admin.is_socket() or process.poll() is not None, "the emulator", timeout=TIME_TO_LISTEN
+        )
+        if process.poll() is not None:
+            said = log.read_text(encoding="utf-8", errors="backslashreplace").strip()[-2000:]
+            raise LabError(f"the emulator ended with {process.returncode}: {said or 'no message'}")
+        yield Emulator(admin=admin, log=log, pid=process.pid)
+    finally:
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(TIME_TO_STOP)
+        kill_session(process)

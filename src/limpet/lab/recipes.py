@@ -1,0 +1,85 @@
+"""What a root file system consists of: a value, whose fingerprint names the built tree."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+
+SUITE = "bookworm"
+
+# Services of the platform that would work against a test, or on the machine that the namespaces share.
+DISTURBING = (
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty-static.service",
+    "getty.target",
+    "systemd-timesyncd.service",
+    "systemd-udevd.service",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """packages: Debian's names. disabled: units that are there but not started. masked: units that cannot be started.
+
+    enabled: units started at boot. edition: raised when what `rootfs` does to every tree changes.
+    """
+
+    packages: tuple[str, ...]
+    enabled: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    masked: tuple[str, ...] = DISTURBING
+    suite: str = SUITE
+    left_out: tuple[str, ...] = (
+        "/usr/share/doc/*",
+        "/usr/share/man/*",
+        "/usr/share/locale/*",
+        "/usr/share/info/*",
+        "/usr/share/lintian/*",
+    )
+    edition: int = 2
+
+    def fingerprint(self) -> str:
+        """Short and stable; changes with anything that changes the tree."""
+        canonical = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def with_packages(self, *more: str) -> Recipe:
+        """The same with more packages."""
+        return replace(self, packages=(*self.packages, *more))
+
+
+VM = Recipe(
+    packages=(
+        "ca-certificates",
+        "dbus",
+        "eject",  # waagent ejects the provisioning medium
+        "ifupdown",  # waagent restarts the NIC with it
+        "iproute2",
+        "iptables",
+        "isc-dhcp-client",
+        "kmod",
+        "login",
+        "mount",
+        "netbase",
+        "nftables",
+        "openssh-server",
+        "openssl",
+        "passwd",
+        "procps",
+        "python3",
+        "python3-urllib3",
+        "sudo",
+        "systemd",
+        "systemd-sysv",
+        "util-linux",
+        "waagent",
+    ),
+    disabled=("ssh.service", "walinuxagent.service", "networking.service"),
+)
+"""A plain Debian VM that can be provisioned, with Debian's own agent in it but not started."""

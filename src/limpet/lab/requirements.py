@@ -1,0 +1,113 @@
+"""What this machine must have for a lab, checked before anything is made, said in words a user can act on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.lab.cgroups import unified_hierarchy
+from limpet.lab.commands import LabError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+COMMANDS = {
+    "ip": "iproute2",
+    "mmdebstrap": "mmdebstrap",
+    "mount": "mount",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "umount": "mount",
+    "unshare": "util-linux",
+}
+"""Command to Debian package."""
+
+NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lack:
+    """Something that is missing and how to get it."""
+
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.remedy}"
+
+
+def lacks() -> list[Lack]:
+    """What keeps a lab from working on this machine; empty when all is there."""
+    if os.geteuid() != 0:
+        return [Lack(what="not root", remedy="network namespaces and mounts need root; run this with sudo")]
+    return missing_commands(shutil.which) or [*missing_namespaces(), *refused_by_the_kernel(PROBES)]
+
+
+def require() -> None:
+    """Raises: LabError, with one line for each thing that is missing."""
+    if found := lacks():
+        raise LabError("a lab cannot be built here:\n" + "\n".join(f"  - {lack}" for lack in found))
+
+
+def missing_commands(which: Callable[[str], str | None]) -> list[Lack]:
+    """Commands that `which` does not find."""
+    return [
+        Lack(what=f"no command `{command}`", remedy=f"apt-get install {package}")
+        for command, package in sorted(COMMANDS.items())
+        if which(command) is None
+    ]
+
+
+def missing_namespaces(folder: Path = Path("/proc/self/ns")) -> list[Lack]:
+    """Kinds of namespaces the kernel was built without."""
+    return [
+        Lack(what=f"no {kind} namespaces", remedy="use a kernel with CONFIG_NAMESPACES and its kinds")
+        for kind in NAMESPACES
+        if not (folder / kind).exists()
+    ]
+
+
+def probe_overlay() -> None:
+    """A throw-away overlay, in a mount namespace of its own."""
+    script = (
+        "mount -t tmpfs probe /mnt && mkdir /mnt/l /mnt/u /mnt/w /mnt/m && "
+        "mount -t overlay -o lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w overlay /mnt/m"
+    )
+    run(["unshare", "--mount", "sh", "-c", script]).checked()
+
+
+def probe_links() -> None:
+    """A veth pair on a bridge, in a network namespace of its own."""
+    script = (
+        "ip link add name br0 type bridge && ip link add name port0 type veth peer name nic0 && "
+        "ip link set port0 master br0 && ip link set br0 up"
+    )
+    run(["unshare", "--net", "sh", "-c", script]).checked()
+
+
+def probe_cgroup() -> None:
+    """Where machines keep their processes."""
+    unified_hierarchy()
+
+
+PROBES: Mapping[str, Callable[[], None]] = {
+    "overlay mounts are refused": probe_overlay,
+    "network namespaces with bridge and veth are refused": probe_links,
+    "no cgroup2 hierarchy can be written": probe_cgroup,
+}
+
+
+def refused_by_the_kernel(probes: Mapping[str, Callable[[], None]]) -> list[Lack]:
+    """Features that fail when tried; trying also loads the kernel's modules."""
+    found = []
+    for what, probe in probes.items():
+        try:
+            probe()
+        except LabError as error:
+            found.append(
+                Lack(what=what, remedy=f"use a kernel and a container setting that allow it ({error})")
+            )
+    return found

@@ -1,0 +1,89 @@
+"""A room: one fabric and its VMs, wired on one host, with no way out."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING
+
+from limpet.lab import netns, requirements
+from limpet.lab.commands import LabError
+from limpet.lab.emulator import Emulator, emulator
+from limpet.lab.machine import Machine, machine
+from limpet.lab.workspace import Workspace, workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+GATEWAY = IPv4Interface("10.0.0.1/24")
+FIRST_GUEST = 4
+"""As on Azure, where the first addresses of a subnet are the platform's."""
+MOST_GUESTS = 250
+FABRIC_ADDRESSES = (str(GATEWAY), "168.63.129.16/32", "169.254.169.254/32")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Port:
+    """A VM's place on the fabric. address: IPv4. mac: lower case with colons, of Azure's vendor."""
+
+    network: netns.Network
+    address: str
+    mac: str
+
+
+class Room:
+    """Made by `room`; everything in it ends with it."""
+
+    def __init__(self, space: Workspace, fabric: netns.Network, stack: ExitStack) -> None:
+        self.workspace = space
+        self.fabric = fabric
+        self._stack = stack
+        self._ports: list[Port] = []
+
+    def port(self) -> Port:
+        """A new network with an eth0 on the fabric, addressed, its default route by the fabric. Raises: LabError."""
+        number = len(self._ports)
+        if number >= MOST_GUESTS:
+            raise LabError(f"a room has place for {MOST_GUESTS} guests")
+        guest = self._stack.enter_context(netns.network(f"{self.workspace.name}-vm{number}"))
+        address = GATEWAY.network[FIRST_GUEST + number]
+        port = Port(network=guest, address=str(address), mac=f"00:0d:3a:00:00:{FIRST_GUEST + number:02x}")
+        netns.plug(
+            self.fabric,
+            f"port{number}",
+            guest,
+            address=f"{address}/{GATEWAY.network.prefixlen}",
+            mac=port.mac,
+            gateway=str(GATEWAY.ip),
+        )
+        self._ports.append(port)
+        return port
+
+    def machine(self, layers: Sequence[Path], *, name: str | None = None) -> tuple[Machine, Port]:
+        """A machine on a port of its own, not booted yet. layers: root file systems, the first one on top."""
+        port = self.port()
+        made = self._stack.enter_context(
+            machine(name or f"vm{len(self._ports) - 1}", self.workspace, port.network, layers)
+        )
+        return made, port
+
+    def emulator(self, *more: str) -> Emulator:
+        """The fabric's emulator, started with further arguments. Raises: LabError."""
+        return self._stack.enter_context(emulator(self.fabric, self.workspace.folder / "emulator", more=more))
+
+
+@contextmanager
+def room() -> Iterator[Room]:
+    """A room with a fabric and no VM yet. Rooms stand side by side, in one process and in several.
+
+    Raises: LabError, also when this machine lacks what a lab needs.
+    """
+    requirements.require()
+    with ExitStack() as stack:
+        space = stack.enter_context(workspace())
+        fabric = stack.enter_context(netns.network(f"{space.name}-fabric"))
+        netns.add_bridge(fabric, FABRIC_ADDRESSES)
+        netns.assert_no_way_out(fabric)
+        yield Room(space, fabric, stack)

@@ -1,0 +1,44 @@
+"""Rooms for system tests. They need root and namespaces; where these lack, they fail and say what to do."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from limpet.lab import recipes, requirements, rootfs
+from limpet.lab.install import limpet_layer
+from limpet.lab.room import Room, room
+from limpet.lab.workspace import workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def say(text: str) -> None:
+    """Progress, past pytest's capture."""
+    print(f"lab: {text}", file=sys.__stderr__)
+
+
+@pytest.fixture(scope="session")
+def root_file_system() -> Path:
+    """A Debian VM's root file system with waagent in it; read-only."""
+    requirements.require()
+    return rootfs.root_file_system(recipes.VM, rootfs.default_cache(), say)
+
+
+@pytest.fixture(scope="session")
+def layers(root_file_system: Path) -> list[Path]:
+    """The same with limpet installed."""
+    with workspace() as space:
+        layer = limpet_layer(root_file_system, space, rootfs.default_cache(), say)
+    return [layer, root_file_system]
+
+
+@pytest.fixture
+def empty_room() -> Iterator[Room]:
+    """A fabric without emulator and VMs."""
+    with room() as made:
+        yield made
