@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.agent.config import load
+from limpet.agent.config import load_config
 from limpet.agent.config_waagent import NOT_USED
 from limpet.agent.settings import SETTINGS, Config
 from limpet.model.errors import ConfigurationError, HostError
@@ -49,7 +49,7 @@ def disk(**files: bytes | str) -> Files:
 
 
 def test_without_any_file_every_setting_is_its_default() -> None:
-    config = load(disk())
+    config = load_config(disk())
     assert config == Config()
     assert {config.origin(name) for name in SETTINGS} == {"default"}
 
@@ -59,8 +59,8 @@ def test_limpet_toml_wins_over_waagent_conf_and_an_option_over_both() -> None:
         conf="Extensions.Enabled=n\nLib.Dir=/srv/lib\nExtensions.GoalStatePeriod=30\n",
         toml='[agent]\nlibrary = "/srv/ours"\n[goal_state]\nperiod = 9\n',
     )
-    config = load(files, options=["goal_state.period=2.5"])
-    assert (config.extensions_enabled, config.agent_library, config.goal_state_period) == (
+    config = load_config(files, options=["goal_state.period=2.5"])
+    assert (config.extensions_enabled, config.library, config.goal_state_period) == (
         False, Path("/srv/ours"), 2.5,
     )  # fmt: skip
     assert config.origin("extensions.enabled") == "/etc/waagent.conf, line 1"
@@ -71,12 +71,12 @@ def test_limpet_toml_wins_over_waagent_conf_and_an_option_over_both() -> None:
 
 def test_another_file_stands_in_for_limpet_toml() -> None:
     files = disk(toml="goal_state.period = 9", other="goal_state.period = 3")
-    assert load(files, path=Path("/srv/other.toml")).goal_state_period == 3
+    assert load_config(files, path=Path("/srv/other.toml")).goal_state_period == 3
 
 
 def test_a_file_that_was_asked_for_must_exist() -> None:
     with pytest.raises(ConfigurationError, match=r"^/srv/other\.toml does not exist$"):
-        load(disk(), path=Path("/srv/other.toml"))
+        load_config(disk(), path=Path("/srv/other.toml"))
 
 
 def test_waagent_conf_may_live_elsewhere() -> None:
@@ -85,8 +85,8 @@ def test_waagent_conf_may_live_elsewhere() -> None:
         other="Extensions.Enabled=n",
         conf="EnableOverProvisioning=n",
     )
-    config = load(files)
-    assert (config.extensions_enabled, config.over_provisioning_honoured) == (False, True)
+    config = load_config(files)
+    assert (config.extensions_enabled, config.over_provisioning) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_an_unusable_limpet_toml_stops_the_start_and_says_where(
     text: str | bytes, where: str, problem: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load(disk(toml=text))
+        load_config(disk(toml=text))
     message = str(caught.value)
     assert message.startswith(TOML)
     assert where in message
@@ -145,18 +145,18 @@ def test_an_unusable_limpet_toml_stops_the_start_and_says_where(
 )
 def test_an_unusable_option_stops_the_start(option: str, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^option") as caught:
-        load(disk(), options=[option])
+        load_config(disk(), options=[option])
     assert problem in str(caught.value)
 
 
 @given(st.binary(max_size=300))
 def test_whatever_is_in_the_files_there_is_a_configuration_or_a_clear_error(content: bytes) -> None:
     with suppress(ConfigurationError):
-        load(disk(toml=content, conf=content))
+        load_config(disk(toml=content, conf=content))
 
 
 def test_waagent_conf_is_read_as_its_own_agent_reads_it() -> None:
-    config = load(
+    config = load_config(
         disk(
             conf="\ufeff# Extensions.Enabled=n\n"
             "no equals sign\n"
@@ -172,10 +172,10 @@ def test_waagent_conf_is_read_as_its_own_agent_reads_it() -> None:
     )
     assert config.notes == ()
     assert config.extensions_enabled
-    assert config.agent_library == Path("/srv/lib")
+    assert config.library == Path("/srv/lib")
     assert config.goal_state_period == 4
-    assert not config.fast_track_enabled
-    assert config.over_provisioning_honoured
+    assert not config.fast_track
+    assert config.over_provisioning
     assert config.proxy_host is None
     assert not config.fabric_use_leases
     assert config.origin("proxy.host") == "default"
@@ -193,7 +193,7 @@ def test_waagent_conf_is_read_as_its_own_agent_reads_it() -> None:
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_waagent_conf_is_noted_and_the_default_holds(line: str, note: str) -> None:
-    config = load(disk(conf=f"# theirs\n{line}\n"))
+    config = load_config(disk(conf=f"# theirs\n{line}\n"))
     assert len(config.notes) == 1
     assert config.notes[0].startswith("/etc/waagent.conf, line 2: ")
     assert config.notes[0].endswith(note)
@@ -201,7 +201,7 @@ def test_what_is_wrong_in_waagent_conf_is_noted_and_the_default_holds(line: str,
 
 
 def test_keys_of_waagent_conf_without_effect_are_told_with_the_reason() -> None:
-    config = load(disk(conf="ResourceDisk.Format=y\nPid.File=/run/x.pid\n"))
+    config = load_config(disk(conf="ResourceDisk.Format=y\nPid.File=/run/x.pid\n"))
     assert config.notes == ()
     provisioning, pid = config.unused
     assert provisioning == (
@@ -213,7 +213,7 @@ def test_keys_of_waagent_conf_without_effect_are_told_with_the_reason() -> None:
 
 @pytest.mark.skipif(not DEBIAN_CONF.exists(), reason="waagent is not installed on this machine")
 def test_the_file_that_debian_ships_is_understood_whole() -> None:
-    config = load(disk(conf=DEBIAN_CONF.read_bytes()))
+    config = load_config(disk(conf=DEBIAN_CONF.read_bytes()))
     assert config.notes == ()
 
 
@@ -224,9 +224,7 @@ def test_a_key_is_either_honoured_or_has_a_reason() -> None:
 
 
 def test_the_table_is_consistent() -> None:
-    attributes = {member.name for member in fields(Config)}
     for row in SETTINGS.values():
-        assert row.attribute in attributes
         assert getattr(Config(), row.attribute) == row.default
         assert row.help.endswith(".")
         if row.default is not None:
@@ -242,11 +240,11 @@ def test_a_configuration_cannot_be_changed() -> None:
 def test_without_limpet_toml_its_parser_is_not_loaded() -> None:
     code = (
         "import sys, json\n"
-        "from limpet.agent.config import load\n"
+        "from limpet.agent.config import load_config\n"
         "class Disk:\n"
         "    def read(self, path, *, at_most):\n"
         "        raise FileNotFoundError\n"
-        "load(Disk())\n"
+        "load_config(Disk())\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=30)

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     from limpet.host.ports import Files
 
+__all__ = ["DEFAULT_PATH", "Config", "load_config"]
+
 DEFAULT_PATH = Path("/etc/limpet.toml")
 
 _BY_WAAGENT_KEY = {row.waagent: row for row in SETTINGS.values() if row.waagent is not None}
 _WAAGENT_KEYS = (*_BY_WAAGENT_KEY, *NOT_USED)
 
 
-def load(files: Files, *, path: Path | None = None, options: Sequence[str] = ()) -> Config:
+def load_config(files: Files, *, path: Path | None = None, options: Sequence[str] = ()) -> Config:
     """Read every source there is.
 
     path: instead of /etc/limpet.toml; it must exist. options: ``name=value`` each.
@@ -39,7 +41,7 @@ def load(files: Files, *, path: Path | None = None, options: Sequence[str] = ())
     ]
     ours = {entry.name: entry for entry in _accepted(written)}
     conf = ours.get("agent.waagent_conf")
-    theirs = config_waagent.read(files, Config().agent_waagent_conf if conf is None else conf.value)
+    theirs = config_waagent.read(files, Config().waagent_conf if conf is None else conf.value)
     values, notes, unused = _honoured(theirs)
     values |= ours
     return Config(

@@ -1,6 +1,6 @@
 """The settings: one table, which is also the value that programs receive.
 
-`config.goal_state_period` is a float, `config.origin("goal_state.period")` says where it came from. The reference
+`config.goal_state_period` is a float, seconds, `config.origin("goal_state.period")` says where it came from. The reference
 page docs/settings.md is made from this table.
 """
 
@@ -27,21 +27,16 @@ class Setting:
     """One row of the table. attribute: its name in `Config`. waagent: its key in waagent.conf, if that has one."""
 
     name: str
+    attribute: str
     kind: Kind[Any]
     default: Any
     help: str
-    waagent: str | None = None
-
-    @property
-    def attribute(self) -> str:
-        """The name it has in `Config`."""
-        return self.name.replace(".", "_")
+    waagent: str | None
 
 
 def setting(name: str, kind: Kind[T], default: T, purpose: str, waagent: str | None = None) -> T:
     """A field of `Config` that is a setting."""
-    row = Setting(name=name, kind=kind, default=default, help=purpose, waagent=waagent)
-    return field(default=default, metadata={"setting": row})
+    return field(default=default, metadata={"name": name, "kind": kind, "help": purpose, "waagent": waagent})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,11 +72,11 @@ class Config:
         "goal_state.initial_period", seconds(0.1, 3600), 1.0,
         "Time between two polls until the first goal state is there.",
         "Extensions.InitialGoalStatePeriod")
-    fast_track_enabled: bool = setting(
+    fast_track: bool = setting(
         "fast_track.enabled", SWITCH, True,
         "Take goal states from the host plugin too.",
         "Debug.EnableFastTrack")
-    over_provisioning_honoured: bool = setting(
+    over_provisioning: bool = setting(
         "over_provisioning.honoured", SWITCH, True,
         "Leave extensions alone while the fabric puts an over-provisioned instance on hold.",
         "EnableOverProvisioning")
@@ -89,25 +84,25 @@ class Config:
         "extensions.enabled", SWITCH, True,
         "Process extensions. When false each is reported as refused.",
         "Extensions.Enabled")
-    extensions_wait_for_cloud_init: bool = setting(
+    wait_for_cloud_init: bool = setting(
         "extensions.wait_for_cloud_init", SWITCH, False,
         "Let cloud-init finish before the first extension.",
         "Extensions.WaitForCloudInit")
-    extensions_wait_for_cloud_init_timeout: float = setting(
+    cloud_init_timeout: float = setting(
         "extensions.wait_for_cloud_init_timeout", seconds(1, 86400), 3600.0,
         "The longest time to wait for cloud-init.",
         "Extensions.WaitForCloudInitTimeout")
     status_heartbeat: float = setting(
         "status.heartbeat", seconds(1, 3600), 60.0,
         "Time between two reports when nothing changes; a change is reported at once.")
-    telemetry_enabled: bool = setting(
+    telemetry: bool = setting(
         "telemetry.enabled", SWITCH, True,
         "Send the agent's and the handlers' events to the fabric.")
     telemetry_collection_period: float = setting(
         "telemetry.collection_period", seconds(1, 86400), 300.0,
         "Time between two collections of handlers' events.",
         "Debug.EtpCollectionPeriod")
-    certificates_openssl: Path = setting(
+    openssl: Path = setting(
         "certificates.openssl", PATH, Path("/usr/bin/openssl"),
         "The openssl program.",
         "OS.OpensslPath")
@@ -119,25 +114,25 @@ class Config:
         "proxy.port", PORT, 80,
         "The proxy's port.",
         "HttpProxy.Port")
-    agent_family: str = setting(
+    family: str = setting(
         "agent.family", TEXT, "Prod",
         "The family of agent versions that this VM follows.",
         "AutoUpdate.GAFamily")
-    agent_library: Path = setting(
+    library: Path = setting(
         "agent.library", PATH, Path("/var/lib/waagent"),
         "Handlers, certificates and the agent's state. Many handlers have the default hard-coded.",
         "Lib.Dir")
-    agent_log_dir: Path = setting(
+    log_dir: Path = setting(
         "agent.log_dir", PATH, Path("/var/log/azure"),
         "Parent of the handlers' log folders.",
         "Extension.LogDir")
-    agent_log_file: Path = setting(
+    log_file: Path = setting(
         "agent.log_file", PATH, Path("/var/log/waagent.log"),
         "The agent's log where there is no journal.")
-    agent_lock: Path = setting(
+    lock: Path = setting(
         "agent.lock", PATH, Path("/run/limpet-agent.lock"),
         "Held open by the one agent that runs.")
-    agent_waagent_conf: Path = setting(
+    waagent_conf: Path = setting(
         "agent.waagent_conf", PATH, Path("/etc/waagent.conf"),
         "The other agent's configuration, honoured where it exists.")
     # fmt: on
@@ -145,13 +140,20 @@ class Config:
     notes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
 
+    @property
+    def proxy(self) -> str | None:
+        """The proxy for downloads as a URL."""
+        return None if self.proxy_host is None else f"http://{self.proxy_host}:{self.proxy_port}"
+
     def origin(self, name: str) -> str:
         """Where the value of the setting `name` came from."""
         return self.origins.get(name, DEFAULT_ORIGIN)
 
 
 SETTINGS: Mapping[str, Setting] = {
-    row.name: row for row in (member.metadata.get("setting") for member in fields(Config)) if row is not None
+    member.metadata["name"]: Setting(attribute=member.name, default=member.default, **member.metadata)
+    for member in fields(Config)
+    if member.metadata
 }
 
 
