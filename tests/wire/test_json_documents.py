@@ -13,7 +13,9 @@ from limpet.model.errors import MalformedDocument
 from limpet.model.ids import SequenceNumber
 from limpet.wire.handlerfiles import parse_handler_environment, parse_handler_status, parse_settings
 from limpet.wire.handlermanifest import parse_handler_manifest
+from limpet.wire.healthservice import parse_observations
 from limpet.wire.heartbeat import parse_heartbeat
+from limpet.wire.imds import parse_compute, parse_instance
 from limpet.wire.statusblob import parse_status
 from limpet.wire.statusfile import parse_status_file
 
@@ -96,6 +98,26 @@ DOCUMENTS: dict[Callable[[bytes], Any], Any] = {
         },
         "guestOSInfo": {"computerName": "c", "osName": "o", "osVersion": "1", "version": "2"},
         "supportedFeatures": [{"Key": "k", "Value": "1.0"}],
+    },
+    parse_observations: {
+        "Version": "1.0",
+        "Observations": [{"ObservationName": "n", "IsHealthy": True, "Description": "", "Value": "v"}],
+    },
+    parse_compute: {"location": "westus", "vmId": "x", "tags": ""},
+    parse_instance: {
+        "compute": {"location": "westus"},
+        "network": {
+            "interface": [
+                {
+                    "ipv4": {
+                        "ipAddress": [{"privateIpAddress": "10.0.1.4", "publicIpAddress": "40.112.128.120"}],
+                        "subnet": [{"address": "10.0.1.0", "prefix": "24"}],
+                    },
+                    "ipv6": {"ipAddress": []},
+                    "macAddress": "000D3A3382E8",
+                }
+            ]
+        },
     },
 }  # fmt: skip
 
