@@ -1,0 +1,44 @@
+# limpet's tasks. Each does its own set-up and is quick the second time.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+VENV := .venv
+READY := $(VENV)/.complete
+ARGS ?=
+
+.PHONY: help setup lab-packages demo test check bench clean
+
+help: ## List these targets
+	@echo "usage: make TARGET [ARGS='more arguments']"
+	@echo
+	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: $(READY) ## Make .venv with the limpet command
+
+$(READY): pyproject.toml requirements.lock tools/venv.sh tools/packages-setup.txt
+	@tools/venv.sh
+
+lab-packages:
+	@tools/apt.sh tools/packages-lab.txt || echo "Going on without them: what needs them will be skipped or say so."
+
+demo: setup lab-packages ## Show a fabric, a VM and the agent at work (root)
+	@$(VENV)/bin/limpet lab demo $(ARGS)
+
+test: setup lab-packages ## Run the tests: unit tests first, then system tests (those need root)
+	@$(VENV)/bin/pytest -W error $(ARGS)
+
+check: setup ## Lint, types and import rules
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: setup lab-packages ## Measure the agent and its peer side by side (root)
+	@$(VENV)/bin/limpet lab bench $(ARGS)
+
+clean: ## Remove everything that the targets above have made in this folder
+	rm -rf $(VENV) .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
