@@ -30,11 +30,10 @@ def root_file_system() -> Path:
 
 
 @pytest.fixture(scope="session")
-def layers(root_file_system: Path) -> list[Path]:
+def layers(root_file_system: Path) -> Iterator[list[Path]]:
     """The same with limpet installed."""
     with workspace() as space:
-        layer = limpet_layer(root_file_system, space, rootfs.default_cache(), say)
-    return [layer, root_file_system]
+        yield [limpet_layer(root_file_system, space), root_file_system]
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 TIME_TO_LISTEN = 20.0
 TIME_TO_STOP = 10.0
-ENTRY = "import sys; from limpet.cli import entry; sys.exit(entry())"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +46,7 @@ class Emulator:
 def command(addresses: Addresses, admin: Path, more: Sequence[str]) -> list[str]:
     """The emulator's command line."""
     return [
-        sys.executable, "-c", ENTRY, "emulator", "serve",
+        sys.executable, "-m", "limpet", "emulator", "serve",
         "--wire", addresses.wire,
         "--host-plugin", addresses.host_plugin,
         "--imds", addresses.imds,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -10,12 +9,9 @@ from typing import TYPE_CHECKING
 
 import limpet
 from limpet.lab.commands import LabError, run
-from limpet.lab.rootfs import built
 from limpet.lab.roots import throw_away_root, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from limpet.lab.workspace import Workspace
 
 LIBRARY = "/opt/limpet/lib"
@@ -32,20 +28,22 @@ sys.exit(entry())
 """
 
 
-def limpet_layer(rootfs: Path, workspace: Workspace, cache: Path, say: Callable[[str], None]) -> Path:
-    """The layer with the running limpet and what it depends on, to be put on top of `rootfs`; made when they changed.
+def limpet_layer(rootfs: Path, workspace: Workspace) -> Path:
+    """A layer with the running limpet and what it depends on, to be put on top of `rootfs`; lives as long as `workspace`.
 
-    The package is taken from where it was imported, be that a source tree or an installation. Raises: LabError.
+    The package is taken from where it was imported, be that a source tree or an installation. It is made anew for
+    each workspace: that takes less than a second and is never stale. Raises: LabError.
     """
     parts = {"limpet": Path(limpet.__file__).parent, **{name: _home_of(name) for name in DEPENDENCIES}}
-    digest = hashlib.sha256(f"{rootfs.name}\n{LAUNCHER_TEXT}".encode())
-    for name, folder in parts.items():
-        for file in _sources(folder):
-            digest.update(f"{name}/{file.relative_to(folder)}\n".encode() + file.read_bytes() + b"\n")
-    key = digest.hexdigest()[:16]
-    return built(
-        cache, f"limpet-{key}", lambda target: _build(parts, rootfs, workspace, key, target), say=say
-    )
+    with throw_away_root([rootfs], workspace.folder / "limpet-layer") as root:
+        for name, folder in parts.items():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(folder, Path(f"{root.folder}{LIBRARY}", name), ignore=ignored)
+        write(root.folder, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
+        # Compiled files that are taken as they are: their sources never change, and nothing is looked up.
+        compile_all = ["python3", "-IS", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+        run(["chroot", str(root.folder), *compile_all, LIBRARY], timeout=120).checked()
+        return root.changes
 
 
 def _home_of(name: str) -> Path:
@@ -54,36 +52,3 @@ def _home_of(name: str) -> Path:
         return Path(str(distribution(name).locate_file(name)))
     except PackageNotFoundError as error:
         raise LabError(f"{name} is not installed beside limpet: pip install 'limpet[lab]'") from error
-
-
-def _sources(folder: Path) -> Iterable[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.relative_to(folder).parts
-    )
-
-
-def _build(parts: dict[str, Path], rootfs: Path, workspace: Workspace, key: str, target: Path) -> None:
-    """Install into a throw-away root; its changes are the layer."""
-    place = workspace.folder / f"install-{key}"
-    try:
-        with throw_away_root([rootfs], place) as root:
-            for name, folder in parts.items():
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(folder, Path(f"{root.folder}{LIBRARY}", name), ignore=ignored)
-            write(root.folder, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
-            # Compiled files that are taken as they are: their sources never change, and nothing is looked up.
-            compile_all = [
-                "python3",
-                "-IS",
-                "-m",
-                "compileall",
-                "-q",
-                "--invalidation-mode",
-                "unchecked-hash",
-            ]
-            run(["chroot", str(root.folder), *compile_all, LIBRARY], timeout=120).checked()
-            shutil.copytree(root.changes, target, symlinks=True)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)

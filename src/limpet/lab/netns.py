@@ -70,14 +70,25 @@ def add_bridge(where: Network, addresses: Sequence[str]) -> None:
 
 
 def plug(
-    switch: Network, port: str, guest: Network, *, address: str, mac: str, gateway: str, nic: str = "eth0"
+    switch: Network,
+    port: str,
+    guest: Network,
+    *,
+    address: str,
+    mac: str,
+    gateway: str,
+    destinations: Sequence[str],
+    nic: str = "eth0",
 ) -> None:
     """Connect a guest by a cable from `port` of a switch's bridge to its `nic`, addressed and routed as by DHCP.
 
-    address: in CIDR notation. Raises: LabError.
+    address: in CIDR notation. destinations: what is routed by the gateway. Raises: LabError.
     """
     lay_cable(switch, port, guest, mac=mac, nic=nic)
-    guest.ip(f"addr add {address} dev {nic}", f"route add default via {gateway}")
+    guest.ip(
+        f"addr add {address} dev {nic}",
+        *(f"route add {destination} via {gateway}" for destination in destinations),
+    )
 
 
 def lay_cable(switch: Network, port: str, guest: Network, *, mac: str, nic: str = "eth0") -> None:

@@ -21,7 +21,8 @@ GATEWAY = IPv4Interface("10.0.0.1/24")
 FIRST_GUEST = 4
 """As on Azure, where the first addresses of a subnet are the platform's."""
 MOST_GUESTS = 250
-FABRIC_ADDRESSES = (str(GATEWAY), "168.63.129.16/32", "169.254.169.254/32")
+PLATFORM = ("168.63.129.16/32", "169.254.169.254/32")
+"""The wire server's and the metadata service's; DHCP routes them by the gateway, and waagent insists on that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +58,7 @@ class Room:
             address=f"{address}/{GATEWAY.network.prefixlen}",
             mac=port.mac,
             gateway=str(GATEWAY.ip),
+            destinations=("default", *PLATFORM),
         )
         self._ports.append(port)
         return port
@@ -84,6 +86,6 @@ def room() -> Iterator[Room]:
     with ExitStack() as stack:
         space = stack.enter_context(workspace())
         fabric = stack.enter_context(netns.network(f"{space.name}-fabric"))
-        netns.add_bridge(fabric, FABRIC_ADDRESSES)
+        netns.add_bridge(fabric, (str(GATEWAY), *PLATFORM))
         netns.assert_no_way_out(fabric)
         yield Room(space, fabric, stack)
