@@ -8,8 +8,10 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 READY := $(VENV)/.complete
 ARGS ?=
+LAB_PACKAGES := tools/apt.sh tools/packages-lab.txt \
+	|| echo "Going on without them: what needs them will be skipped or will say so."
 
-.PHONY: help setup lab-packages demo test check bench clean
+.PHONY: help setup demo test check bench clean
 
 help: ## List these targets
 	@echo "usage: make TARGET [ARGS='more arguments']"
@@ -21,13 +23,12 @@ setup: $(READY) ## Make .venv with the limpet command
 $(READY): pyproject.toml requirements.lock tools/venv.sh tools/packages-setup.txt
 	@tools/venv.sh
 
-lab-packages:
-	@tools/apt.sh tools/packages-lab.txt || echo "Going on without them: what needs them will be skipped or say so."
-
-demo: setup lab-packages ## Show a fabric, a VM and the agent at work (root)
+demo: setup ## Show a fabric, a VM and the agent at work (root)
+	@$(LAB_PACKAGES)
 	@$(VENV)/bin/limpet lab demo $(ARGS)
 
-test: setup lab-packages ## Run the tests: unit tests first, then system tests (those need root)
+test: setup ## Run the tests: unit tests first, then system tests (those need root)
+	@$(LAB_PACKAGES)
 	@$(VENV)/bin/pytest -W error $(ARGS)
 
 check: setup ## Lint, types and import rules
@@ -36,7 +37,8 @@ check: setup ## Lint, types and import rules
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: setup lab-packages ## Measure the agent and its peer side by side (root)
+bench: setup ## Measure the agent and its peer side by side (root)
+	@$(LAB_PACKAGES)
 	@$(VENV)/bin/limpet lab bench $(ARGS)
 
 clean: ## Remove everything that the targets above have made in this folder

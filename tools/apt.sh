@@ -28,7 +28,7 @@ if [ "$(id -u)" != 0 ]; then
     echo "Not root, so they cannot be installed here. Run as root: apt-get install ${missing[*]}" >&2
     exit 1
 fi
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes
 echo "apt: installing ${missing[*]}"
 apt-get -qq update
 apt-get -qq install -y --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
