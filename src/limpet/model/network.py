@@ -39,3 +39,17 @@ class DhcpMessage:
     routes: tuple[Route, ...] = ()
     wire_server: IPv4Address | None = None
     requested_options: tuple[int, ...] = ()
+    client_identifier: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """What a DHCP client of this machine wrote down.
+
+    expires: seconds since 1970; None for an endless lease. Source: wire-protocol.md §1.5.
+    """
+
+    interface: str | None = None
+    address: IPv4Address | None = None
+    wire_server: IPv4Address | None = None
+    expires: float | None = None
