@@ -1,0 +1,192 @@
+"""Plain HTTP to the fabric's own addresses: the Http port, over sockets.
+
+The whole exchange has one deadline, so that an answer that never ends cannot hold a task. Connections are kept and
+used again; one that the other side has closed meanwhile is replaced, once, where that cannot do anything twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+from limpet.host.clock import Deadline
+from limpet.host.http1 import NotHttp, Place, ResponseReader, place, request_head
+from limpet.model.errors import FabricUnreachable
+from limpet.wire.http import Response
+
+if TYPE_CHECKING:
+    from limpet.wire.http import Request
+
+_PIECE = 64 * 1024
+_IDLE_CONNECTIONS = 4
+"""Kept for each address: one for each of the agent's tasks."""
+_UNACKNOWLEDGED_MS = 5000
+"""After so long without an acknowledgement the kernel gives a connection up: the path under it has gone."""
+
+
+class _Stale(Exception):
+    """A kept connection turned out to be closed before anything was answered."""
+
+
+class PlainHttp:
+    """The Http port. Safe to use from several threads."""
+
+    def __init__(self, *, user_agent: str) -> None:
+        self._user_agent = user_agent
+        self._idle: dict[tuple[str, int], list[socket.socket]] = {}
+        self._lock = threading.Lock()
+
+    def exchange(self, request: Request) -> Response:
+        """Send one request and give its answer, whatever its status.
+
+        Raises: FabricUnreachable, for anything that is not a complete HTTP answer within the request's
+        timeout and limit.
+        """
+        deadline = Deadline(request.timeout)
+        where: Place | None = None
+        try:
+            where = place(request.url)
+            return self._exchange(request, where, deadline)
+        except TimeoutError as error:
+            # The kernel's own time limits come with a number, the deadline does not.
+            problem = error.strerror or f"no complete answer within {request.timeout:g} s"
+            raise _unreachable(request, where, problem) from error
+        except NotHttp as error:
+            raise _unreachable(request, where, str(error)) from error
+        except OSError as error:
+            raise _unreachable(request, where, error.strerror or str(error)) from error
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        with self._lock:
+            kept = [connection for connections in self._idle.values() for connection in connections]
+            self._idle.clear()
+        for connection in kept:
+            connection.close()
+
+    def _exchange(self, request: Request, where: Place, deadline: Deadline) -> Response:
+        if where.tls:
+            raise NotHttp("the fabric is not spoken to by https")
+        headers = dict(request.headers)
+        if not any(name.lower() == "user-agent" for name in headers):
+            headers["User-Agent"] = self._user_agent
+        head = request_head(request.method, where, headers, body_length=len(request.body))
+        kept = self._kept(where)
+        if kept is not None:
+            with contextlib.suppress(_Stale):
+                return self._over(kept, request, where, head, deadline, reused=True)
+        return self._over(connect(where, deadline), request, where, head, deadline, reused=False)
+
+    def _over(
+        self,
+        connection: socket.socket,
+        request: Request,
+        where: Place,
+        head: bytes,
+        deadline: Deadline,
+        *,
+        reused: bool,
+    ) -> Response:
+        body = bytearray()
+        reader = ResponseReader(request.method, limit=request.limit, take=body.extend)
+        keep = False
+        try:
+            send(connection, head + request.body, deadline)
+            receive(connection, reader, deadline)
+            keep = reader.reusable
+        except (NotHttp, ConnectionError, TimeoutError) as error:
+            if reused and not reader.started and _may_repeat(request, error, deadline):
+                raise _Stale from error
+            raise
+        finally:
+            if keep:
+                self._keep(where, connection)
+            else:
+                connection.close()
+        return Response(status=reader.status, headers=reader.headers, body=bytes(body))
+
+    def _kept(self, where: Place) -> socket.socket | None:
+        with self._lock:
+            connections = self._idle.get((where.host, where.port), [])
+            while connections:
+                connection = connections.pop()
+                if _quiet(connection):
+                    return connection
+                connection.close()
+        return None
+
+    def _keep(self, where: Place, connection: socket.socket) -> None:
+        with self._lock:
+            connections = self._idle.setdefault((where.host, where.port), [])
+            if len(connections) < _IDLE_CONNECTIONS:
+                connections.append(connection)
+                return
+        connection.close()
+
+
+def connect(where: Place, deadline: Deadline) -> socket.socket:
+    """Open a connection to an address. Raises: NotHttp, when the host is a name; OSError."""
+    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
+    try:
+        socket.inet_pton(family, where.host)
+    except OSError:
+        # Looking a name up has no time limit; and the fabric has no names.
+        raise NotHttp(f"{where.host} is not an address") from None
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(_positive(deadline))
+        connection.connect((where.host, where.port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def send(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
+    """Send all of `data`. A connection closed meanwhile is not an error yet: the answer may have come early."""
+    connection.settimeout(_positive(deadline))
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(data)
+
+
+def receive(connection: socket.socket, reader: ResponseReader, deadline: Deadline) -> None:
+    """Read one answer. Raises: NotHttp, TimeoutError, OSError."""
+    while not reader.complete:
+        connection.settimeout(_positive(deadline))
+        data = connection.recv(_PIECE)
+        if data:
+            reader.feed(data)
+        else:
+            reader.end()
+
+
+def _positive(deadline: Deadline) -> float:
+    left = deadline.left()
+    if not left:
+        raise TimeoutError
+    return left
+
+
+def _quiet(connection: socket.socket) -> bool:
+    """Whether nothing has arrived on a kept connection: neither its end nor something nobody asked for."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return not poll.poll(0)
+
+
+def _may_repeat(request: Request, error: Exception, deadline: Deadline) -> bool:
+    # A request on a connection that the server was about to close has not been looked at. One that got no
+    # acknowledgement may have been; then only what changes nothing is asked again.
+    if deadline.over:
+        return False
+    return request.method in {"GET", "HEAD"} or not isinstance(error, TimeoutError)
+
+
+def _unreachable(request: Request, where: Place | None, problem: str) -> FabricUnreachable:
+    shown = where.shown if where is not None else "request"
+    return FabricUnreachable(f"{request.method} {shown}: {problem}")

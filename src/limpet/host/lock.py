@@ -1,0 +1,62 @@
+"""At most one of a kind: a lock held open for as long as the process lives. There is no pid file to go stale."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING, Self
+
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NOTE_LIMIT = 200
+
+
+class AlreadyRunning(HostError):
+    """Another process holds the lock; the message names it."""
+
+
+class SingleInstance:
+    """A context that only one process on this machine can be in. The kernel ends it with the process, however that ends.
+
+    The file holds a note for people about who is in; it is never read to decide anything, and never removed, because
+    a removed lock file lets two processes lock two files of one name.
+    """
+
+    def __init__(self, path: Path, *, who: str = "limpet agent") -> None:
+        self._path = path
+        self._who = who
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        """Raises: AlreadyRunning; HostError, when the lock file cannot be made."""
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise HostError(f"cannot open the lock file {self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _printable(os.pread(descriptor, _NOTE_LIMIT, 0))
+            os.close(descriptor)
+            raise AlreadyRunning(
+                f"{self._path} is held by {holder or 'another process'}. Only one may run: stop that one first."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{self._who}, process {os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _printable(note: bytes) -> str:
+    return "".join(
+        character for character in note.decode("utf-8", "replace").strip() if character.isprintable()
+    )
