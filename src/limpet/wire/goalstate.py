@@ -1,0 +1,114 @@
+"""Protocol versions and the goal state of the wire server. Source: wire-protocol.md §1.6, §1.7, §2."""
+
+from __future__ import annotations
+
+from limpet.model.errors import MalformedDocument
+from limpet.model.goalstate import PROTOCOL_VERSION, GoalState, Versions
+from limpet.model.ids import ConfigName, ContainerId, Incarnation, InstanceId, Url
+from limpet.wire import xml
+from limpet.wire.http import Request
+
+VERSIONS = "Versions"
+GOAL_STATE = "GoalState"
+
+WIRE_SERVER_HEADERS = {"x-ms-agent-name": "WALinuxAgent", "x-ms-version": PROTOCOL_VERSION}
+"""Sent with every request to the wire server but the first; the fabric knows agents by this name."""
+
+
+def versions_request(endpoint: str) -> Request:
+    """Ask which protocol versions are spoken."""
+    return Request(method="GET", url=f"http://{endpoint}/?comp=versions")
+
+
+def parse_versions(body: bytes) -> Versions:
+    """Read the answer to `versions_request`. Raises: MalformedDocument."""
+    root = xml.parse(body, VERSIONS, root="Versions")
+    preferred, supported = xml.first(root, "Preferred"), xml.first(root, "Supported")
+    missing = "Preferred" if preferred is None else "Supported" if supported is None else None
+    if preferred is None or supported is None:
+        raise MalformedDocument(VERSIONS, f"element {missing} is missing")
+    return Versions(
+        preferred=xml.required(preferred, "Version", VERSIONS),
+        supported=tuple(version.text.strip() for version in xml.children(supported, "Version")),
+    )
+
+
+def render_versions(versions: Versions) -> bytes:
+    """The document `parse_versions` reads."""
+    supported = "".join(f"<Version>{xml.escape_text(version)}</Version>" for version in versions.supported)
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        f"<Versions><Preferred><Version>{xml.escape_text(versions.preferred)}</Version></Preferred>"
+        f"<Supported>{supported}</Supported></Versions>"
+    ).encode()
+
+
+def goal_state_request(endpoint: str) -> Request:
+    """Ask for the goal state; the slash before the question mark belongs there."""
+    return document_request(Url(f"http://{endpoint}/machine/?comp=goalstate"))
+
+
+def document_request(url: Url) -> Request:
+    """Ask the wire server for a part that a goal state locates."""
+    return Request(method="GET", url=url, headers=WIRE_SERVER_HEADERS)
+
+
+def parse_goal_state(body: bytes) -> GoalState:
+    """Read the answer to `goal_state_request`.
+
+    Elements are found at any depth, the first one counts. Raises: MalformedDocument, also when a required element
+    is missing or empty.
+    """
+    root = xml.parse(body, GOAL_STATE, root="GoalState")
+
+    def required(name: str) -> str:
+        return xml.required(root, name, GOAL_STATE)
+
+    def url(name: str) -> Url | None:
+        found = xml.optional(root, name)
+        return Url(found) if found is not None else None
+
+    incarnation = Incarnation(required("Incarnation"))
+    container = ContainerId(required("ContainerId"))
+    if xml.first(root, "RoleInstance") is None:
+        raise MalformedDocument(GOAL_STATE, "element RoleInstance is missing")
+    return GoalState(
+        incarnation=incarnation,
+        container_id=container,
+        instance_id=InstanceId(required("InstanceId")),
+        config_name=ConfigName(required("ConfigName")),
+        hosting_environment=Url(required("HostingEnvironmentConfig")),
+        shared_config=Url(required("SharedConfig")),
+        extensions_config=url("ExtensionsConfig"),
+        certificates=url("Certificates"),
+        remote_access=url("RemoteAccessInfo"),
+        full_config=url("FullConfig"),
+        expected_state=xml.optional(root, "ExpectedState") or "Started",
+        instance_state=xml.optional(root, "State") or "Started",
+    )
+
+
+def render_goal_state(state: GoalState) -> bytes:
+    """The document `parse_goal_state` reads, in the canonical nesting that strict clients need."""
+
+    def element(name: str, value: str | None) -> str:
+        return f"<{name}>{xml.escape_text(value)}</{name}>" if value is not None else ""
+
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        '<GoalState xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        'xsi:noNamespaceSchemaLocation="goalstate10.xsd">'
+        f"<Version>{PROTOCOL_VERSION}</Version>{element('Incarnation', state.incarnation)}"
+        f"<Machine>{element('ExpectedState', state.expected_state)}"
+        "<StopRolesDeadlineHint>300000</StopRolesDeadlineHint><LBProbePorts><Port>16001</Port></LBProbePorts>"
+        "<ExpectHealthReport>FALSE</ExpectHealthReport></Machine>"
+        f"<Container>{element('ContainerId', state.container_id)}"
+        f"{element('RemoteAccessInfo', state.remote_access)}"
+        f"<RoleInstanceList><RoleInstance>{element('InstanceId', state.instance_id)}"
+        f"{element('State', state.instance_state)}<Configuration>"
+        f"{element('HostingEnvironmentConfig', state.hosting_environment)}"
+        f"{element('SharedConfig', state.shared_config)}{element('ExtensionsConfig', state.extensions_config)}"
+        f"{element('FullConfig', state.full_config)}{element('Certificates', state.certificates)}"
+        f"{element('ConfigName', state.config_name)}"
+        "</Configuration></RoleInstance></RoleInstanceList></Container></GoalState>"
+    ).encode()
