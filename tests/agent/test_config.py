@@ -36,7 +36,7 @@ class Disk:
         if content is None:
             raise FileNotFoundError(str(path))
         if len(content) > at_most:
-            raise HostError(f"it has more than {at_most} bytes")
+            raise HostError(f"{path} has {len(content)} bytes; at most {at_most} are accepted")
         return content
 
 
@@ -118,7 +118,7 @@ def test_waagent_conf_may_live_elsewhere() -> None:
         ("a = " + "[" * 50_000, "", "nested too deeply"),
         (".".join("a" * 2_000) + " = 1", "line 1", "there is no setting 'a.a.a"),
         (b"a = 1\nb = \xff", "line 2", "this is not UTF-8"),
-        (b"a" * 100_000, "cannot be read", "more than 65536 bytes"),
+        (b"a" * 100_000, "has 100000 bytes", "at most 65536 are accepted"),
         ("a = " + "1" * 10_000, "", "integer string conversion"),
     ],
 )  # fmt: skip

@@ -43,5 +43,5 @@ def content(files: Files, path: Path) -> bytes | None:
         return files.read(path, at_most=LARGEST_FILE)
     except FileNotFoundError:
         return None
-    except (HostError, OSError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+    except HostError as error:
+        raise ConfigurationError(str(error)) from error
