@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 OPERATION_EVENT = 1
 LOG_EVENT = 7
 
+_OF_AN_OPERATION: Mapping[str, Value] = {
+    "Name": "",
+    "Version": "",
+    "Operation": "",
+    "OperationSuccess": False,
+    "Message": "",
+    "Duration": 0,
+}
+_OF_ITS_KIND: Mapping[str, Value] = {"ExtensionType": "", "IsInternal": False}
+_OF_A_RECORD: Mapping[str, Value] = dict.fromkeys(
+    ("EventName", "CapabilityUsed", "Context1", "Context2", "Context3"), ""
+)
 _OF_THE_MOMENT = ("GAVersion", "ContainerId", "OpcodeName", "EventTid", "EventPid", "TaskName")
 _OF_THE_MACHINE = (
     "OSVersion",
@@ -42,27 +54,15 @@ def operation_event(specific: Mapping[str, Value], common: Mapping[str, Value]) 
     known, ``ExtensionType`` and ``IsInternal``; what is absent is empty. common: what every event has; what is absent is
     marked as not known yet. SAS tokens in the message are redacted.
     """
-    names = {
-        "Name": "",
-        "Version": "",
-        "Operation": "",
-        "OperationSuccess": False,
-        "Message": "",
-        "Duration": 0,
-    }
-    own = {name: specific.get(name, default) for name, default in names.items()}
+    own = _filled(_OF_AN_OPERATION, specific)
     own["Message"] = redacted(str(own["Message"]))
-    kind: dict[str, Value] = {
-        "ExtensionType": specific.get("ExtensionType", ""),
-        "IsInternal": specific.get("IsInternal", False),
-    }
     return Event(
         provider=AGENT_PROVIDER,
         id=OPERATION_EVENT,
         parameters=(
             *own.items(),
             *_ordered(_OF_THE_MOMENT, common),
-            *kind.items(),
+            *_filled(_OF_ITS_KIND, specific).items(),
             *_ordered(_OF_THE_MACHINE, common),
         ),
     )
@@ -74,16 +74,19 @@ def log_event(specific: Mapping[str, Value], common: Mapping[str, Value]) -> Eve
     specific: ``EventName``, ``CapabilityUsed``, ``Context1``, ``Context2``, ``Context3``; what is absent is empty.
     common: as for `operation_event`.
     """
-    names = ("EventName", "CapabilityUsed", "Context1", "Context2", "Context3")
     return Event(
         provider=GENERIC_LOGS_PROVIDER,
         id=LOG_EVENT,
         parameters=(
-            *((name, specific.get(name, "")) for name in names),
+            *_filled(_OF_A_RECORD, specific).items(),
             *_ordered(_OF_THE_MOMENT, common),
             *_ordered(_OF_THE_MACHINE, common),
         ),
     )
+
+
+def _filled(defaults: Mapping[str, Value], specific: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: specific.get(name, default) for name, default in defaults.items()}
 
 
 def _ordered(names: tuple[str, ...], common: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
