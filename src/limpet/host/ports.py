@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from limpet.model.ids import Thumbprint
     from limpet.wire.http import Request, Response
 
 
@@ -127,7 +128,7 @@ class Vault(Protocol):
     def transport_certificate(self) -> str:
         """The transport certificate in base64 DER on one line, made first if there is none. Raises: HostError."""
 
-    def unpack_bundle(self, data: bytes) -> Sequence[tuple[str, bool]]:
+    def unpack_bundle(self, data: bytes) -> Sequence[tuple[Thumbprint, bool]]:
         """Open a certificate bundle (CMS, DER) and keep its certificates and keys as files.
 
         Gives (thumbprint, has a private key) for each. Raises: HostError, with the reason, also when the bundle
@@ -139,15 +140,33 @@ class Fetcher(Protocol):
     """Downloads over any network, in a short-lived worker."""
 
     def fetch(
-        self, url: str, destination: Path, *, headers: Mapping[str, str], limit: int, timeout: float
+        self,
+        url: str,
+        destination: Path,
+        *,
+        headers: Mapping[str, str],
+        limit: int,
+        timeout: float,
+        proxied: bool = True,
     ) -> None:
         """Put the body of a GET at `destination`, atomically.
 
+        limit: bytes. timeout: for the whole download, seconds. proxied: whether a configured proxy may be used;
+        False for the fabric's own addresses.
         Raises: FabricUnreachable, FabricRefused and its kind, HostError (disk).
+        """
+
+    def exchange(self, request: Request) -> Response:
+        """Send a small request over any network (TLS, proxy), such as a status blob's direct PUT; give its answer.
+
+        Raises: FabricUnreachable.
         """
 
     def unpack(self, archive: Path, folder: Path) -> None:
         """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""
+
+    def close(self) -> None:
+        """End the worker, if one runs."""
 
 
 class Log(Protocol):
