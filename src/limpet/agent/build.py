@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet import __version__
@@ -37,7 +36,7 @@ from limpet.host.process import HandlerProcesses
 from limpet.host.vault import OpensslVault
 
 if TYPE_CHECKING:
-    from limpet.agent.config import Config
+    from limpet.agent.settings import Config
     from limpet.host.ports import Clock, Fetcher, Files, Http, Log, Processes, Random, Vault
     from limpet.model.status import GuestInfo
 
@@ -81,7 +80,7 @@ def real_ports(config: Config, clock: Clock, log: Log) -> Ports:
         http=PlainHttp(user_agent=f"limpet/{__version__}"),
         files=files,
         processes=HandlerProcesses(clock),
-        vault=OpensslVault(Path(config.library), openssl=config.openssl),
+        vault=OpensslVault(config.library, openssl=config.openssl),
         fetcher=WorkerFetcher(proxy=config.proxy),
         clock=clock,
         chance=RealRandom(),
@@ -100,7 +99,7 @@ def build(config: Config, clock: Clock, log: Log) -> Agent:
 def assemble(config: Config, ports: Ports, *, wire_server: str, host_plugin: str) -> Agent:
     """The agent on any machine that has `ports`."""
     files, clock, log = ports.files, ports.clock, ports.log
-    layout = Layout(library=Path(config.library), logs=Path(config.log_dir))
+    layout = Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
     board = Board()
     fabric = Fabric(ports.http, clock, ports.chance, wire_server=wire_server, host_plugin=host_plugin)

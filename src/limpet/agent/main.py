@@ -6,11 +6,13 @@ import argparse
 import signal
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.agent import build
 from limpet.agent.config import load_config
 from limpet.host.clock import RealClock
+from limpet.host.files import RealFiles
 from limpet.host.lock import SingleInstance
 from limpet.host.log import open_log
 
@@ -46,7 +48,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str] = ()) -> int:
     """Run the agent in the foreground. Gives the exit code."""
     options = parse_arguments(argv)
-    config = load_config(options.config)
+    config = load_config(RealFiles(), path=Path(options.config) if options.config else None)
     log = open_log(config.log_file)
     with SingleInstance(config.lock):
         agent = build.build(config, RealClock(), log)

@@ -1,0 +1,115 @@
+"""What a goal state would do here, item after item, each seeing what those before it have done. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limpet.agent.lifecycle import Step, Wish
+from limpet.agent.work import SUPPORTED_FEATURES
+from limpet.agent.worklist import Installed, Item, PlannedWork, installed_version, plan, work_list
+from limpet.model.errors import HandlerError
+from limpet.model.manifest import HandlerState
+from limpet.model.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from limpet.model.extensions import ExtensionsGoalState, Handler
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Foreseen:
+    """One item: the work that would be done, or why it would be refused."""
+
+    item: Item
+    work: PlannedWork | None = None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forecast:
+    """The items in their order. refusal: why the goal state would not be processed at all.
+
+    vanished: what is here, is not named any more, and would go without its commands being run.
+    """
+
+    items: tuple[Foreseen, ...] = ()
+    refusal: str | None = None
+    vanished: tuple[Installed, ...] = ()
+
+
+def foresee(
+    goal_state: ExtensionsGoalState,
+    installed: Iterable[Installed],
+    choose: Callable[[Handler], Version],
+    *,
+    on_hold: bool = False,
+    extensions_enabled: bool = True,
+) -> Forecast:
+    """Predict the processing of `goal_state` on a machine that has `installed`.
+
+    choose: the version that a wanted handler will have; raises HandlerError where there is none.
+    """
+    if on_hold:
+        return Forecast(refusal="the fabric has put this VM on hold")
+    missing = [name for name in goal_state.required_features if name not in SUPPORTED_FEATURES]
+    if missing:
+        return Forecast(refusal=f"it requires features that this agent does not have: {', '.join(missing)}")
+    here = tuple(installed)
+    foreseen = []
+    for item in work_list(goal_state):
+        one = _foresee(item, here, choose) if extensions_enabled else Foreseen(item=item, refusal=_DISABLED)
+        if one.work is not None:
+            here = after(here, item.handler.name, one.work)
+        foreseen.append(one)
+    named = {handler.name for handler in goal_state.handlers}
+    return Forecast(
+        items=tuple(foreseen), vanished=tuple(version for version in here if version.name not in named)
+    )
+
+
+_DISABLED = "extensions are disabled by the configuration of this machine"
+
+
+def _foresee(item: Item, here: tuple[Installed, ...], choose: Callable[[Handler], Version]) -> Foreseen:
+    if item.handler.invalid is not None:
+        return Foreseen(item=item, refusal=item.handler.invalid)
+    try:
+        version = _version(item, here, choose)
+    except (HandlerError, ValueError) as error:
+        return Foreseen(item=item, refusal=str(error))
+    return Foreseen(item=item, work=plan(item, version, here))
+
+
+def _version(item: Item, here: tuple[Installed, ...], choose: Callable[[Handler], Version]) -> Version:
+    if item.wish in {Wish.ENABLE, Wish.WITHDRAW}:
+        return choose(item.handler)
+    return installed_version(item.handler.name, here) or Version.parse(item.handler.version)
+
+
+# What a step that goes well leaves behind. DISABLE is not here: other extensions of the handler may stay enabled.
+_LEFT_BEHIND = {
+    Step.DOWNLOAD: HandlerState.NOT_INSTALLED,
+    Step.INSTALL: HandlerState.INSTALLED,
+    Step.INSTALL_IF_UPDATE_MODE: HandlerState.INSTALLED,
+    Step.ENABLE: HandlerState.ENABLED,
+    Step.DISABLE_EVERY: HandlerState.INSTALLED,
+}
+
+
+def after(installed: tuple[Installed, ...], name: str, work: PlannedWork) -> tuple[Installed, ...]:
+    """What is here when the steps of `work` on the handler `name` have gone well."""
+    for step in work.steps:
+        if step in _LEFT_BEHIND:
+            changed = Installed(name=name, version=work.version, state=_LEFT_BEHIND[step])
+            installed = (*_without(installed, name, work.version), changed)
+        elif step is Step.REMOVE:
+            installed = _without(installed, name, work.version)
+        elif step is Step.REMOVE_OLD and work.old is not None:
+            installed = _without(installed, name, work.old)
+    return installed
+
+
+def _without(installed: tuple[Installed, ...], name: str, version: Version) -> tuple[Installed, ...]:
+    return tuple(here for here in installed if (here.name, here.version.text) != (name, version.text))
