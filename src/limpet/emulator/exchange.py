@@ -1,0 +1,77 @@
+"""One exchange with a client as values: what reached a service, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+class Service(Enum):
+    """The services of a fabric, each on its own port. Source: wire-protocol.md §0."""
+
+    WIRE_SERVER = "wire-server"
+    HOST_PLUGIN = "host-plugin"
+    IMDS = "imds"
+    STORAGE = "storage"
+
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def header(headers: Headers, name: str) -> str | None:
+    """The first header called `name`, in any case, without surrounding blanks."""
+    wanted = name.lower()
+    return next((value.strip() for key, value in headers if key.lower() == wanted), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """A request as it reached a service.
+
+    source: the client's address, by which VMs are told apart. target: path and query as sent.
+    headers: in order, in the client's spelling.
+    """
+
+    service: Service
+    source: str
+    method: str
+    target: str
+    headers: Headers = ()
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded; an absolute target gives its path."""
+        return unquote(urlsplit(_rooted(self.target)).path) or "/"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's members; of doubled ones the first."""
+        found: dict[str, str] = {}
+        for name, value in parse_qsl(urlsplit(_rooted(self.target)).query, keep_blank_values=True):
+            found.setdefault(name, value)
+        return found
+
+    def header(self, name: str) -> str | None:
+        """The first header called `name`, in any case."""
+        return header(self.headers, name)
+
+
+def _rooted(target: str) -> str:
+    # Two leading slashes would be read as a host name.
+    return "/" + target.lstrip("/") if target.startswith("/") else target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """An answer. remarks: what a stricter fabric would have refused; kept in the ledger, never sent."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Headers = ()
+    remarks: tuple[str, ...] = ()
+
+
+XML = ("Content-Type", "text/xml; charset=utf-8")
+JSON = ("Content-Type", "application/json; charset=utf-8")

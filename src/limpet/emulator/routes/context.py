@@ -1,0 +1,55 @@
+"""What every route is given beside the world and the call, and the answers they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from limpet.emulator.exchange import XML, Call, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from limpet.emulator.pki import TenantCertificate
+    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.world import World
+    from limpet.wire.certificates import Cipher
+
+
+class Sealer(Protocol):
+    """Encryption to a client's transport certificate. Both raise ValueError when the certificate is not usable."""
+
+    def encrypt_bundle(
+        self, certificates: Sequence[TenantCertificate], transport_certificate_der: bytes, cipher: Cipher
+    ) -> bytes:
+        """The tenant certificates and their keys as CMS EnvelopedData in DER."""
+
+    def encrypt_to(self, transport_certificate_der: bytes, plaintext: bytes, cipher: Cipher) -> bytes:
+        """`plaintext` as CMS EnvelopedData in DER."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """now: seconds since 1970."""
+
+    now: float
+    sealer: Sealer
+
+
+if TYPE_CHECKING:
+    Route = Callable[[World, VirtualMachine, Call, Context], tuple[World, Reply]]
+
+
+def text(status: int, message: str, *, remarks: tuple[str, ...] = ()) -> Reply:
+    """A short answer in plain text."""
+    return Reply(
+        status=status,
+        body=message.encode(),
+        headers=(("Content-Type", "text/plain; charset=utf-8"),),
+        remarks=remarks,
+    )
+
+
+def document(body: bytes, *, remarks: tuple[str, ...] = ()) -> Reply:
+    """An XML document."""
+    return Reply(body=body, headers=(XML,), remarks=remarks)

@@ -1,0 +1,188 @@
+"""The fabric's ports: sockets, one task for each connection, faults applied, everything recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limpet.emulator.connection import Connection, Unreadable
+from limpet.emulator.exchange import Call, Reply, Service
+from limpet.emulator.injury import Injured, inflict
+from limpet.emulator.ledger import BODY_COPY, Entry
+from limpet.emulator.routes import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from limpet.emulator.fabric import Fabric
+
+MOST_CONNECTIONS = 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listen:
+    """A service on an address. port: 0 takes a free one."""
+
+    service: Service
+    host: str
+    port: int
+
+
+class FabricServer:
+    """Serves a fabric on its ports."""
+
+    def __init__(self, fabric: Fabric, listens: Sequence[Listen]) -> None:
+        self._fabric = fabric
+        self._listens = list(listens)
+        self._servers: dict[int, asyncio.Server] = {}
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Open every port. Raises: OSError, naming the address."""
+        self._fabric.prepare()
+        for number in range(len(self._listens)):
+            await self._open(number)
+
+    async def close(self) -> None:
+        """Close every port and drop every connection."""
+        for server in self._servers.values():
+            server.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._servers.clear()
+        await self._fabric.close()
+
+    def addresses(self, service: Service) -> list[tuple[str, int]]:
+        """Where `service` listens, ports as they really are."""
+        return [(listen.host, listen.port) for listen in self._listens if listen.service is service]
+
+    def is_open(self, service: Service) -> bool:
+        """Whether `service` takes connections."""
+        return any(
+            listen.service is service and number in self._servers
+            for number, listen in enumerate(self._listens)
+        )
+
+    async def set_open(self, service: Service, wanted: bool) -> None:
+        """Close the ports of `service`, so that connections are refused, or open them again. Raises: OSError."""
+        for number, listen in enumerate(self._listens):
+            if listen.service is not service or wanted == (number in self._servers):
+                continue
+            if wanted:
+                await self._open(number)
+            else:
+                self._servers.pop(number).close()
+
+    async def _open(self, number: int) -> None:
+        listen = self._listens[number]
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._connected(Connection(reader, writer, listen.service), listen.service)
+
+        try:
+            server = await asyncio.start_server(connected, listen.host, listen.port, backlog=256)
+        except OSError as error:
+            raise OSError(
+                f"cannot listen on {listen.host}:{listen.port} for {listen.service.value}: {error}"
+            ) from error
+        port = server.sockets[0].getsockname()[1]
+        self._listens[number] = Listen(service=listen.service, host=listen.host, port=port)
+        self._servers[number] = server
+
+    async def _connected(self, connection: Connection, service: Service) -> None:
+        task = asyncio.current_task()
+        if task is None or len(self._connections) >= MOST_CONNECTIONS:
+            connection.reset()
+            return
+        self._connections.add(task)
+        try:
+            await self._converse(connection, service)
+        except (OSError, TimeoutError):
+            connection.reset()
+        except asyncio.CancelledError:
+            connection.reset()
+        finally:
+            self._connections.discard(task)
+
+    async def _converse(self, connection: Connection, service: Service) -> None:
+        while True:
+            at, started = self._fabric.clock.now(), self._fabric.clock.elapsed()
+            try:
+                call = await connection.receive()
+            except Unreadable as problem:
+                await self._refuse(connection, service, problem, at)
+                break
+            if call is None:
+                break
+            at, started = self._fabric.clock.now(), self._fabric.clock.elapsed()
+            if not await self._exchange(connection, call, at, started):
+                return
+            if not connection.reusable():
+                break
+        await connection.close()
+
+    async def _exchange(self, connection: Connection, call: Call, at: float, started: float) -> bool:
+        """Answer one request; False when the connection is gone afterwards."""
+        await self._fabric.admit(call.source)
+        endpoint = table.find(call, self._fabric.world.settings.storage_prefix)
+        name = endpoint.name if endpoint else table.UNKNOWN
+        fault = self._fabric.fault_for(name, call)
+        outcome = Injured(status=None)
+        try:
+            if fault is None:
+                reply = self._fabric.serve(endpoint, call)
+                outcome = Injured(status=reply.status, reply=reply)
+                await connection.send(reply, head_only=call.method == "HEAD")
+                return True
+            outcome = await inflict(fault, connection, call, lambda: self._fabric.serve(endpoint, call))
+            return outcome.alive
+        finally:
+            self._record(call, name, at, started, outcome, fault and fault.describe())
+
+    def _record(
+        self, call: Call, endpoint: str, at: float, started: float, outcome: Injured, fault: str | None
+    ) -> None:
+        vm = self._fabric.world.at(call.source)
+        reply = outcome.reply
+        self._fabric.record(
+            Entry(
+                id=0,
+                at=at,
+                vm=vm.name if vm else None,
+                service=call.service,
+                endpoint=endpoint,
+                method=call.method,
+                target=call.target[:8192],
+                headers=call.headers,
+                body=call.body[:BODY_COPY],
+                body_size=len(call.body),
+                status=outcome.status,
+                reply_size=len(reply.body) if reply else 0,
+                fault=fault,
+                remarks=reply.remarks if reply else (),
+                seconds=self._fabric.clock.elapsed() - started,
+            )
+        )
+
+    async def _refuse(self, connection: Connection, service: Service, problem: Unreadable, at: float) -> None:
+        """Answer what could not be read, as far as that is possible."""
+        if problem.status is not None:
+            with contextlib.suppress(OSError, TimeoutError, Exception):
+                await connection.send(
+                    Reply(
+                        status=problem.status, body=str(problem).encode(), headers=(("Connection", "close"),)
+                    )
+                )
+        call = Call(service=service, source=connection.source, method="?", target="?")
+        reply = Reply(status=problem.status or 0, remarks=(str(problem),))
+        self._record(
+            call,
+            table.UNKNOWN,
+            at,
+            self._fabric.clock.elapsed(),
+            Injured(status=problem.status, reply=reply),
+            None,
+        )
