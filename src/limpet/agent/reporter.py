@@ -83,7 +83,6 @@ class Reporter:
         self._heartbeat = heartbeat
         self._pace = Pace()
         self._seen = -1
-        self._watched: tuple[tuple[int, int], ...] = ()
         self._sent: AgentStatus | None = None
         self._reported_at = -heartbeat
         self._failures = 0
@@ -94,17 +93,17 @@ class Reporter:
         snapshot = self._board.snapshot
         if snapshot is None:
             return LOOK_EVERY
-        count, signatures = self._board.count, self._signatures()
+        count = self._board.count
         silence = WORKING if self._board.processing else self._heartbeat
         due = now - self._reported_at >= silence
-        if not due and count == self._seen and signatures == self._watched and not self._statuses.unsettled:
+        if not due and count == self._seen and not self._statuses.changed():
             return LOOK_EVERY_IDLE
         finished = not self._board.processing and count != self._seen
         wait = 0.0 if finished else self._pace.wait(now)
         if wait > 0:
             return wait
         status = self._report.build()
-        self._seen, self._watched = count, self._signatures()
+        self._seen = count
         if not due and replace(status, timestamp="") == self._sent:
             return LOOK_EVERY
         upload = snapshot.extensions.status_upload
@@ -122,7 +121,7 @@ class Reporter:
             self._failures += 1
             self._log.warning("status.not_accepted", problem=error, failures=self._failures)
             self._seen = -1
-            return min(RETRY_FIRST * 2 ** min(self._failures - 1, 5), WORKING)
+            return min(RETRY_FIRST * (1 << min(self._failures - 1, 5)), WORKING)
         self._failures = 0
         self._sent, self._reported_at = replace(status, timestamp=""), now
         self._pace.sent(now)
@@ -148,11 +147,6 @@ class Reporter:
                     f"status upload: storage answered {response.status} instead of 201",
                     status=response.status,
                 )
-
-    def _signatures(self) -> tuple[tuple[int, int], ...]:
-        """What tells whether a file that the last report read has changed."""
-        infos = [self._files.info(path) for path in self._statuses.paths]
-        return tuple((info.size, info.changed_ns) if info is not None else (-1, -1) for info in infos)
 
 
 def _requests(upload: StatusUpload, content: bytes, date: str, padding: storage.Padding) -> Sequence[Request]:

@@ -44,21 +44,21 @@ class Statuses:
         self._store = store
         self._clock = clock
         self._unreadable: dict[Path, _Unreadable] = {}
-        self._paths: dict[Path, None] = {}
+        self._paths: dict[Path, tuple[int, int]] = {}
 
     def begin(self) -> None:
         """A report is being built: forget what the last one read."""
         self._paths = {}
 
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """Every file the last report read; a change of one is a reason for another."""
-        return tuple(self._paths)
+    def changed(self) -> bool:
+        """Whether a file that the last report read has changed since, or was being written then."""
+        return bool(self._unreadable) or any(
+            self._signature(path) != seen for path, seen in self._paths.items()
+        )
 
-    @property
-    def unsettled(self) -> bool:
-        """Whether some file was being written when it was last read, so that another look is due soon."""
-        return bool(self._unreadable)
+    def _signature(self, path: Path) -> tuple[int, int]:
+        info = self._store.files.info(path)
+        return (info.size, info.changed_ns) if info is not None else (-1, -1)
 
     def of_item(self, item: Item) -> ExtensionState | None:
         """The state of a piece of work's extension; None while nothing is known."""
@@ -74,7 +74,7 @@ class Statuses:
 
     def of_file(self, path: Path) -> ExtensionStatus:
         """What a status file says, or what is reported in its stead."""
-        self._paths[path] = None
+        self._paths[path] = self._signature(path)
         try:
             content = self._store.files.read(path, at_most=LARGEST_STATUS_FILE)
         except FileNotFoundError:
@@ -95,8 +95,7 @@ class Statuses:
         return status
 
     def _settle(self, path: Path, code: Code, text: str) -> ExtensionStatus:
-        info = self._store.files.info(path)
-        signature = (info.size, info.changed_ns) if info is not None else (0, 0)
+        signature = self._signature(path)
         now = self._clock.monotonic()
         known = self._unreadable.get(path)
         if known is None or known.signature != signature:
@@ -109,7 +108,7 @@ class Statuses:
     def with_heartbeat(self, folder: HandlerFolder, status: HandlerStatus) -> HandlerStatus:
         """`status` as the handler's heartbeat corrects it, for handlers that promised one. Source: extensions.md §6.5."""
         files = self._store.files
-        self._paths[folder.heartbeat_file] = None
+        self._paths[folder.heartbeat_file] = self._signature(folder.heartbeat_file)
         info = files.info(folder.heartbeat_file)
         if info is None:
             return _not_ready(status, "Failed to get heart beat file")
