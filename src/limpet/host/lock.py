@@ -6,16 +6,12 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Self
 
-from limpet.model.errors import HostError
+from limpet.model.errors import AlreadyRunning, HostError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _NOTE_LIMIT = 200
-
-
-class AlreadyRunning(HostError):
-    """Another process holds the lock; the message names it."""
 
 
 class SingleInstance:

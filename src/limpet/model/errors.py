@@ -70,6 +70,10 @@ class HostError(LimpetError):
     """This machine's doing: a step failed. The message says what was tried and what to do."""
 
 
+class AlreadyRunning(HostError):
+    """Another process of this kind holds the lock; the message names it."""
+
+
 class ConfigurationError(LimpetError):
     """A configuration file or option cannot be used; the message names file and line."""
 
