@@ -29,14 +29,10 @@ class Foreseen:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forecast:
-    """The items in their order. refusal: why the goal state would not be processed at all.
-
-    vanished: what is here, is not named any more, and would go without its commands being run.
-    """
+    """The items in their order. refusal: why the goal state would not be processed at all."""
 
     items: tuple[Foreseen, ...] = ()
     refusal: str | None = None
-    vanished: tuple[Installed, ...] = ()
 
 
 def foresee(
@@ -63,10 +59,7 @@ def foresee(
         if one.work is not None:
             here = after(here, item.handler.name, one.work)
         foreseen.append(one)
-    named = {handler.name for handler in goal_state.handlers}
-    return Forecast(
-        items=tuple(foreseen), vanished=tuple(version for version in here if version.name not in named)
-    )
+    return Forecast(items=tuple(foreseen))
 
 
 _DISABLED = "extensions are disabled by the configuration of this machine"

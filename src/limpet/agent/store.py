@@ -181,13 +181,17 @@ class Store:
         self.files.remove(folder.path)
         self.files.remove(self.layout.archive(folder.name, folder.version))
 
+    def vanished(self, keep: Iterable[str]) -> tuple[Installed, ...]:
+        """Handlers here whose names are not in `keep`."""
+        names = set(keep)
+        return tuple(here for here in self.installed() if here.name not in names and self._is_package(here))
+
     def remove_vanished(self, keep: Iterable[str]) -> tuple[str, ...]:
         """Remove, without running commands, handlers that the goal state no longer names. Source: extensions.md §3.9.
 
         Gives the names of the removed folders.
         """
-        names = set(keep)
-        gone = [here for here in self.installed() if here.name not in names and self._is_package(here)]
+        gone = self.vanished(keep)
         for here in gone:
             self.remove(self.layout.handler(here.name, here.version.text))
         return tuple(f"{here.name}-{here.version}" for here in gone)
