@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from limpet.model.errors import MalformedDocument
 from limpet.model.ids import SequenceNumber
+from limpet.wire.handlerevents import parse_handler_events
 from limpet.wire.handlerfiles import parse_handler_environment, parse_handler_status, parse_settings
 from limpet.wire.handlermanifest import parse_handler_manifest
 from limpet.wire.healthservice import parse_observations
@@ -18,6 +19,7 @@ from limpet.wire.heartbeat import parse_heartbeat
 from limpet.wire.imds import parse_compute, parse_instance
 from limpet.wire.statusblob import parse_status
 from limpet.wire.statusfile import parse_status_file
+from limpet.wire.tld import parse_event_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +121,19 @@ DOCUMENTS: dict[Callable[[bytes], Any], Any] = {
             ]
         },
     },
+    parse_handler_events: [
+        {
+            "Version": "1.0",
+            "Timestamp": "t",
+            "TaskName": "Enable",
+            "EventLevel": "Informational",
+            "Message": "m",
+            "EventPid": "1",
+            "EventTid": 1,
+            "OperationId": "o",
+        }
+    ],
+    parse_event_file: {"eventId": 1, "providerId": "p", "parameters": [{"name": "Name", "value": "x"}]},
 }  # fmt: skip
 
 every_document = pytest.mark.parametrize(
@@ -207,7 +222,8 @@ HOSTILE = {
     "UTF-16": json.dumps([{"status": {"status": "success"}}]).encode("utf-16"),
     "endless number": b"[" + b"9" * 10_000 + b"]",
     "not a number": b"[NaN]",
-    "infinite": b'[{"status": {"status": "success", "code": 1e999}}]',
+    "infinite": b"[1e999]",
+    "infinite downwards": b"[-1e999]",
     "two documents": b"[] []",
     "larger than any document": b"[" + b" " * (16 * 1024 * 1024) + b"]",
 }

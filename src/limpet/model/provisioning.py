@@ -8,7 +8,11 @@ from limpet.model.secret import Secret
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublicKey:
-    """A key for logging in, by value or by the thumbprint of a certificate. path may hold the literal ``$HOME``."""
+    """A key for logging in, by value or by the thumbprint of a certificate.
+
+    path may hold the literal ``$HOME``; it is empty where the media has none, which means the user's own
+    ``.ssh/authorized_keys``.
+    """
 
     path: str
     fingerprint: Thumbprint | None = None

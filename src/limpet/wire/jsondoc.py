@@ -13,6 +13,7 @@ from limpet.wire.http import DOCUMENT_LIMIT
 
 LONGEST_NUMBER = 64
 _BOM = b"\xef\xbb\xbf"
+_INFINITE = float("inf")
 
 T = TypeVar("T")
 _MISSING: Any = object()
@@ -40,8 +41,14 @@ def parse_text(text: str, document: str) -> Any:
             raise MalformedDocument(document, f"a number of {len(digits)} digits")
         return int(digits)
 
+    def real(digits: str) -> float:
+        value = float(digits)
+        if abs(value) == _INFINITE:  # 1e999: could be read, and could not be written again
+            raise MalformedDocument(document, "a number beyond every limit")
+        return value
+
     try:
-        return json.loads(text, parse_constant=refuse, parse_int=integer)
+        return json.loads(text, parse_constant=refuse, parse_int=integer, parse_float=real)
     except json.JSONDecodeError as error:
         raise MalformedDocument(
             document, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
