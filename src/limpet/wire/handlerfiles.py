@@ -15,7 +15,7 @@ from limpet.model.ids import Thumbprint
 from limpet.model.secret import Secret
 from limpet.model.status import HandlerStatus, Message
 from limpet.wire import jsondoc
-from limpet.wire.formattedmessage import scalar_text
+from limpet.wire.scalars import scalar_text
 
 if TYPE_CHECKING:
     from limpet.model.ids import SequenceNumber

@@ -7,7 +7,8 @@ import json
 from limpet.model.errors import MalformedDocument
 from limpet.model.status import Heartbeat
 from limpet.wire import jsondoc
-from limpet.wire.formattedmessage import parse_formatted_message, render_formatted_message, status_code
+from limpet.wire.formattedmessage import parse_formatted_message, render_formatted_message
+from limpet.wire.scalars import status_code
 
 DOCUMENT = "heartbeat file"
 _WHERE = "[0].heartbeat"

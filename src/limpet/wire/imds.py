@@ -8,8 +8,8 @@ from typing import Any
 from limpet.model.errors import MalformedDocument
 from limpet.model.metadata import Compute, Instance, NetworkInterface
 from limpet.wire import jsondoc
-from limpet.wire.formattedmessage import scalar_text
 from limpet.wire.http import MIB, Request
+from limpet.wire.scalars import scalar_text
 
 DOCUMENT = "instance metadata"
 ENDPOINT = "169.254.169.254"

@@ -20,7 +20,8 @@ from limpet.model.status import (
     UpdateStatus,
 )
 from limpet.wire import jsondoc
-from limpet.wire.formattedmessage import render_formatted_message, scalar_text, status_code
+from limpet.wire.formattedmessage import render_formatted_message
+from limpet.wire.scalars import scalar_text, status_code
 from limpet.wire.statusfile import render_extension_status
 
 DOCUMENT = "status blob"

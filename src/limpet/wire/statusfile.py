@@ -13,12 +13,8 @@ from typing import Any
 from limpet.model.errors import MalformedDocument
 from limpet.model.status import ExtensionState, ExtensionStatus, Message, Substatus
 from limpet.wire import jsondoc
-from limpet.wire.formattedmessage import (
-    parse_formatted_message,
-    render_formatted_message,
-    scalar_text,
-    status_code,
-)
+from limpet.wire.formattedmessage import parse_formatted_message, render_formatted_message
+from limpet.wire.scalars import scalar_text, status_code
 
 DOCUMENT = "status file"
 LARGEST_UNCUT = 131072
