@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,13 +12,14 @@ from limpet.agent.artifacts import Artifacts
 from limpet.agent.board import Board
 from limpet.agent.cadence import Cadence
 from limpet.agent.certificates import Certificates
-from limpet.agent.chores import Chores, HostHealth
+from limpet.agent.chores import HEALTH_EVERY, TELEMETRY_EVERY, Chore, Chores, HostHealth
 from limpet.agent.commands import Commands
 from limpet.agent.dependencies import Dependencies
 from limpet.agent.endpoint import find_endpoint
 from limpet.agent.fabric import Fabric
 from limpet.agent.history import History
 from limpet.agent.layout import Layout
+from limpet.agent.machine import Machine
 from limpet.agent.packages import Packages
 from limpet.agent.poll import Poller
 from limpet.agent.report import Report
@@ -26,34 +28,21 @@ from limpet.agent.runner import Runner
 from limpet.agent.statuses import Statuses
 from limpet.agent.steps import Steps
 from limpet.agent.store import Store
+from limpet.agent.telemetry import Common, Telemetry
 from limpet.agent.work import Worker
 from limpet.host.chance import RealRandom
 from limpet.host.fetch import WorkerFetcher
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
-from limpet.host.machine import guest_info
+from limpet.host.machine import guest_info, hardware
 from limpet.host.process import HandlerProcesses
 from limpet.host.vault import OpensslVault
 
 if TYPE_CHECKING:
     from limpet.agent.settings import Config
-    from limpet.host.ports import Clock, Fetcher, Files, Http, Log, Processes, Random, Vault
+    from limpet.host.ports import Clock, Log
     from limpet.model.status import GuestInfo
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ports:
-    """Everything the agent needs of a machine. Tests give fakes."""
-
-    http: Http
-    files: Files
-    processes: Processes
-    vault: Vault
-    fetcher: Fetcher
-    clock: Clock
-    chance: Random
-    log: Log
-    guest: GuestInfo
+    from limpet.model.telemetry import Value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,17 +55,17 @@ class Agent:
     reporter: Reporter
     chores: Chores
     commands: Commands
-    ports: Ports
+    machine: Machine
 
     def close(self) -> None:
         """End the short-lived workers."""
-        self.ports.fetcher.close()
+        self.machine.fetcher.close()
 
 
-def real_ports(config: Config, clock: Clock, log: Log) -> Ports:
+def real_machine(config: Config, clock: Clock, log: Log) -> Machine:
     """This Linux machine."""
     files = RealFiles()
-    return Ports(
+    return Machine(
         http=PlainHttp(user_agent=f"limpet/{__version__}"),
         files=files,
         processes=HandlerProcesses(clock),
@@ -91,34 +80,31 @@ def real_ports(config: Config, clock: Clock, log: Log) -> Ports:
 
 def build(config: Config, clock: Clock, log: Log) -> Agent:
     """The agent for this machine. Raises: FabricError, when no endpoint answers."""
-    ports = real_ports(config, clock, log)
-    endpoint = find_endpoint(config, ports.http, ports.files, clock, log)
-    return assemble(config, ports, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
+    machine = real_machine(config, clock, log)
+    endpoint = find_endpoint(config, machine.http, machine.files, clock, log)
+    return assemble(config, machine, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
 
 
-def assemble(config: Config, ports: Ports, *, wire_server: str, host_plugin: str) -> Agent:
-    """The agent on any machine that has `ports`."""
-    files, clock, log = ports.files, ports.clock, ports.log
+def assemble(config: Config, machine: Machine, *, wire_server: str, host_plugin: str) -> Agent:
+    """The agent on any machine."""
+    files, clock, log = machine.files, machine.clock, machine.log
     layout = Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
     board = Board()
-    fabric = Fabric(ports.http, clock, ports.chance, wire_server=wire_server, host_plugin=host_plugin)
+    fabric = Fabric(machine.http, clock, machine.chance, wire_server=wire_server, host_plugin=host_plugin)
     store = Store(files, layout, log)
-    certificates = Certificates(fabric, ports.vault, files, log, library=layout.library)
+    certificates = Certificates(fabric, machine.vault, files, log, library=layout.library)
     artifacts = Artifacts(
-        fabric, ports.fetcher, files, ports.chance, log, scratch=layout.library / ".fetched"
+        fabric, machine.fetcher, files, machine.chance, log, scratch=layout.library / ".fetched"
     )
     history = History(files, clock, log, layout.history)
-    packages = Packages(store, artifacts, ports.fetcher, log)
-    commands = Commands(
-        store,
-        ports.processes,
-        clock,
-        log,
-        wire_server=wire_server.partition(":")[0],
-        environment=dict(os.environ),
-    )
-    steps = Steps(store, packages, commands, certificates, clock, log, changed=board.ring)
+    facts = machine_parameters(machine.guest)
+    common = Common(fabric, board, machine, facts=facts, metadata=config.metadata_endpoint)
+    telemetry = Telemetry(store, fabric, machine, common.parameters)
+    address = wire_server.partition(":")[0]
+    commands = Commands(store, machine, telemetry, wire_server=address, environment=dict(os.environ))
+    packages = Packages(store, artifacts, machine.fetcher, log)
+    steps = Steps(store, packages, commands, certificates, machine, changed=board.ring)
     statuses = Statuses(store, clock)
     return Agent(
         board=board,
@@ -128,9 +114,7 @@ def assemble(config: Config, ports: Ports, *, wire_server: str, host_plugin: str
             certificates,
             artifacts,
             history,
-            files,
-            clock,
-            log,
+            machine,
             layout=layout,
             cadence=Cadence(period=config.goal_state_period),
             use_fast_track=config.fast_track,
@@ -139,25 +123,49 @@ def assemble(config: Config, ports: Ports, *, wire_server: str, host_plugin: str
         worker=Worker(
             board,
             Runner(store, packages, steps, log, board),
-            Dependencies(Statuses(store, clock), board, clock, log),
+            Dependencies(Statuses(store, clock), board, machine),
             store,
-            clock,
-            log,
+            machine,
             extensions_enabled=config.extensions_enabled,
         ),
         reporter=Reporter(
             board,
-            Report(board, store, statuses, clock, ports.guest),
+            Report(board, store, statuses, clock, machine.guest),
             statuses,
             fabric,
-            ports.fetcher,
-            files,
             history,
-            clock,
-            log,
+            machine,
             heartbeat=config.status_heartbeat,
         ),
-        chores=Chores(HostHealth(fabric, clock)),
+        chores=chores(config, HostHealth(fabric, clock), telemetry, clock),
         commands=commands,
-        ports=ports,
+        machine=machine,
     )
+
+
+def machine_parameters(guest: GuestInfo) -> dict[str, Value]:
+    """What telemetry says of this machine. Source: wire-protocol.md §8.2."""
+    facts = hardware()
+    return {
+        "GAVersion": f"limpet-{guest.agent_version}",
+        "OSVersion": f"Linux:{guest.os_name}-{guest.os_version}:{facts.kernel}",
+        "ExecutionMode": "IAAS",
+        "RAM": facts.memory,
+        "Processors": facts.processors,
+        "KeywordName": json.dumps({"CpuArchitecture": facts.architecture}),
+        "EventPid": os.getpid(),
+        "EventTid": 0,
+        "TaskName": "agent",
+        "ImageOrigin": 0,
+    }
+
+
+def chores(config: Config, health: HostHealth, telemetry: Telemetry, clock: Clock) -> Chores:
+    """What is done from time to time; nothing of it while the first goal state is on its way."""
+    found = [Chore(do=health.observe, period=HEALTH_EVERY, first=15.0)]
+    if config.telemetry:
+        found += [
+            Chore(do=telemetry.send, period=TELEMETRY_EVERY, first=30.0),
+            Chore(do=telemetry.collect, period=config.telemetry_collection_period, first=45.0),
+        ]
+    return Chores(found, clock)

@@ -1,22 +1,26 @@
-"""What is done once a minute or less often: the health of the host's services, and what handlers want told."""
+"""What is done once a minute or less often, in one task: the host's health, telemetry."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.model.health import Observation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from limpet.agent.fabric import Fabric
     from limpet.host.ports import Clock
 
 HEALTH_EVERY = 60.0
+TELEMETRY_EVERY = 60.0
 UNHEALTHY_AFTER = 300.0
 """A host plugin that has not answered for so long is reported as unhealthy. Source: wire-protocol.md §9."""
 
 
 class HostHealth:
-    """Probes the host plugin and tells the host's health service, in one request for each minute."""
+    """Probes the host plugin and tells the host's health service, in one request for each probe."""
 
     def __init__(self, fabric: Fabric, clock: Clock) -> None:
         self._fabric = fabric
@@ -32,13 +36,28 @@ class HostHealth:
         self._fabric.observe([Observation(name="GuestAgentPluginHeartbeat", healthy=healthy)])
 
 
-class Chores:
-    """Everything that is done from time to time, in one task."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chore:
+    """Something to do every `period` seconds, for the first time `first` seconds after the start."""
 
-    def __init__(self, health: HostHealth) -> None:
-        self._health = health
+    do: Callable[[], None]
+    period: float
+    first: float
+
+
+class Chores:
+    """Does what is due."""
+
+    def __init__(self, chores: Sequence[Chore], clock: Clock) -> None:
+        self._clock = clock
+        start = clock.monotonic()
+        self._due = [(start + chore.first, chore) for chore in chores]
 
     def do(self) -> float:
-        """Do what is due. Gives the seconds until the next time."""
-        self._health.observe()
-        return HEALTH_EVERY
+        """Do every chore that is due. Gives the seconds until the next one is."""
+        now = self._clock.monotonic()
+        for index, (due, chore) in enumerate(self._due):
+            if due <= now:
+                chore.do()
+                self._due[index] = (now + chore.period, chore)
+        return max(0.0, min(due for due, _ in self._due) - self._clock.monotonic())

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from limpet.agent.layout import HandlerFolder
+    from limpet.agent.machine import Machine
     from limpet.agent.store import Store
-    from limpet.host.ports import Clock, Completed, Log, Processes
+    from limpet.agent.telemetry import Telemetry
+    from limpet.host.ports import Completed
 
 COMMAND_LOG_LIMIT = 10 * 1024 * 1024
 NOT_RUN = "NOT_RUN"
@@ -60,17 +62,17 @@ class Commands:
     def __init__(
         self,
         store: Store,
-        processes: Processes,
-        clock: Clock,
-        log: Log,
+        machine: Machine,
+        telemetry: Telemetry,
         *,
         wire_server: str,
         environment: Mapping[str, str],
     ) -> None:
         self._store = store
-        self._processes = processes
-        self._clock = clock
-        self._log = log
+        self._processes = machine.processes
+        self._clock = machine.clock
+        self._log = machine.log
+        self._telemetry = telemetry
         self._wire_server = wire_server
         self._environment = environment
 
@@ -104,6 +106,14 @@ class Commands:
             self._record(folder, occasion, command, f"Failed to launch: {error}")
             raise CommandFailed(f"Failed to launch {command}: {error}", code=code, exit_code=code) from error
         output = format_output(done.stdout, done.stderr)
+        self._telemetry.did(
+            folder.name,
+            folder.version,
+            operation.value.capitalize(),
+            success=done.exit_code == 0,
+            message=output,
+            seconds=done.seconds,
+        )
         ending = "killed at its time limit" if done.exit_code is None else f"exit code {done.exit_code}"
         self._record(folder, occasion, command, f"{ending} after {done.seconds:.3f} s\n{output}")
         _check(command, done, output, timeout, code)

@@ -8,9 +8,9 @@ from limpet.model.status import ExtensionState
 
 if TYPE_CHECKING:
     from limpet.agent.board import Board
+    from limpet.agent.machine import Machine
     from limpet.agent.statuses import Statuses
     from limpet.agent.worklist import Item
-    from limpet.host.ports import Clock, Log
 
 LONGEST_WAIT = 90 * 60.0
 """For all waiting of one goal state together, seconds."""
@@ -20,11 +20,11 @@ LOOK_EVERY = 0.5
 class Dependencies:
     """Waits by looking at status files; gives up early when a newer goal state or the end of the agent comes."""
 
-    def __init__(self, statuses: Statuses, board: Board, clock: Clock, log: Log) -> None:
+    def __init__(self, statuses: Statuses, board: Board, machine: Machine) -> None:
         self._statuses = statuses
         self._board = board
-        self._clock = clock
-        self._log = log
+        self._clock = machine.clock
+        self._log = machine.log
 
     def deadline(self) -> float:
         """When waiting that begins now ends, on the monotonic clock."""

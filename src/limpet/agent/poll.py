@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from limpet.agent.fabric import Fabric
     from limpet.agent.history import History
     from limpet.agent.layout import Layout
-    from limpet.host.ports import Clock, Files, Log
+    from limpet.agent.machine import Machine
     from limpet.model.goalstate import GoalState
     from limpet.model.ids import Etag
 
@@ -40,9 +40,7 @@ class Poller:
         certificates: Certificates,
         artifacts: Artifacts,
         history: History,
-        files: Files,
-        clock: Clock,
-        log: Log,
+        machine: Machine,
         *,
         layout: Layout,
         cadence: Cadence,
@@ -54,9 +52,9 @@ class Poller:
         self._certificates = certificates
         self._artifacts = artifacts
         self._history = history
-        self._files = files
-        self._clock = clock
-        self._log = log
+        self._files = machine.files
+        self._clock = machine.clock
+        self._log = machine.log
         self._layout = layout
         self._cadence = cadence
         self._use_fast_track = use_fast_track

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from limpet.agent.board import Board
     from limpet.agent.fabric import Fabric
     from limpet.agent.history import History
+    from limpet.agent.machine import Machine
     from limpet.agent.report import Report
     from limpet.agent.statuses import Statuses
-    from limpet.host.ports import Clock, Fetcher, Files, Log
     from limpet.model.extensions import StatusUpload
     from limpet.model.status import AgentStatus
     from limpet.wire.http import Request
@@ -63,11 +63,8 @@ class Reporter:
         report: Report,
         statuses: Statuses,
         fabric: Fabric,
-        fetcher: Fetcher,
-        files: Files,
         history: History,
-        clock: Clock,
-        log: Log,
+        machine: Machine,
         *,
         heartbeat: float,
     ) -> None:
@@ -75,11 +72,10 @@ class Reporter:
         self._report = report
         self._statuses = statuses
         self._fabric = fabric
-        self._fetcher = fetcher
-        self._files = files
+        self._fetcher = machine.fetcher
         self._history = history
-        self._clock = clock
-        self._log = log
+        self._clock = machine.clock
+        self._log = machine.log
         self._heartbeat = heartbeat
         self._pace = Pace()
         self._seen = -1

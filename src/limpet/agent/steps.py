@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from limpet.agent.certificates import Certificates
     from limpet.agent.commands import Commands
     from limpet.agent.layout import HandlerFolder
+    from limpet.agent.machine import Machine
     from limpet.agent.packages import Choice, Packages
     from limpet.agent.store import Store
     from limpet.agent.worklist import Item, PlannedWork
-    from limpet.host.ports import Clock, Log
 
 
 class ExtensionFailed(HandlerError):
@@ -58,8 +58,7 @@ class Steps:
         packages: Packages,
         commands: Commands,
         certificates: Certificates,
-        clock: Clock,
-        log: Log,
+        machine: Machine,
         *,
         changed: Callable[[], None],
     ) -> None:
@@ -67,8 +66,8 @@ class Steps:
         self._packages = packages
         self._commands = commands
         self._certificates = certificates
-        self._clock = clock
-        self._log = log
+        self._clock = machine.clock
+        self._log = machine.log
         self._changed = changed
 
     def perform(self, job: Job) -> None:

@@ -13,9 +13,9 @@ from limpet.model.status import GoalStateAggregate, Message
 if TYPE_CHECKING:
     from limpet.agent.board import Board, Snapshot
     from limpet.agent.dependencies import Dependencies
+    from limpet.agent.machine import Machine
     from limpet.agent.runner import Runner
     from limpet.agent.store import Store
-    from limpet.host.ports import Clock, Log
 
 SUPPORTED_FEATURES = frozenset({"MultipleExtensionsPerHandler", "VersioningGovernance"})
 """Features the fabric may require. Source: wire-protocol.md §4.2."""
@@ -30,8 +30,7 @@ class Worker:
         runner: Runner,
         dependencies: Dependencies,
         store: Store,
-        clock: Clock,
-        log: Log,
+        machine: Machine,
         *,
         extensions_enabled: bool,
     ) -> None:
@@ -39,8 +38,8 @@ class Worker:
         self._runner = runner
         self._dependencies = dependencies
         self._store = store
-        self._clock = clock
-        self._log = log
+        self._clock = machine.clock
+        self._log = machine.log
         self._extensions_enabled = extensions_enabled
         self._processed = 0
 

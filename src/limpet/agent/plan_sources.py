@@ -1,0 +1,118 @@
+"""Where `limpet plan` takes a goal state from: a file, or the fabric. Nothing is changed by either."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limpet import __version__
+from limpet.agent import arbitration
+from limpet.agent.artifacts import Artifacts
+from limpet.agent.endpoint import find_endpoint
+from limpet.agent.fabric import Fabric
+from limpet.agent.packages import Packages
+from limpet.host.chance import RealRandom
+from limpet.host.clock import RealClock
+from limpet.host.fetch import WorkerFetcher
+from limpet.host.http import PlainHttp
+from limpet.model.errors import ConfigurationError, FabricError, HandlerError, HostError
+from limpet.model.extensions import Channel, ExtensionsGoalState, Source
+from limpet.model.ids import Etag, Incarnation
+from limpet.model.version import Version
+from limpet.wire.artifactsprofile import parse_artifacts_profile
+from limpet.wire.extensionsconfig import parse_extensions_config
+from limpet.wire.http import DOCUMENT_LIMIT
+from limpet.wire.vmsettings import parse_vm_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from limpet.agent.settings import Config
+    from limpet.agent.store import Store
+    from limpet.host.ports import Files, Log
+    from limpet.model.extensions import Handler
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A goal state to be planned.
+
+    id: what the fabric calls it; a file does not say. origin: where it came from.
+    choose: the version a wanted handler would have. remark: what the reader must know about the versions.
+    """
+
+    goal_state: ExtensionsGoalState
+    id: str | None
+    origin: str
+    choose: Callable[[Handler], Version]
+    on_hold: bool
+    remark: str | None = None
+
+
+def from_file(files: Files, path: Path) -> Subject:
+    """A kept ExtensionsConfig (XML) or vmSettings (JSON). Raises: ConfigurationError, MalformedDocument."""
+    try:
+        body = files.read(path, at_most=DOCUMENT_LIMIT)
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path} does not exist") from error
+    except HostError as error:
+        raise ConfigurationError(str(error)) from error
+    if body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        goal_state = parse_vm_settings(body, Etag("file"))
+    else:
+        goal_state = parse_extensions_config(body, Incarnation("file"))
+    return Subject(
+        goal_state=goal_state,
+        id=None,
+        origin=str(path),
+        choose=as_requested,
+        on_hold=bool(goal_state.on_hold),
+        remark="Versions are as requested: the handlers' manifests, which decide, were not asked.",
+    )
+
+
+def as_requested(handler: Handler) -> Version:
+    """The version as the goal state has it. Raises: HandlerError."""
+    try:
+        return Version.parse(handler.version)
+    except ValueError as error:
+        raise HandlerError(f"the goal state's version is unusable: {error}") from error
+
+
+def from_fabric(config: Config, files: Files, store: Store, log: Log, scratch: Path) -> Subject:
+    """The goal state of now, by the channel that counts, with manifests. scratch: a folder. Raises: FabricError."""
+    clock, chance = RealClock(), RealRandom()
+    http = PlainHttp(user_agent=f"limpet/{__version__}")
+    endpoint = find_endpoint(config, http, files, clock, log, patience=0)
+    fabric = Fabric(http, clock, chance, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
+    state = fabric.goal_state()
+    if state.extensions_config is None:
+        by_fabric = ExtensionsGoalState(
+            id=f"incarnation_{state.incarnation}", channel=Channel.WIRE_SERVER, source=Source.FABRIC
+        )
+    else:
+        by_fabric, _ = fabric.extensions_config(state.extensions_config, state.incarnation)
+    fast_track = fabric.vm_settings(None).settings if config.fast_track else None
+    goal_state = arbitration.choose(active=None, fabric=by_fabric, fast_track=fast_track) or by_fabric
+    fetcher = WorkerFetcher(proxy=config.proxy)
+    artifacts = Artifacts(fabric, fetcher, files, chance, log, scratch=scratch)
+    packages = Packages(store, artifacts, fetcher, log)
+    return Subject(
+        goal_state=goal_state,
+        id=goal_state.id,
+        origin=f"the fabric at {endpoint.wire_server} ({endpoint.origin})",
+        choose=lambda handler: packages.choose(handler).version,
+        on_hold=_on_hold(goal_state, artifacts, log),
+    )
+
+
+def _on_hold(goal_state: ExtensionsGoalState, artifacts: Artifacts, log: Log) -> bool:
+    if goal_state.on_hold is not None or goal_state.artifacts_profile is None:
+        return bool(goal_state.on_hold)
+    try:
+        profile = artifacts.document(goal_state.artifacts_profile.reveal(), "artifacts_profile.json")
+        return parse_artifacts_profile(profile).on_hold
+    except (FabricError, HostError) as error:
+        log.warning("artifacts_profile.unusable", problem=error)
+        return False

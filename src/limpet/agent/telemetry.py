@@ -1,0 +1,201 @@
+"""Telemetry: what the agent did, and what handlers left to be told, goes to the fabric once a minute at the most.
+
+Source: wire-protocol.md §8, extensions.md §7. What cannot be sent is lost, as the contract has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import TYPE_CHECKING
+
+from limpet.model.errors import FabricError, HostError, LimpetError, MalformedDocument
+from limpet.wire import eventparameters, handlerevents, hostingenvironment, imds, telemetry, tld
+from limpet.wire.http import MIB, accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from limpet.agent.board import Board
+    from limpet.agent.fabric import Fabric
+    from limpet.agent.layout import HandlerFolder
+    from limpet.agent.machine import Machine
+    from limpet.agent.store import Store
+    from limpet.model.ids import Url
+    from limpet.model.telemetry import Event, Value
+
+LARGEST_FILE = 4 * MIB
+MOST_EVENTS = 360
+"""For each handler and each collection."""
+MOST_WAITING = 200
+MOST_SPOOLED = 1000
+_EVENT_FILE = re.compile(r"\d+\.json\Z")
+
+
+class Common:
+    """The parameters that all events share; asked of the fabric once, when the first event is to be sent."""
+
+    def __init__(
+        self, fabric: Fabric, board: Board, machine: Machine, *, facts: dict[str, Value], metadata: str
+    ) -> None:
+        self._fabric = fabric
+        self._http = machine.http
+        self._board = board
+        self._log = machine.log
+        self._facts = facts
+        self._metadata = metadata
+        self._asked: dict[str, Value] | None = None
+
+    def parameters(self) -> dict[str, Value]:
+        """What every event has."""
+        snapshot = self._board.snapshot
+        if snapshot is None:
+            return dict(self._facts)
+        if self._asked is None:
+            self._asked = dict(self._of_the_fabric(snapshot.goal_state.hosting_environment)) | dict(
+                self._of_metadata()
+            )
+        state = snapshot.goal_state
+        own: dict[str, Value] = {"ContainerId": state.container_id, "RoleInstanceName": state.instance_id}
+        return {**self._facts, **self._asked, **own}
+
+    def _of_the_fabric(self, url: Url) -> Iterator[tuple[str, Value]]:
+        try:
+            body = self._fabric.document(url, "HostingEnvironmentConfig")
+            names = hostingenvironment.parse_hosting_environment(body)
+        except FabricError as error:
+            self._log.warning("telemetry.no_names", problem=error)
+            return
+        yield "TenantName", names.deployment_name
+        yield "RoleName", names.role_name
+
+    def _of_metadata(self) -> Iterator[tuple[str, Value]]:
+        try:
+            response = self._http.exchange(imds.instance_request("compute", endpoint=self._metadata))
+            compute = imds.parse_compute(accepted(response, "instance metadata").body)
+        except FabricError as error:
+            self._log.warning("telemetry.no_metadata", problem=error)
+            return
+        yield "Location", compute.location
+        yield "SubscriptionId", compute.subscription_id
+        yield "ResourceGroupName", compute.resource_group
+        yield "VMId", compute.vm_id
+
+
+class Telemetry:
+    """Collects events and sends them."""
+
+    def __init__(
+        self, store: Store, fabric: Fabric, machine: Machine, common: Callable[[], dict[str, Value]]
+    ) -> None:
+        self._store = store
+        self._fabric = fabric
+        self._clock = machine.clock
+        self._log = machine.log
+        self._common = common
+        self._waiting: deque[tuple[float, dict[str, Value]]] = deque(maxlen=MOST_WAITING)
+
+    def did(
+        self, name: str, version: str, operation: str, *, success: bool, message: str, seconds: float
+    ) -> None:
+        """Note an operation of the agent on a handler; sent with the next `send`. May be called from any task."""
+        self._waiting.append(
+            (
+                self._clock.now(),
+                {
+                    "Name": name,
+                    "Version": version,
+                    "Operation": operation,
+                    "OperationSuccess": success,
+                    "Message": message,
+                    "Duration": round(seconds * 1000),
+                },
+            )
+        )
+
+    def send(self) -> None:
+        """Send the agent's own events and those of the older spool."""
+        spooled = self._spooled()
+        if not self._waiting and not spooled:
+            return
+        common = self._common()
+        own = []
+        while self._waiting:
+            at, specific = self._waiting.popleft()
+            own.append(
+                eventparameters.operation_event(
+                    specific, {**common, "OpcodeName": eventparameters.event_time(at)}
+                )
+            )
+        self._post(
+            [*own, *(tld.adopted(event, modified=modified, common=common) for event, modified in spooled)]
+        )
+
+    def collect(self) -> None:
+        """Send what every handler has left in its events folder, newest first, and remove it."""
+        found = [
+            each
+            for here in self._store.installed()
+            for each in self._of_handler(self._store.layout.handler(here.name, here.version.text))
+        ]
+        if found:
+            self._post(found)
+
+    def _post(self, events: list[Event]) -> None:
+        requests, dropped = telemetry.telemetry_requests(self._fabric.wire_server, events)
+        for request in requests:
+            self._fabric.send(request)
+        if dropped:
+            self._log.warning("telemetry.too_large", events=len(dropped))
+
+    def _of_handler(self, folder: HandlerFolder) -> list[Event]:
+        files = self._store.files
+        found: list[Event] = []
+        for name in sorted(files.names(folder.events), reverse=True):
+            path = folder.events / name
+            info = files.info(path)
+            if info is None or info.is_folder:
+                continue  # folders inside are the handler's own
+            if (
+                _EVENT_FILE.match(name)
+                and info.is_file
+                and info.size <= LARGEST_FILE
+                and len(found) < MOST_EVENTS
+            ):
+                found += self._in_file(folder, path, info.modified)[: MOST_EVENTS - len(found)]
+            files.remove(path)
+        return found
+
+    def _in_file(self, folder: HandlerFolder, path: Path, modified: float) -> list[Event]:
+        try:
+            content = self._store.files.read(path, at_most=LARGEST_FILE)
+            events, rejected = handlerevents.parse_handler_events(content)
+        except (FileNotFoundError, LimpetError) as error:
+            self._log.warning("telemetry.unusable", file=path, problem=error)
+            return []
+        if rejected:
+            self._log.warning("telemetry.rejected", handler=folder.name, reasons=rejected)
+        common = self._common()
+        return [
+            handlerevents.to_event(
+                event, handler=folder.name, version=folder.version, modified=modified, common=common
+            )
+            for event in events
+        ]
+
+    def _spooled(self) -> list[tuple[Event, float]]:
+        """The older spool's events with their files' times; the files are removed."""
+        folder, files = self._store.layout.library / "events", self._store.files
+        found = []
+        for name in files.names(folder)[:MOST_SPOOLED]:
+            path = folder / name
+            info = files.info(path)
+            if not name.endswith(".tld") or info is None or not info.is_file:
+                continue
+            try:
+                found.append((tld.parse_event_file(files.read(path, at_most=LARGEST_FILE)), info.modified))
+            except (FileNotFoundError, HostError, MalformedDocument) as error:
+                self._log.warning("telemetry.unusable", file=path, problem=error)
+            files.remove(path)
+        return found
