@@ -1,0 +1,110 @@
+"""The fabric's admin API, as its client: host packages, publish goal states, wait for what a VM does, ask what it did."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from limpet.lab.commands import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+LONGEST_ANSWER = 30.0
+"""Seconds until the emulator has answered; a wait's own time comes on top."""
+MOST_AT_ONCE = 1000
+"""Requests that one answer tells of."""
+
+
+class Fabric:
+    """Made by `fabric`. Every operation raises LabError, with what the emulator said, when it is refused.
+
+    Members of bodies and answers are those of the emulator's OpenAPI document (``GET /openapi.json``).
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def add_vm(self, name: str, address: str) -> dict[str, Any]:
+        """Bring a VM into the world. Gives all that is known of it."""
+        return self._asked("POST", "/v1/vms", {"name": name, "address": address})
+
+    def vm(self, vm: str) -> dict[str, Any]:
+        """One VM with its goal state."""
+        return self._asked("GET", f"/v1/vms/{vm}")
+
+    def host(self, package: bytes, *, name: str | None = None, version: str | None = None) -> dict[str, Any]:
+        """Host a handler's package, a zip. name, version: left out, as its manifest says."""
+        given = {key: value for key, value in (("name", name), ("version", version)) if value is not None}
+        return self._checked(
+            lambda: self._http.post(
+                "/v1/packages", params=given, content=package, headers={"Content-Type": "application/zip"}
+            )
+        )
+
+    def publish(self, vm: str, *changes: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        """Publish a new goal state and give it in short, with its incarnation and etag.
+
+        changes: each with ``handler`` and what changes about it. more: further members, such as ``channel``.
+        """
+        return self._asked("POST", f"/v1/vms/{vm}/goal-state", {"changes": list(changes), **more})
+
+    def wait(self, vm: str, *, timeout: float = 60, **condition: Any) -> None:
+        """Wait until everything in `condition` holds at once. Raises: LabError, when it does not in `timeout` seconds."""
+        body = {"condition": condition, "timeout": timeout}
+        try:
+            self._asked("POST", f"/v1/vms/{vm}/wait", body, timeout=timeout + LONGEST_ANSWER)
+        except LabError as error:
+            raise LabError(f"{vm} did not come to {condition}: {error}") from error
+
+    def status(self, vm: str) -> dict[str, Any]:
+        """The newest aggregate status that could be read, under ``status``, and how it came."""
+        return self._asked("GET", f"/v1/vms/{vm}/status")
+
+    def requests(self, vm: str, *, after: int = 0) -> list[dict[str, Any]]:
+        """What the VM asked of the fabric and that was answered, oldest first, with ids above `after`."""
+        found: list[dict[str, Any]] = []
+        while True:
+            query = {"after": after, "limit": MOST_AT_ONCE}
+            part: list[dict[str, Any]] = self._asked("GET", f"/v1/vms/{vm}/requests", query=query)["requests"]
+            found += part
+            if len(part) < MOST_AT_ONCE:
+                return found
+            after = part[-1]["id"]
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        timeout: float = LONGEST_ANSWER,
+    ) -> dict[str, Any]:
+        return self._checked(
+            lambda: self._http.request(method, path, json=body, params=query, timeout=timeout)
+        )
+
+    def _checked(self, ask: Callable[[], httpx.Response]) -> dict[str, Any]:
+        try:
+            answer = ask()
+            value = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise LabError(
+                f"the emulator's admin API does not answer: {error or type(error).__name__}"
+            ) from error
+        if answer.is_error:
+            raise LabError(f"{value['what']} ({value['where']}): {value['todo']}")
+        found: dict[str, Any] = value
+        return found
+
+
+@contextmanager
+def fabric(admin: Path) -> Iterator[Fabric]:
+    """The fabric whose admin API listens on the unix socket `admin`."""
+    transport = httpx.HTTPTransport(uds=str(admin))
+    with httpx.Client(transport=transport, base_url="http://fabric", timeout=LONGEST_ANSWER) as http:
+        yield Fabric(http)
