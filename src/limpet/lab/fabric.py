@@ -94,7 +94,7 @@ class Fabric:
             value = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise LabError(
-                f"the emulator's admin API does not answer: {error or type(error).__name__}"
+                f"the emulator's admin API does not answer: {str(error) or type(error).__name__}"
             ) from error
         if answer.is_error:
             raise LabError(f"{value['what']} ({value['where']}): {value['todo']}")
