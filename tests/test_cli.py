@@ -6,13 +6,20 @@ import os
 import re
 import subprocess
 import sys
+import types
 from typing import TYPE_CHECKING
 
 import pytest
 
 from limpet import __version__, cli
 from limpet.cli import VERBS, Verb
-from limpet.model.errors import ConfigurationError
+from limpet.model.errors import (
+    AlreadyRunning,
+    ConfigurationError,
+    FabricUnreachable,
+    HostError,
+    LimpetError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,10 +94,31 @@ def test_an_unknown_verb_is_refused_with_the_nearest_one(
 
 
 def test_an_error_raised_on_purpose_is_one_line_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["fail"], TABLE) == 1
+    assert cli.main(["fail"], TABLE) == 2
     out, err = capsys.readouterr()
     assert not out
     assert err == "limpet fail: limpet.toml, line 3: https://a.example/b?<redacted> cannot be used\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(FabricUnreachable("away"), 1), (HostError("full"), 1), (ConfigurationError("typo"), 2), (AlreadyRunning("there"), 3)],
+    ids=repr,
+)  # fmt: skip
+def test_the_exit_code_tells_a_service_manager_whether_another_try_helps(
+    error: LimpetError, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(arguments: Sequence[str]) -> int:
+        raise error
+
+    program = types.ModuleType("a_program_that_fails")
+    program.main = fails  # type: ignore[attr-defined]
+    sys.modules[program.__name__] = program
+    try:
+        assert cli.main(["failing"], {"failing": Verb(program.__name__, "main", "")}) == code
+    finally:
+        del sys.modules[program.__name__]
+    assert capsys.readouterr().err == f"limpet failing: {error}\n"
 
 
 def test_a_defect_of_ours_is_not_hidden() -> None:

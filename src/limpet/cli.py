@@ -12,7 +12,9 @@ from limpet import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-USAGE_ERROR = 2
+FAILED = 1
+USAGE_ERROR = 2  # a wrong configuration too
+ALREADY_RUNNING = 3
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
@@ -91,15 +93,17 @@ def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
         _complain(
             f"limpet {name}: {error.name} is not installed. Install it with: pip install 'limpet[{verb.extra}]'"
         )
-        return 1
+        return FAILED
     try:
         return function(arguments)
     except Exception as error:
-        if not isinstance(error, import_module("limpet.model.errors").LimpetError):
+        errors = import_module("limpet.model.errors")
+        if not isinstance(error, errors.LimpetError):
             raise
         redacted: Callable[[str], str] = import_module("limpet.model.redact").redacted
         _complain(redacted(f"limpet {name}: {error}"))
-        return 1
+        codes = {errors.ConfigurationError: USAGE_ERROR, errors.AlreadyRunning: ALREADY_RUNNING}
+        return codes.get(type(error), FAILED)
 
 
 def _suggestion(name: str, verbs: Mapping[str, Verb]) -> str:
