@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from limpet.emulator.exchange import Service
 
 CHUNK = 64 * 1024
+BODILESS = frozenset({204, 304})
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 64 * 1024 * 1024
 IDLE_SECONDS = 75.0
@@ -94,7 +95,7 @@ class Connection:
     def pieces(self, reply: Reply, *, head_only: bool = False) -> Iterator[bytes]:
         """The answer's bytes: the head, then the body in chunks."""
         yield self.head(reply, length=len(reply.body))
-        if not head_only and reply.status != 304:
+        if not head_only and reply.status not in BODILESS:
             for start in range(0, len(reply.body), CHUNK):
                 yield self._http.send(h11.Data(data=reply.body[start : start + CHUNK])) or b""
         yield self._http.send(h11.EndOfMessage()) or b""
@@ -102,7 +103,7 @@ class Connection:
     def head(self, reply: Reply, *, length: int) -> bytes:
         """The answer's status line and headers, with a promise of `length` bytes."""
         headers = [*reply.headers, ("Server", "limpet")]
-        if reply.status != 304:
+        if reply.status not in BODILESS:
             headers.append(("Content-Length", str(length)))
         encoded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
         response = h11.Response(status_code=reply.status, headers=encoded, reason=_reason(reply.status))

@@ -156,8 +156,8 @@ class Fabric:
         def transition(world: World) -> World:
             world = replace(world, ledger=world.ledger.record(entry))
             shown = replace(entry, id=world.ledger.next_id - 1).as_json()
-            for large in ("body", "headers"):
-                del shown[large]
+            for elsewhere in ("at", "vm", "headers", "body"):
+                del shown[elsewhere]
             return world.tell(entry.at, "request", entry.vm, **shown)
 
         self.update(transition)

@@ -7,6 +7,8 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import h11
+
 from limpet.emulator.connection import Connection, Unreadable
 from limpet.emulator.exchange import Call, Reply, Service
 from limpet.emulator.injury import Injured, inflict
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from limpet.emulator.fabric import Fabric
 
 MOST_CONNECTIONS = 1024
+LONGEST_TARGET = 8192
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,23 +112,22 @@ class FabricServer:
 
     async def _converse(self, connection: Connection, service: Service) -> None:
         while True:
-            at, started = self._fabric.clock.now(), self._fabric.clock.elapsed()
             try:
                 call = await connection.receive()
             except Unreadable as problem:
-                await self._refuse(connection, service, problem, at)
+                await self._refuse(connection, service, problem)
                 break
             if call is None:
                 break
-            at, started = self._fabric.clock.now(), self._fabric.clock.elapsed()
-            if not await self._exchange(connection, call, at, started):
+            if not await self._exchange(connection, call):
                 return
             if not connection.reusable():
                 break
         await connection.close()
 
-    async def _exchange(self, connection: Connection, call: Call, at: float, started: float) -> bool:
+    async def _exchange(self, connection: Connection, call: Call) -> bool:
         """Answer one request; False when the connection is gone afterwards."""
+        at, started = self._fabric.clock.now(), self._fabric.clock.elapsed()
         await self._fabric.admit(call.source)
         endpoint = table.find(call, self._fabric.world.settings.storage_prefix)
         name = endpoint.name if endpoint else table.UNKNOWN
@@ -133,17 +135,49 @@ class FabricServer:
         outcome = Injured(status=None)
         try:
             if fault is None:
-                reply = self._fabric.serve(endpoint, call)
-                outcome = Injured(status=reply.status, reply=reply)
+                reply = self._serve(endpoint, call)
+                outcome = Injured(status=reply.status, reply=reply, alive=True)
                 await connection.send(reply, head_only=call.method == "HEAD")
-                return True
-            outcome = await inflict(fault, connection, call, lambda: self._fabric.serve(endpoint, call))
+            else:
+                outcome = await inflict(fault, connection, call, lambda: self._serve(endpoint, call))
             return outcome.alive
         finally:
-            self._record(call, name, at, started, outcome, fault and fault.describe())
+            seconds = self._fabric.clock.elapsed() - started
+            self._record(
+                call, name, outcome, at=at, seconds=seconds, fault=fault.describe() if fault else None
+            )
+
+    def _serve(self, endpoint: table.Endpoint | None, call: Call) -> Reply:
+        try:
+            return self._fabric.serve(endpoint, call)
+        except Exception as error:  # noqa: BLE001 - a defect in one route must not look like a network fault
+            problem = f"defect of the emulator: {type(error).__name__}: {error}"
+            return Reply(status=500, body=problem.encode(), remarks=(problem,))
+
+    async def _refuse(self, connection: Connection, service: Service, problem: Unreadable) -> None:
+        """Answer what could not be read, as far as that is possible."""
+        reply = Reply(
+            status=problem.status or 0,
+            body=str(problem).encode(),
+            headers=(("Connection", "close"),),
+            remarks=(str(problem),),
+        )
+        if problem.status is not None:
+            with contextlib.suppress(OSError, TimeoutError, h11.LocalProtocolError):
+                await connection.send(reply)
+        call = Call(service=service, source=connection.source, method="?", target="?")
+        outcome = Injured(status=problem.status, reply=reply)
+        self._record(call, table.UNKNOWN, outcome, at=self._fabric.clock.now())
 
     def _record(
-        self, call: Call, endpoint: str, at: float, started: float, outcome: Injured, fault: str | None
+        self,
+        call: Call,
+        endpoint: str,
+        outcome: Injured,
+        *,
+        at: float,
+        seconds: float = 0.0,
+        fault: str | None = None,
     ) -> None:
         vm = self._fabric.world.at(call.source)
         reply = outcome.reply
@@ -155,7 +189,7 @@ class FabricServer:
                 service=call.service,
                 endpoint=endpoint,
                 method=call.method,
-                target=call.target[:8192],
+                target=call.target[:LONGEST_TARGET],
                 headers=call.headers,
                 body=call.body[:BODY_COPY],
                 body_size=len(call.body),
@@ -163,26 +197,6 @@ class FabricServer:
                 reply_size=len(reply.body) if reply else 0,
                 fault=fault,
                 remarks=reply.remarks if reply else (),
-                seconds=self._fabric.clock.elapsed() - started,
+                seconds=seconds,
             )
-        )
-
-    async def _refuse(self, connection: Connection, service: Service, problem: Unreadable, at: float) -> None:
-        """Answer what could not be read, as far as that is possible."""
-        if problem.status is not None:
-            with contextlib.suppress(OSError, TimeoutError, Exception):
-                await connection.send(
-                    Reply(
-                        status=problem.status, body=str(problem).encode(), headers=(("Connection", "close"),)
-                    )
-                )
-        call = Call(service=service, source=connection.source, method="?", target="?")
-        reply = Reply(status=problem.status or 0, remarks=(str(problem),))
-        self._record(
-            call,
-            table.UNKNOWN,
-            at,
-            self._fabric.clock.elapsed(),
-            Injured(status=problem.status, reply=reply),
-            None,
         )

@@ -101,6 +101,6 @@ class World:
         }
         return replace(self, vms=vms, blobs=BlobStore(blobs=blobs))
 
-    def tell(self, at: float, kind: str, vm: str | None, **data: Any) -> World:
+    def tell(self, at: float, kind: str, vm: str | None, /, **data: Any) -> World:
         """The world with one more event."""
         return replace(self, events=self.events.add(at, kind, vm, data))

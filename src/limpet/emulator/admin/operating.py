@@ -23,7 +23,12 @@ LARGEST_PACKAGE = 200 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0
 
 SERVICE: tuple[Member, ...] = (
-    Member(name="open", type="boolean", required=True, about="false: connections are refused, as by a closed port"),
+    Member(
+        name="open",
+        type="boolean",
+        required=True,
+        about="false: connections are refused, as by a closed port",
+    ),
 )
 
 
@@ -38,7 +43,10 @@ async def upload_package(api: Api, request: Request) -> Response:
         api.fabric.update(lambda world: host_package(world, package, api.now))
     except (ValueError, HostingRefused) as error:
         raise Problem(
-            422, str(error), where="body", todo="send a zip with HandlerManifest.json; name and version in the query"
+            422,
+            str(error),
+            where="body",
+            todo="send a zip with HandlerManifest.json; name and version in the query",
         ) from error
     offer = hosted_by(api.fabric.world, package.name)
     settings = api.fabric.world.settings
@@ -92,7 +100,9 @@ async def set_service(api: Api, request: Request) -> Response:
         service = Service(name)
     except ValueError as error:
         known = ", ".join(service.value for service in Service)
-        raise Problem(404, f"there is no service {name[:60]!r}", where="path", todo=f"one of {known}") from error
+        raise Problem(
+            404, f"there is no service {name[:60]!r}", where="path", todo=f"one of {known}"
+        ) from error
     wanted = (await body(request, SERVICE)).get("open")
     try:
         await api.ports.set_open(service, wanted)
@@ -107,7 +117,9 @@ async def events(api: Api, request: Request) -> Response:
     last = request.headers.get("last-event-id") or request.query_params.get("after")
     seen = api.fabric.world.events.ring.seen
     if last is not None and not last.isdecimal():
-        raise Problem(422, f"{last[:40]!r} is no event's id", where="Last-Event-ID", todo="give a number, or nothing")
+        raise Problem(
+            422, f"{last[:40]!r} is no event's id", where="Last-Event-ID", todo="give a number, or nothing"
+        )
     start = seen if last is None else min(int(last[:20]), seen)
     return StreamingResponse(
         _stream(api, start), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
@@ -134,4 +146,3 @@ def _service(api: Api, service: Service) -> dict[str, object]:
         "open": api.ports.is_open(service),
         "addresses": [f"{host}:{port}" for host, port in api.ports.addresses(service)],
     }
-

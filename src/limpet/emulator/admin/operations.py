@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limpet.emulator.admin import asking, changing, operating
+from limpet.emulator.admin import asking, changing, faulting, operating
 from limpet.emulator.admin.paths import Operation, Parameter
 from limpet.emulator.admin.publishing import PUBLICATION
 
@@ -17,7 +17,11 @@ _LEDGER = (
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        method="GET", path="/v1/fabric", name="fabric", about="The fabric's services", handler=operating.fabric
+        method="GET",
+        path="/v1/fabric",
+        name="fabric",
+        about="The fabric's services",
+        handler=operating.fabric,
     ),
     Operation(
         method="PUT",
@@ -151,7 +155,11 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=_LEDGER,
     ),
     Operation(
-        method="GET", path="/v1/packages", name="packages", about="Hosted packages", handler=operating.packages
+        method="GET",
+        path="/v1/packages",
+        name="packages",
+        about="Hosted packages",
+        handler=operating.packages,
     ),
     Operation(
         method="POST",
@@ -167,13 +175,41 @@ OPERATIONS: tuple[Operation, ...] = (
         answers={201: "where it is"},
     ),
     Operation(
+        method="GET", path="/v1/faults", name="faults", about="Every fault rule", handler=faulting.rules
+    ),
+    Operation(
+        method="POST",
+        path="/v1/faults",
+        name="addFault",
+        about="One more fault rule, last in line; the first that acts is the only one",
+        handler=faulting.add_rule,
+        members=faulting.RULE,
+        answers={201: "the rule"},
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/faults",
+        name="clearFaults",
+        about="Remove every fault rule",
+        handler=faulting.clear_rules,
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/faults/{rule}",
+        name="removeFault",
+        about="Remove one fault rule",
+        handler=faulting.remove_rule,
+    ),
+    Operation(
         method="GET",
         path="/v1/events",
         name="events",
         about="Everything that happens, as server-sent events; resumes after Last-Event-ID",
         handler=operating.events,
         parameters=(
-            Parameter(name="after", type="integer", about="as the header Last-Event-ID; left out: only new events"),
+            Parameter(
+                name="after", type="integer", about="as the header Last-Event-ID; left out: only new events"
+            ),
         ),
         answers={200: "a stream that does not end"},
         stream="text/event-stream",
