@@ -19,6 +19,7 @@ help: ## List these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: $(READY) ## Make .venv with the limpet command
+	@true
 
 $(READY): pyproject.toml requirements.lock tools/venv.sh tools/packages-setup.txt
 	@tools/venv.sh
