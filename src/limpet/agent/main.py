@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import threading
 import traceback
@@ -33,22 +32,28 @@ exit codes: 0 ended by a signal, 1 cannot start or a task failed, 2 wrong usage 
 """
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
+def configuration_file(argv: Sequence[str]) -> Path | None:
+    """The configuration that the command line names. Exits with 2 for what it does not understand."""
+    if not argv:
+        return None
+    import argparse  # noqa: PLC0415 - the service starts the agent without arguments, and this stays resident
+
     parser = argparse.ArgumentParser(
         prog="limpet agent",
         description="Follow the fabric's goal state: run VM extensions and report status, until told to stop.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", metavar="FILE", help="configuration instead of /etc/limpet.toml")
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, help="configuration instead of /etc/limpet.toml"
+    )
+    found: Path | None = parser.parse_args(argv).config
+    return found
 
 
 def main(argv: Sequence[str] = ()) -> int:
     """Run the agent in the foreground. Gives the exit code."""
-    options = parse_arguments(argv)
-    config = load_config(RealFiles(), path=Path(options.config) if options.config else None)
+    config = load_config(RealFiles(), path=configuration_file(argv))
     log = open_log(config.log_file)
     with SingleInstance(config.lock):
         agent = build.build(config, RealClock(), log)
