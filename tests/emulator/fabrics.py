@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tests.emulator.worlds import OpenSealer, certificate
+
 from limpet.emulator.clock import SystemClock
 from limpet.emulator.exchange import Service
 from limpet.emulator.fabric import Fabric
 from limpet.emulator.server import FabricServer, Listen
 from limpet.emulator.world import Settings, World
-from tests.emulator.worlds import OpenSealer, certificate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.emulator.fabrics import HOST, Running, running
 
 from limpet.emulator.exchange import Service
 from limpet.emulator.faults import Fault, Rule
-from tests.emulator.fabrics import HOST, Running, running
+from limpet.emulator.server import FabricServer, Listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -264,8 +265,6 @@ def test_a_closed_service_refuses_connections_until_it_is_opened_again() -> None
 
 def test_a_port_in_use_is_named() -> None:
     async def whole() -> None:
-        from limpet.emulator.server import FabricServer, Listen
-
         async with running() as first:
             port = first.port(WIRE)
             second = FabricServer(first.fabric, [Listen(service=WIRE, host=HOST, port=port)])

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.emulator.worlds import ADDRESS, NAME, Client, certificate, change, path_of, published, world
 
 from limpet.emulator.changes import NewSettings
-from limpet.emulator.goalstates import hibernate, list_users, rotate_certificates
+from limpet.emulator.goalstates import StatusBlob, hibernate, list_users, rotate_certificates
 from limpet.emulator.vm import JitUser
 from limpet.model.extensions import Source, Wanted
-from limpet.model.goalstate import GoalState
 from limpet.model.ids import Incarnation
 from limpet.model.secret import Secret
 from limpet.wire.certificates import parse_certificate_file
@@ -17,7 +18,9 @@ from limpet.wire.goalstate import parse_goal_state, parse_versions
 from limpet.wire.hostingenvironment import parse_hosting_environment
 from limpet.wire.remoteaccess import parse_remote_access
 from limpet.wire.sharedconfig import parse_shared_config
-from tests.emulator.worlds import ADDRESS, NAME, Client, certificate, change, path_of, published, world
+
+if TYPE_CHECKING:
+    from limpet.model.goalstate import GoalState
 
 TRANSPORT = base64.b64encode(b"transport").decode()
 
@@ -30,7 +33,7 @@ def goal_state(client: Client) -> GoalState:
 
 def get(client: Client, url: str | None, **headers: str) -> bytes:
     assert url is not None
-    reply = client.wire("GET", path_of(url), **headers)
+    reply = client.wire("GET", path_of(url), b"", **headers)
     assert reply.status == 200, reply.body
     return reply.body
 
@@ -151,7 +154,7 @@ def test_the_bundle_is_encrypted_to_the_certificate_and_with_the_cipher_of_the_r
 def test_certificates_are_refused_with_a_reason(headers: dict[str, str], reason: str) -> None:
     client = Client(world())
     state = goal_state(client)
-    reply = client.wire("GET", path_of(state.certificates or ""), **headers)
+    reply = client.wire("GET", path_of(state.certificates or ""), b"", **headers)
     assert reply.status == 400
     assert reason in reply.body.decode()
 
@@ -184,8 +187,6 @@ def test_protected_settings_reach_the_document_as_they_were_encrypted() -> None:
 
 
 def test_a_goal_state_without_a_status_blob_can_be_published() -> None:
-    from limpet.emulator.goalstates import StatusBlob
-
     client = Client(published(world(), status_blob=StatusBlob.ABSENT))
     state = goal_state(client)
     config = parse_extensions_config(get(client, state.extensions_config), state.incarnation)

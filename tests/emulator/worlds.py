@@ -93,7 +93,7 @@ class Client:
         self.world, reply = answer(self.world, endpoint, call, Context(now=self.now, sealer=OpenSealer()))
         return reply
 
-    def wire(self, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
+    def wire(self, method: str, target: str, /, body: bytes = b"", **headers: str) -> Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         known = {"x-ms-agent-name": "WALinuxAgent", "x-ms-version": "2012-11-30"}
         return self.call(Service.WIRE_SERVER, method, target, body, {**known, **named})

@@ -65,10 +65,10 @@ class Fabric:
             self._changed = asyncio.Event()
         return world
 
-    async def until(self, found: Callable[[World], T | None], timeout: float | None = None) -> T | None:
-        """Wait until `found` gives something, and give that; None when `timeout` seconds pass first."""
+    async def until(self, found: Callable[[World], T | None], seconds: float | None = None) -> T | None:
+        """Wait until `found` gives something, and give that; None when `seconds` pass first."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 while (result := found(self._world)) is None:
                     await self._changed.wait()
                 return result

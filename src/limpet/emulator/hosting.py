@@ -9,7 +9,6 @@ from limpet.emulator.blobs import Blob
 from limpet.emulator.changes import Hosted
 from limpet.model.extensions import BlobType
 from limpet.model.manifest import Package
-from limpet.model.version import Version
 from limpet.wire.manifest import render_manifest
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def hosted_by(world: World, name: str) -> Hosted | None:
     versions = [package.version for package in world.packages if package.name.lower() == name.lower()]
     if not versions:
         return None
-    newest = max(versions, key=_version)
+    newest = max(versions)
     return Hosted(manifest=world.settings.blob_url(manifest_path(name)), newest=str(newest))
 
 
@@ -74,13 +73,9 @@ def _key(package: HostedPackage) -> str:
     return package.name.lower()
 
 
-def _version(version: Version | str) -> Version:
-    return version if isinstance(version, Version) else Version.parse(version)
-
-
 def _offers(world: World, name: str) -> tuple[Package, ...]:
     mine = [package for package in world.packages if package.name.lower() == name.lower()]
     return tuple(
-        Package(version=_version(package.version), uris=(world.settings.blob_url(package_path(package)),))
-        for package in sorted(mine, key=lambda package: _version(package.version))
+        Package(version=package.version, uris=(world.settings.blob_url(package_path(package)),))
+        for package in sorted(mine, key=lambda package: package.version)
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.exchange import Headers, Service
 from limpet.emulator.ring import Ring
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from limpet.emulator.exchange import Headers, Service
 
 ENTRIES_PER_VM = 4000
 BODY_COPY = 8 * 1024

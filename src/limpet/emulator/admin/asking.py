@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
-
 from limpet.emulator.admin import views
 from limpet.emulator.admin.base import Api, answer, body, flag, number
 from limpet.emulator.admin.problems import Problem
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from limpet.emulator.ledger import Entry
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response, StreamingResponse
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
+
+    from limpet.emulator.events import Event
+    from limpet.emulator.world import World
 
 LARGEST_PACKAGE = 200 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0
@@ -129,7 +133,7 @@ async def events(api: Api, request: Request) -> Response:
 async def _stream(api: Api, last: int) -> AsyncIterator[str]:
     yield f": events after {last}\n\n"
     while True:
-        fresh = await api.fabric.until(lambda world: world.events.after(last) or None, KEEP_ALIVE_SECONDS)
+        fresh = await api.fabric.until(partial(_events_after, last), KEEP_ALIVE_SECONDS)
         if fresh is None:
             yield ": still here\n\n"
             continue
@@ -139,6 +143,10 @@ async def _stream(api: Api, last: int) -> AsyncIterator[str]:
         for event in fresh:
             yield f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.as_json())}\n\n"
         last = fresh[-1].id
+
+
+def _events_after(last: int, world: World) -> tuple[Event, ...] | None:
+    return world.events.after(last) or None
 
 
 def _service(api: Api, service: Service) -> dict[str, object]:

@@ -59,16 +59,7 @@ def write(world: World, call: Call, now: float, *, channel: str) -> tuple[World,
     try:
         path = _path(world, call)
         signatures.check(world.settings.storage_key.reveal(), path, call.query, "w", now)
-        blobs = world.blobs
-        if call.query.get("comp", "").lower() == "page":
-            span = call.header("x-ms-range") or call.header("range")
-            blobs = write_pages(blobs, path, span, call.header("x-ms-page-write"), call.body, now)
-        elif "comp" in call.query:
-            raise BlobRefused(
-                400, "InvalidQueryParameterValue", f"comp={call.query['comp'][:40]} is not emulated"
-            )
-        else:
-            blobs = _put_whole(world, path, call, now)
+        blobs = _written(world.blobs, path, call, now)
     except BlobRefused as refusal:
         return world, refused(refusal)
     world = status_written(replace(world, blobs=blobs), path, channel, now)
@@ -94,16 +85,24 @@ def refused(refusal: BlobRefused) -> Reply:
     )
 
 
-def _put_whole(world: World, path: str, call: Call, now: float) -> BlobStore:
+def _written(blobs: BlobStore, path: str, call: Call, now: float) -> BlobStore:
+    """The store after this write. Raises: BlobRefused."""
+    component = call.query.get("comp", "").lower()
+    if component == "page":
+        span = call.header("x-ms-range") or call.header("range")
+        return write_pages(blobs, path, span, call.header("x-ms-page-write"), call.body, now)
+    if component:
+        raise BlobRefused(400, "InvalidQueryParameterValue", f"comp={component[:40]} is not emulated")
     match call.header("x-ms-blob-type"):
         case BlobType.BLOCK.value:
             kind = call.header("content-type") or "application/octet-stream"
-            blob = Blob(kind=BlobType.BLOCK, content=call.body, modified=now, content_type=kind)
-            return world.blobs.put(path, blob)
+            return blobs.put(
+                path, Blob(kind=BlobType.BLOCK, content=call.body, modified=now, content_type=kind)
+            )
         case BlobType.PAGE.value:
             if call.body:
                 raise BlobRefused(400, "InvalidHeaderValue", "a page blob is created empty, then written")
-            return create_page_blob(world.blobs, path, call.header("x-ms-blob-content-length"), now)
+            return create_page_blob(blobs, path, call.header("x-ms-blob-content-length"), now)
         case None:
             raise BlobRefused(400, "MissingRequiredHeader", "x-ms-blob-type is missing")
         case other:
