@@ -13,6 +13,7 @@ from limpet.agent.board import Board
 from limpet.agent.cadence import Cadence
 from limpet.agent.certificates import Certificates
 from limpet.agent.chores import HEALTH_EVERY, TELEMETRY_EVERY, Chore, Chores, HostHealth
+from limpet.agent.cloudinit import CloudInit
 from limpet.agent.commands import Commands
 from limpet.agent.dependencies import Dependencies
 from limpet.agent.endpoint import find_endpoint
@@ -119,18 +120,25 @@ def assemble(config: Config, machine: Machine, *, wire_server: str, host_plugin:
             cadence=Cadence(period=config.goal_state_period),
             use_fast_track=config.fast_track,
             honour_hold=config.over_provisioning,
+            initial_period=config.goal_state_initial_period,
         ),
         worker=Worker(
             board,
             Runner(store, packages, steps, log, board),
             Dependencies(Statuses(store, clock), board, machine),
+            CloudInit(
+                machine,
+                folder=layout.library,
+                timeout=config.cloud_init_timeout,
+                wanted=config.wait_for_cloud_init,
+            ),
             store,
             machine,
             extensions_enabled=config.extensions_enabled,
         ),
         reporter=Reporter(
             board,
-            Report(board, store, statuses, clock, machine.guest),
+            Report(board, store, statuses, clock, machine.guest, family=config.family),
             statuses,
             fabric,
             history,

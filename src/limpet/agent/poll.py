@@ -46,6 +46,7 @@ class Poller:
         cadence: Cadence,
         use_fast_track: bool = True,
         honour_hold: bool = True,
+        initial_period: float = 1.0,
     ) -> None:
         self._fabric = fabric
         self._board = board
@@ -59,6 +60,7 @@ class Poller:
         self._cadence = cadence
         self._use_fast_track = use_fast_track
         self._honour_hold = honour_hold
+        self._initial_period = initial_period
         self._goal_state: GoalState | None = None
         self._settings: ExtensionsGoalState | None = None
         self._etag: Etag | None = None
@@ -78,7 +80,7 @@ class Poller:
         self._cadence = self._cadence.asked(ask, now)
         if changed:
             self._cadence = self._cadence.changed(now)
-        return self._cadence.wait(now)
+        return self._cadence.wait(now) if self._board.snapshot is not None else self._initial_period
 
     def _whom(self, now: float) -> Ask:
         if not self._use_fast_track or now < self._unsupported_until:

@@ -9,12 +9,12 @@ from limpet.agent.timestamps import utc
 from limpet.model.errors import Code, HandlerError
 from limpet.model.extensions import Wanted
 from limpet.model.manifest import HandlerState
-from limpet.model.status import AgentStatus, Message, SettingsStatus
+from limpet.model.status import AgentStatus, Message, SettingsStatus, UpdateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from limpet.agent.board import Board
+    from limpet.agent.board import Board, Snapshot
     from limpet.agent.layout import HandlerFolder
     from limpet.agent.statuses import Statuses
     from limpet.agent.store import Store
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from limpet.model.extensions import ExtensionSettings, Handler
     from limpet.model.status import GuestInfo, HandlerStatus
 
-_FEATURES = (("MultipleExtensionsPerHandler", "1.0"), ("VersioningGovernance", "1.0"))
+# Not VersioningGovernance: the platform must not choose the version of an agent that its image brings.
+_FEATURES = (("MultipleExtensionsPerHandler", "1.0"),)
 _FAST_TRACK = ("FastTrack", "1.0")
 
 
@@ -31,13 +32,21 @@ class Report:
     """Builds the aggregate status from what is on the board and on disk."""
 
     def __init__(
-        self, board: Board, store: Store, statuses: Statuses, clock: Clock, guest: GuestInfo
+        self,
+        board: Board,
+        store: Store,
+        statuses: Statuses,
+        clock: Clock,
+        guest: GuestInfo,
+        *,
+        family: str = "Prod",
     ) -> None:
         self._board = board
         self._store = store
         self._statuses = statuses
         self._clock = clock
         self._guest = guest
+        self._family = family
 
     def build(self) -> AgentStatus:
         """The status as it stands now."""
@@ -55,10 +64,26 @@ class Report:
             timestamp=utc(self._clock.now()),
             guest=self._guest,
             message=Message(message="Guest Agent is running"),
+            update=self._update(snapshot) if snapshot is not None else None,
             handlers=handlers,
             goal_state=self._board.aggregate,
             supported_features=_FEATURES + ((_FAST_TRACK,) if self._board.fast_track else ()),
         )
+
+    def _update(self, snapshot: Snapshot) -> UpdateStatus | None:
+        """What became of the agent version that the platform chose; only where it chooses. Source: wire-protocol.md §6.3."""
+        families = [family for family in snapshot.extensions.families if family.name == self._family]
+        chosen = next((family for family in families if family.is_vm_enabled_for_rsm_upgrades), None)
+        if chosen is None:
+            return None
+        running = self._guest.agent_version
+        wanted = chosen.version if chosen.is_version_from_rsm and chosen.version is not None else running
+        if wanted == running:
+            return UpdateStatus(
+                expected_version=running, status="Success", code=0, message=Message(message="")
+            )
+        text = f"Version {wanted} was not installed: this agent is updated with its machine's image or package, not by the fabric"
+        return UpdateStatus(expected_version=running, status="Error", code=1, message=Message(message=text))
 
     def _of_handler(self, handler: Handler, installed: Sequence[Installed]) -> Iterator[HandlerStatus]:
         if handler.invalid is not None:

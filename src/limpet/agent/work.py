@@ -12,6 +12,7 @@ from limpet.model.status import GoalStateAggregate, Message
 
 if TYPE_CHECKING:
     from limpet.agent.board import Board, Snapshot
+    from limpet.agent.cloudinit import CloudInit
     from limpet.agent.dependencies import Dependencies
     from limpet.agent.machine import Machine
     from limpet.agent.runner import Runner
@@ -29,6 +30,7 @@ class Worker:
         board: Board,
         runner: Runner,
         dependencies: Dependencies,
+        cloud_init: CloudInit,
         store: Store,
         machine: Machine,
         *,
@@ -37,6 +39,7 @@ class Worker:
         self._board = board
         self._runner = runner
         self._dependencies = dependencies
+        self._cloud_init = cloud_init
         self._store = store
         self._clock = machine.clock
         self._log = machine.log
@@ -79,6 +82,7 @@ class Worker:
 
     def _run_all(self, snapshot: Snapshot) -> None:
         items = work_list(snapshot.extensions)
+        self._cloud_init.wait()
         deadline = self._dependencies.deadline()
         blocked: str | None = None
         for item in items:
