@@ -106,6 +106,9 @@ def assemble(config: Config, machine: Machine, *, wire_server: str, host_plugin:
     commands = Commands(store, machine, telemetry, wire_server=address, environment=dict(os.environ))
     packages = Packages(store, artifacts, machine.fetcher, log)
     steps = Steps(store, packages, commands, certificates, machine, changed=board.ring)
+    runner = Runner(store, packages, steps, log, board)
+    dependencies = Dependencies(Statuses(store, clock), board, machine)
+    cloud_init = CloudInit(machine, config.wait_for_cloud_init, config.cloud_init_timeout, layout.library)
     statuses = Statuses(store, clock)
     return Agent(
         board=board,
@@ -124,14 +127,9 @@ def assemble(config: Config, machine: Machine, *, wire_server: str, host_plugin:
         ),
         worker=Worker(
             board,
-            Runner(store, packages, steps, log, board),
-            Dependencies(Statuses(store, clock), board, machine),
-            CloudInit(
-                machine,
-                folder=layout.library,
-                timeout=config.cloud_init_timeout,
-                wanted=config.wait_for_cloud_init,
-            ),
+            runner,
+            dependencies,
+            cloud_init,
             store,
             machine,
             extensions_enabled=config.extensions_enabled,

@@ -18,7 +18,7 @@ COMMAND = "cloud-init status --wait"
 class CloudInit:
     """Waits once. Whatever comes of it, extensions follow."""
 
-    def __init__(self, machine: Machine, *, folder: Path, timeout: float, wanted: bool) -> None:
+    def __init__(self, machine: Machine, wanted: bool, timeout: float, folder: Path) -> None:
         self._processes = machine.processes
         self._log = machine.log
         self._folder = folder
