@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import select
-import socket
 import threading
 from typing import TYPE_CHECKING
 
 from limpet.host.clock import Deadline
+from limpet.host.connection import connect, receive, send
 from limpet.host.http1 import NotHttp, Place, ResponseReader, place, request_head
 from limpet.model.errors import FabricUnreachable
 from limpet.wire.http import Response
 
 if TYPE_CHECKING:
+    import socket
+
     from limpet.wire.http import Request
 
-_PIECE = 64 * 1024
 _IDLE_CONNECTIONS = 4
 """Kept for each address: one for each of the agent's tasks."""
-_UNACKNOWLEDGED_MS = 5000
-"""After so long without an acknowledgement the kernel gives a connection up: the path under it has gone."""
 
 
 class _Stale(Exception):
@@ -95,7 +94,8 @@ class PlainHttp:
         keep = False
         try:
             send(connection, head + request.body, deadline)
-            receive(connection, reader, deadline)
+            for _ in receive(connection, reader, deadline):
+                pass
             keep = reader.reusable
         except (NotHttp, ConnectionError, TimeoutError) as error:
             if reused and not reader.started and _may_repeat(request, error, deadline):
@@ -125,51 +125,6 @@ class PlainHttp:
                 connections.append(connection)
                 return
         connection.close()
-
-
-def connect(where: Place, deadline: Deadline) -> socket.socket:
-    """Open a connection to an address. Raises: NotHttp, when the host is a name; OSError."""
-    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
-    try:
-        socket.inet_pton(family, where.host)
-    except OSError:
-        # Looking a name up has no time limit; and the fabric has no names.
-        raise NotHttp(f"{where.host} is not an address") from None
-    connection = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        connection.settimeout(_positive(deadline))
-        connection.connect((where.host, where.port))
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def send(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
-    """Send all of `data`. A connection closed meanwhile is not an error yet: the answer may have come early."""
-    connection.settimeout(_positive(deadline))
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        connection.sendall(data)
-
-
-def receive(connection: socket.socket, reader: ResponseReader, deadline: Deadline) -> None:
-    """Read one answer. Raises: NotHttp, TimeoutError, OSError."""
-    while not reader.complete:
-        connection.settimeout(_positive(deadline))
-        data = connection.recv(_PIECE)
-        if data:
-            reader.feed(data)
-        else:
-            reader.end()
-
-
-def _positive(deadline: Deadline) -> float:
-    left = deadline.left()
-    if not left:
-        raise TimeoutError
-    return left
 
 
 def _quiet(connection: socket.socket) -> bool:

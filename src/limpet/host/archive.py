@@ -1,0 +1,201 @@
+"""A handler's zip, expanded safely: everything is looked at before anything is written, and it is there whole or not at all.
+
+Modes in the zip are ignored; every regular file can be executed by its owner. Source: extensions.md §1.1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from typing import IO, TYPE_CHECKING
+
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+MOST_MEMBERS = 100_000
+LARGEST = 2 * 1024**3
+"""Largest sum of what an archive expands to, bytes."""
+HIGHEST_RATIO = 200
+SMALL = 64 * 1024**2
+"""Up to this sum the ratio does not matter, bytes: a log of zeros is not a bomb."""
+
+_SPARE = 16 * 1024**2
+_FILE_MODE = 0o766  # what the umask leaves of it; the owner may execute
+_PIECE = 256 * 1024
+_DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+_UNIX = 3
+_EACH_SYNCED = 256
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    OSError,
+)
+
+
+def expand(archive: Path, folder: Path) -> None:
+    """Expand `archive` into `folder`, which is not there yet. Raises: HostError, which names what is wrong."""
+    if os.path.lexists(folder):
+        raise HostError(f"{folder} is there already")
+    beside = folder.with_name(f".{folder.name}.unpacking")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)  # left by a worker that was killed
+        with archive.open("rb") as file, opened(file, archive.name) as bundle:
+            members = checked(bundle, archive.name, os.fstat(file.fileno()).st_size)
+            _check_space(members, folder.parent, archive.name)
+            beside.mkdir()
+            _write_all(bundle, members, beside)
+        _make_durable(members, beside)
+        beside.rename(folder)
+    except OSError as error:
+        raise HostError(f"cannot expand {archive.name} into {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def opened(file: IO[bytes], name: str) -> zipfile.ZipFile:
+    """Read an archive's table of contents. name: for messages. Raises: HostError."""
+    try:
+        return zipfile.ZipFile(file)
+    except _UNREADABLE as error:
+        raise HostError(f"{name} is not a usable zip: {error}") from error
+
+
+def checked(bundle: zipfile.ZipFile, name: str, size: int) -> Mapping[str, zipfile.ZipInfo]:
+    """The members by their path below the folder, none of which is dangerous. size: the archive's, bytes.
+
+    Raises: HostError, naming the first member that is refused and why.
+    """
+    infos = bundle.infolist()
+    total = sum(info.file_size for info in infos)
+    if len(infos) > MOST_MEMBERS:
+        raise HostError(f"{name} has {len(infos)} members; at most {MOST_MEMBERS} are accepted")
+    if total > LARGEST or (total > SMALL and total > HIGHEST_RATIO * size):
+        raise HostError(f"{name} expands from {size} to {total} bytes, which is not accepted")
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        path, problem = safe_path(info.orig_filename)
+        problem = problem or _unwanted(info)
+        if not problem and path in members and not (info.is_dir() and members[path].is_dir()):
+            problem = "is there twice"
+        if problem:
+            raise HostError(f"{name}: {info.orig_filename[:200]!r} {problem}")
+        members[path] = info
+    for path in members:
+        for parent in _parents(path):
+            if parent in members and not members[parent].is_dir():
+                raise HostError(f"{name}: {parent[:200]!r} is a file and a folder")
+    members.pop("", None)
+    return members
+
+
+def safe_path(name: str) -> tuple[str, str | None]:
+    """A member's path with ``.`` and empty parts taken out, and what is wrong with it, if anything."""
+    parts = [part for part in name.split("/") if part not in {"", "."}]
+    problem = None
+    if not name or _CONTROL.search(name):
+        problem = "has no usable name"
+    elif name.startswith("/") or _DRIVE.match(name):
+        problem = "has an absolute name"
+    elif "\\" in name:
+        problem = "has a backslash in its name"
+    elif ".." in parts:
+        problem = "leads out of its folder"
+    return "/".join(parts), problem
+
+
+def _unwanted(info: zipfile.ZipInfo) -> str | None:
+    kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
+    if info.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    if kind == stat.S_IFLNK:
+        return "is a link"
+    if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        return "is neither a file nor a folder"
+    if info.file_size if info.is_dir() else kind == stat.S_IFDIR:
+        return "is a file and a folder"
+    if info.compress_type not in _METHODS:
+        return f"is compressed in a way that is not accepted (method {info.compress_type})"
+    return None
+
+
+def _parents(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _check_space(members: Mapping[str, zipfile.ZipInfo], folder: Path, name: str) -> None:
+    needed = sum(info.file_size for info in members.values())
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    if needed + _SPARE > free:
+        raise HostError(f"{name} needs {needed} bytes in {folder}, where {free} are free")
+
+
+def _write_all(bundle: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], folder: Path) -> None:
+    made = {""}
+    for path, info in members.items():
+        for parent in reversed([*([path] if info.is_dir() else []), *_parents(path)]):
+            if parent not in made:
+                (folder / parent).mkdir()
+                made.add(parent)
+        if not info.is_dir():
+            descriptor = os.open(
+                folder / path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _FILE_MODE
+            )
+            try:
+                for piece in pieces(bundle, info):
+                    _write(descriptor, piece)
+            finally:
+                os.close(descriptor)
+
+
+def pieces(bundle: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A member's content, which has the size and checksum that the archive claims. Raises: HostError."""
+    left = info.file_size
+    try:
+        with bundle.open(info) as source:
+            while piece := source.read(_PIECE):
+                left -= len(piece)
+                if left < 0:
+                    break
+                yield piece
+    except _UNREADABLE as error:
+        raise HostError(f"{info.orig_filename[:200]!r} is damaged: {error}") from error
+    if left:
+        raise HostError(
+            f"{info.orig_filename[:200]!r} is damaged: it has not the size that the archive claims"
+        )
+
+
+def _write(descriptor: int, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _make_durable(members: Mapping[str, zipfile.ZipInfo], folder: Path) -> None:
+    """A handler that is recorded as installed must be there after a power cut."""
+    if len(members) > _EACH_SYNCED:
+        os.sync()
+        return
+    for path in [*members, "."]:
+        descriptor = os.open(folder / path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,192 @@
+"""Downloads, and what needs TLS or a proxy: the Fetcher port. The work is done in a short-lived process."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any
+
+from limpet import __version__
+from limpet.host.clock import Deadline
+from limpet.host.worker import worker_command
+from limpet.model.errors import FabricRefused, FabricUnreachable, HostError
+from limpet.model.redact import redacted
+from limpet.wire.http import Response, accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from limpet.wire.http import Request
+
+_IDLE = 5.0
+"""How long the worker waits for more work before it ends, seconds."""
+_UNPACKING = 600.0
+_GRACE = 5.0
+"""How much longer than the work may take its answer is waited for, seconds."""
+_PIECE = 256 * 1024
+_OK = 200
+
+
+class WorkerFetcher:
+    """The Fetcher port. Safe to use from several threads; their jobs run side by side in one worker."""
+
+    def __init__(
+        self, *, proxy: str | None = None, user_agent: str = f"limpet/{__version__}", idle: float = _IDLE
+    ) -> None:
+        """proxy: a URL; without one the environment's variables decide. Source: wire-protocol.md §11.3."""
+        self._proxy = proxy
+        self._user_agent = user_agent
+        self._idle = idle
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+
+    def fetch(
+        self,
+        url: str,
+        destination: Path,
+        *,
+        headers: Mapping[str, str],
+        limit: int,
+        timeout: float,
+        proxied: bool = True,
+    ) -> None:
+        """Put the body of a GET at `destination`, atomically.
+
+        limit: bytes. timeout: for the whole download, seconds. proxied: whether a configured proxy may be used;
+        False for the fabric's own addresses, where redirects are not followed either.
+        Raises: FabricUnreachable, FabricRefused and its kind, HostError (disk).
+        """
+        job = {"task": "fetch", "url": url, "destination": str(destination), "proxied": proxied}
+        response = self._transfer(job, headers, limit=limit, timeout=timeout)
+        what = redacted(f"download of {url.partition('?')[0]}")
+        accepted(response, what)
+        if response.status != _OK:
+            raise FabricRefused(f"{what}: answered {response.status}", status=response.status)
+
+    def exchange(self, request: Request) -> Response:
+        """Send a small request over any network (TLS, proxy), such as a status blob's direct PUT; give its answer.
+
+        Raises: FabricUnreachable.
+        """
+        job = {"task": "exchange", "url": request.url, "method": request.method, "length": len(request.body)}
+        return self._transfer(
+            job, request.headers, limit=request.limit, timeout=request.timeout, body=request.body
+        )
+
+    def unpack(self, archive: Path, folder: Path) -> None:
+        """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""
+        self._work({"task": "unpack", "archive": str(archive), "folder": str(folder)}, timeout=_UNPACKING)
+
+    def close(self) -> None:
+        """End the worker, if one runs."""
+        with self._lock:
+            self._let_go()
+
+    def _transfer(
+        self,
+        job: dict[str, Any],
+        headers: Mapping[str, str],
+        *,
+        limit: int,
+        timeout: float,
+        body: bytes = b"",
+    ) -> Response:
+        sent = dict(headers)
+        if not any(name.lower() == "user-agent" for name in sent):
+            sent["User-Agent"] = self._user_agent
+        job |= {"headers": sent, "limit": limit, "timeout": timeout, "proxy": self._proxy}
+        answer, content = self._work(job, timeout=timeout, body=body)
+        return Response(status=answer["status"], headers=answer["headers"], body=content)
+
+    def _work(
+        self, job: Mapping[str, Any], *, timeout: float, body: bytes = b""
+    ) -> tuple[dict[str, Any], bytes]:
+        deadline = Deadline(timeout + _GRACE)
+        line = json.dumps(job).encode() + b"\n"
+        # A worker may be ending just when a job is handed to it. Then there is no answer at all, and another is asked.
+        for _ in range(2):
+            try:
+                raw = _asked(self._hand_over(), line + body, deadline)
+            except TimeoutError:
+                raise FabricUnreachable(f"no end within {timeout:g} s") from None
+            if raw:
+                return _understood(raw)
+        raise HostError("the download worker ended without an answer")
+
+    def _hand_over(self) -> socket.socket:
+        """Open a channel to a worker, which is started if none takes it."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            if self._control is not None and _sent(self._control, theirs):
+                return ours
+            self._let_go()
+            self._control = self._start()
+            if _sent(self._control, theirs):
+                return ours
+        ours.close()
+        raise HostError("the download worker cannot be started")
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                process = subprocess.Popen(
+                    worker_command("fetch_worker", str(self._idle)),
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise HostError(f"cannot start the download worker: {error.strerror or error}") from error
+        threading.Thread(target=process.wait, name="fetch-worker-end", daemon=True).start()
+        return ours
+
+    def _let_go(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+
+
+def _understood(raw: bytes) -> tuple[dict[str, Any], bytes]:
+    first, _, content = raw.partition(b"\n")
+    try:
+        answer: dict[str, Any] = json.loads(first)
+        complete = answer["length"] == len(content)
+    except (ValueError, KeyError):
+        complete = False
+    if not complete:
+        raise HostError("the download worker ended in the middle of its answer")
+    if "unreachable" in answer:
+        raise FabricUnreachable(redacted(answer["unreachable"]))
+    if "host" in answer:
+        raise HostError(redacted(answer["host"]))
+    return answer, content
+
+
+def _sent(control: socket.socket, stream: socket.socket) -> bool:
+    try:
+        socket.send_fds(control, [b"j"], [stream.fileno()])
+    except OSError:
+        return False
+    return True
+
+
+def _asked(stream: socket.socket, question: bytes, deadline: Deadline) -> bytes:
+    """Send a question and read the answer to its end; empty when there is none. Raises: TimeoutError."""
+    pieces: list[bytes] = []
+    with stream:
+        try:
+            stream.settimeout(deadline.left())
+            stream.sendall(question)
+            while True:
+                stream.settimeout(max(deadline.left(), 0.001))
+                piece = stream.recv(_PIECE)
+                if not piece:
+                    return b"".join(pieces)
+                pieces.append(piece)
+        except ConnectionError:
+            return b""
