@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import Self
 
-_SYNTAX = re.compile(r"(\d{1,9}(?:\.\d{1,9}){0,7})(?:[.\-]?(alpha|beta|rc)\.?(\d{0,9}))?\Z")
+_SYNTAX = re.compile(r"(\d{1,9}(?:\.\d{1,9}){0,7})(?:[.\-]?(alpha|beta|rc)\.?(\d{0,9}))?\Z", re.ASCII)
 _RELEASE = ("release", 0)
 
 

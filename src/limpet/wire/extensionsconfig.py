@@ -23,12 +23,12 @@ from limpet.model.extensions import (
 from limpet.model.ids import Incarnation, Url
 from limpet.model.secret import Secret
 from limpet.wire import xml
-from limpet.wire.names import problem_with_name
+from limpet.wire.names import fit_for_a_request, locations, problem_with_name
 from limpet.wire.pluginsettings import render_plugin_settings, settings_of
 from limpet.wire.ticks import ticks_to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 DOCUMENT = "ExtensionsConfig"
 
@@ -36,9 +36,9 @@ DOCUMENT = "ExtensionsConfig"
 def parse_extensions_config(body: bytes, incarnation: Incarnation) -> ExtensionsGoalState:
     """Read the document that a goal state of `incarnation` locates. Raises: MalformedDocument."""
     root = xml.parse(body, DOCUMENT, root="Extensions")
-    metadata = xml.child(root, "InVMGoalStateMetaData")
-    profile = xml.text(xml.child(root, "InVMArtifactsProfileBlob"))
-    features = xml.children(xml.child(root, "RequiredFeatures"), "RequiredFeature")
+    metadata = xml.first(root, "InVMGoalStateMetaData")
+    profile = xml.optional(root, "InVMArtifactsProfileBlob")
+    features = xml.children(xml.first(root, "RequiredFeatures"), "RequiredFeature")
     return ExtensionsGoalState(
         id=f"incarnation_{incarnation}",
         channel=Channel.WIRE_SERVER,
@@ -47,12 +47,14 @@ def parse_extensions_config(body: bytes, incarnation: Incarnation) -> Extensions
         activity_id=xml.attribute(metadata, "activityId") or ZERO_GUID,
         correlation_id=xml.attribute(metadata, "correlationId") or ZERO_GUID,
         svd_sequence_number=incarnation,
-        status_upload=_status_upload(xml.child(root, "StatusUploadBlob")),
-        artifacts_profile=Secret(Url(profile)) if profile else None,
-        required_features=tuple(
-            name for feature in features if (name := xml.optional(feature, "Name")) is not None
+        status_upload=_status_upload(xml.first(root, "StatusUploadBlob")),
+        artifacts_profile=Secret(Url(profile)) if profile and fit_for_a_request(profile) else None,
+        required_features=tuple(xml.required(feature, "Name", DOCUMENT) for feature in features),
+        families=tuple(
+            family
+            for element in xml.children(xml.first(root, "GAFamilies"), "GAFamily")
+            if (family := _family(element)) is not None
         ),
-        families=tuple(_family(family) for family in root.descendants() if family.name == "GAFamily"),
         handlers=_handlers(root),
     )
 
@@ -61,6 +63,8 @@ def _status_upload(element: xml.Element | None) -> StatusUpload | None:
     url = xml.text(element)
     if not url:
         return None
+    if not fit_for_a_request(url):
+        raise MalformedDocument(DOCUMENT, "element StatusUploadBlob is not an http or https URL")
     return StatusUpload(url=Secret(Url(url)), blob_type=blob_type(xml.attribute(element, "statusBlobType")))
 
 
@@ -69,54 +73,55 @@ def blob_type(word: str | None) -> BlobType:
     return next((kind for kind in BlobType if kind.value == word), BlobType.BLOCK)
 
 
-def _family(family: xml.Element) -> AgentFamily:
+def _family(family: xml.Element) -> AgentFamily | None:
+    name = xml.optional(family, "Name")
+    if name is None:
+        return None  # nobody can ask for it
     return AgentFamily(
-        name=xml.required(family, "Name", DOCUMENT),
+        name=name,
         version=xml.optional(family, "Version"),
         from_version=xml.optional(family, "FromVersion"),
         is_version_from_rsm=said(xml.optional(family, "IsVersionFromRSM")),
         is_vm_enabled_for_rsm_upgrades=said(xml.optional(family, "IsVMEnabledForRSMUpgrades")),
-        uris=tuple(
-            Url(text) for uri in xml.children(xml.first(family, "Uris"), "Uri") if (text := xml.text(uri))
-        ),
+        uris=locations(map(xml.text, xml.children(xml.first(family, "Uris"), "Uri"))),
     )
 
 
 def said(word: str | None) -> bool | None:
-    """A boolean of three states: true, false, not said."""
-    return None if word is None else word.strip().lower() == "true"
+    """A boolean of three states: true, false, not said. Source: wire-protocol.md §4.2."""
+    return word.lower() == "true" if word else None
 
 
 def _handlers(root: xml.Element) -> tuple[Handler, ...]:
-    plugins = xml.children(xml.child(root, "Plugins"), "Plugin")
-    settings = xml.children(xml.child(root, "PluginSettings"), "Plugin")
-    return tuple(_handler(plugin, settings) for plugin in plugins)
+    settings: dict[str, list[xml.Element]] = {}
+    for entry in xml.children(xml.first(root, "PluginSettings"), "Plugin"):
+        settings.setdefault(entry.attributes.get("name", "").lower(), []).append(entry)
+    return tuple(
+        _handler(plugin, settings.get(plugin.attributes.get("name", "").lower(), []))
+        for plugin in xml.children(xml.first(root, "Plugins"), "Plugin")
+    )
 
 
-def _handler(plugin: xml.Element, all_settings: Iterable[xml.Element]) -> Handler:
+def _handler(plugin: xml.Element, mine: Sequence[xml.Element]) -> Handler:
     name, version = plugin.attributes.get("name", ""), plugin.attributes.get("version", "")
-    mine = [entry for entry in all_settings if entry.attributes.get("name", "").lower() == name.lower()]
     problem = problem_with_name(name, version)
-    wanted = Wanted.ENABLED
-    word = plugin.attributes.get("state", "").lower()
+    settings: tuple[ExtensionSettings, ...] = ()
     try:
-        wanted = Wanted(word)
-    except ValueError:
+        settings = settings_of(name, version, mine) if problem is None else ()
+    except MalformedDocument as error:
+        problem = f"{error.problem} Please retry with updated settings."
+    word = plugin.attributes.get("state", "")
+    wanted = next((wanted for wanted in Wanted if wanted.value == word.lower()), None)
+    if wanted is None:
         what = f"an unknown state {word[:32]!r}" if word else "no state"
         problem = problem or f"The goal state gives {name} {what}. Please retry with updated settings."
-    settings: tuple[ExtensionSettings, ...] = ()
-    multi_config = any(xml.children(entry, "ExtensionRuntimeSettings") for entry in mine)
-    try:
-        settings = settings_of(name, version, mine)
-    except MalformedDocument as error:
-        problem = problem or f"{error.problem}. Please retry with updated settings."
     return Handler(
         name=name,
         version=version,
-        wanted=wanted,
+        wanted=wanted or Wanted.ENABLED,
         manifest_uris=_locations(plugin),
         settings=settings,
-        multi_config=multi_config,
+        multi_config=any(xml.children(entry, "ExtensionRuntimeSettings") for entry in mine),
         encoded_signature=plugin.attributes.get("encodedSignature", ""),
         invalid=problem,
         auto_upgrade=said(plugin.attributes.get("autoUpgrade")),
@@ -128,12 +133,9 @@ def _handler(plugin: xml.Element, all_settings: Iterable[xml.Element]) -> Handle
 
 def _locations(plugin: xml.Element) -> tuple[Url, ...]:
     more = xml.children(xml.child(plugin, "additionalLocations"), "additionalLocation")
-    texts = [
-        plugin.attributes.get("location"),
-        plugin.attributes.get("failoverlocation"),
-        *map(xml.text, more),
-    ]
-    return tuple(Url(text) for text in dict.fromkeys(texts) if text)
+    return locations(
+        [plugin.attributes.get("location"), plugin.attributes.get("failoverlocation"), *map(xml.text, more)]
+    )
 
 
 def render_extensions_config(state: ExtensionsGoalState, ticks: int) -> bytes:

@@ -7,6 +7,7 @@ from limpet.model.goalstate import PROTOCOL_VERSION, GoalState, Versions
 from limpet.model.ids import ConfigName, ContainerId, Incarnation, InstanceId, Url
 from limpet.wire import xml
 from limpet.wire.http import Request
+from limpet.wire.names import fit_for_a_header, fit_for_a_request
 
 VERSIONS = "Versions"
 GOAL_STATE = "GoalState"
@@ -57,31 +58,39 @@ def parse_goal_state(body: bytes) -> GoalState:
     """Read the answer to `goal_state_request`.
 
     Elements are found at any depth, the first one counts. Raises: MalformedDocument, also when a required element
-    is missing or empty.
+    is missing or empty, and when an identifier or a URL could not be sent in a request.
     """
     root = xml.parse(body, GOAL_STATE, root="GoalState")
 
-    def required(name: str) -> str:
-        return xml.required(root, name, GOAL_STATE)
+    def identifier(name: str) -> str:
+        found = xml.required(root, name, GOAL_STATE)
+        if not fit_for_a_header(found):
+            raise MalformedDocument(GOAL_STATE, f"element {name} is {found[:64]!r}, which is no identifier")
+        return found
 
-    def url(name: str) -> Url | None:
-        found = xml.optional(root, name)
+    def url(name: str, below: xml.Element | None = root) -> Url | None:
+        found = xml.optional(below, name) if below is not None else None
+        if found is not None and not fit_for_a_request(found):
+            raise MalformedDocument(GOAL_STATE, f"element {name} is not an http or https URL")
         return Url(found) if found is not None else None
 
-    incarnation = Incarnation(required("Incarnation"))
-    container = ContainerId(required("ContainerId"))
-    if xml.first(root, "RoleInstance") is None:
-        raise MalformedDocument(GOAL_STATE, "element RoleInstance is missing")
+    def required_url(name: str) -> Url:
+        found = url(name)
+        return found if found is not None else Url(xml.required(root, name, GOAL_STATE))
+
+    for part in ("Container", "RoleInstance"):
+        if xml.first(root, part) is None:
+            raise MalformedDocument(GOAL_STATE, f"element {part} is missing")
     return GoalState(
-        incarnation=incarnation,
-        container_id=container,
-        instance_id=InstanceId(required("InstanceId")),
-        config_name=ConfigName(required("ConfigName")),
-        hosting_environment=Url(required("HostingEnvironmentConfig")),
-        shared_config=Url(required("SharedConfig")),
+        incarnation=Incarnation(identifier("Incarnation")),
+        container_id=ContainerId(identifier("ContainerId")),
+        instance_id=InstanceId(identifier("InstanceId")),
+        config_name=ConfigName(identifier("ConfigName")),
+        hosting_environment=required_url("HostingEnvironmentConfig"),
+        shared_config=required_url("SharedConfig"),
         extensions_config=url("ExtensionsConfig"),
         certificates=url("Certificates"),
-        remote_access=url("RemoteAccessInfo"),
+        remote_access=url("RemoteAccessInfo", xml.first(root, "Container")),
         full_config=url("FullConfig"),
         expected_state=xml.optional(root, "ExpectedState") or "Started",
         instance_state=xml.optional(root, "State") or "Started",

@@ -12,6 +12,7 @@ from limpet.model.version import Version
 from limpet.wire import jsondoc
 from limpet.wire.certificates import decoded
 from limpet.wire.http import Request
+from limpet.wire.names import fit_for_a_request
 
 if TYPE_CHECKING:
     from limpet.model.ids import ConfigName, ContainerId, Etag, Url
@@ -49,11 +50,9 @@ def versions_request(host_plugin: str, identity: HostPluginIdentity) -> Request:
     )
 
 
-def parse_versions(body: bytes) -> tuple[str, ...]:
-    """Read the answer to `versions_request`. Raises: MalformedDocument."""
-    document = "host plugin versions"
-    versions = jsondoc.an_array(jsondoc.parse(body, document), document)
-    return tuple(version for version in versions if isinstance(version, str))
+def speaks_our_version(body: bytes) -> bool:
+    """Whether the answer to `versions_request` has our version in it; its form is not relied on. Source: §5.2."""
+    return API_VERSION.encode() in body
 
 
 def health_request(host_plugin: str) -> Request:
@@ -97,10 +96,11 @@ def artifact_request(
 
 
 def status_request(host_plugin: str, identity: HostPluginIdentity, inner: Request) -> Request:
-    """Ask the plugin to send `inner` to storage."""
+    """Ask the plugin to send `inner` to storage, with exactly these headers. Source: wire-protocol.md §5.8, §6.1."""
+    headers = {**inner.headers, "Content-Length": str(len(inner.body))}
     document: dict[str, object] = {
         "requestUri": inner.url,
-        "headers": [{"headerName": name, "headerValue": value} for name, value in inner.headers.items()],
+        "headers": [{"headerName": name, "headerValue": value} for name, value in headers.items()],
     }
     if inner.body:
         document["content"] = base64.b64encode(inner.body).decode()
@@ -124,7 +124,7 @@ def parse_status_request(body: bytes) -> Request:
         )
     content = jsondoc.member(members, "content", str, document, "")
     url = jsondoc.member(members, "requestUri", str, document)
-    if not url.startswith(("http://", "https://")):
+    if not fit_for_a_request(url):
         raise MalformedDocument(document, "member requestUri is not an http or https URL")
     return Request(method="PUT", url=url, headers=headers, body=decoded(content, document, "content"))
 

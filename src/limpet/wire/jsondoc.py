@@ -1,19 +1,24 @@
 """JSON documents from outside: bounded, and read by members of known types.
 
-A name that stands twice counts as it stands last, as JSON readers have it; NaN and Infinity are refused.
+A name that stands twice counts as it stands last, as JSON readers have it; NaN and Infinity are refused. Half of a
+surrogate pair, which could not be written as UTF-8 again, becomes U+FFFD.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn, TypeVar
 
 from limpet.model.errors import MalformedDocument
 from limpet.wire.http import DOCUMENT_LIMIT
 
 LONGEST_NUMBER = 64
+DEEPEST = 128
 _BOM = b"\xef\xbb\xbf"
 _INFINITE = float("inf")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 T = TypeVar("T")
 _MISSING: Any = object()
@@ -48,13 +53,31 @@ def parse_text(text: str, document: str) -> Any:
         return value
 
     try:
-        return json.loads(text, parse_constant=refuse, parse_int=integer, parse_float=real)
+        value = json.loads(text, parse_constant=refuse, parse_int=integer, parse_float=real)
     except json.JSONDecodeError as error:
         raise MalformedDocument(
             document, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
     except RecursionError:
-        raise MalformedDocument(document, "nested too deeply") from None
+        raise MalformedDocument(document, f"nested deeper than {DEEPEST}") from None
+    if text.count("[") + text.count("{") > DEEPEST or _SURROGATE_ESCAPE.search(text):
+        return _sound(value, document, DEEPEST)
+    return value
+
+
+def _sound(value: Any, document: str, levels: int) -> Any:
+    """`value` without halves of surrogate pairs. Raises: MalformedDocument, when it is deeper than `levels`."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict | list) and not levels:
+        raise MalformedDocument(document, f"nested deeper than {DEEPEST}")
+    if isinstance(value, list):
+        return [_sound(each, document, levels - 1) for each in value]
+    if isinstance(value, dict):
+        return {
+            _SURROGATE.sub("\ufffd", name): _sound(each, document, levels - 1) for name, each in value.items()
+        }
+    return value
 
 
 def an_object(value: Any, document: str, where: str = "the document") -> dict[str, Any]:

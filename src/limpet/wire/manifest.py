@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import MalformedDocument
-from limpet.model.ids import Url
 from limpet.model.manifest import Package
 from limpet.model.version import Version
 from limpet.wire import xml
+from limpet.wire.names import locations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,10 +32,9 @@ def _package(plugin: xml.Element, *, internal: bool) -> Package:
         version = Version.parse(text)
     except ValueError as error:
         raise MalformedDocument(DOCUMENT, f"element Version: {error}") from None
-    uris = (xml.text(uri) for uri in xml.children(xml.child(plugin, "Uris"), "Uri"))
     return Package(
         version=version,
-        uris=tuple(Url(uri) for uri in uris if uri),
+        uris=locations(map(xml.text, xml.children(xml.child(plugin, "Uris"), "Uri"))),
         internal=internal,
         disallow_major_upgrade=(xml.optional(plugin, "DisallowMajorVersionUpgrade") or "").lower() == "true",
     )

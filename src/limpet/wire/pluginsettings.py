@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from limpet.model.errors import MalformedDocument
@@ -10,7 +12,7 @@ from limpet.model.extensions import Dependency, ExtensionSettings, Wanted
 from limpet.model.ids import SequenceNumber, Thumbprint
 from limpet.model.secret import Secret
 from limpet.wire import jsondoc, xml
-from limpet.wire.names import fit_for_a_file
+from limpet.wire.names import problem_with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from limpet.model.extensions import Handler
 
 DOCUMENT = "PluginSettings"
-LARGEST_SEQUENCE_NUMBER = 2**31 - 1
+_INTEGER = re.compile(r"\s*([+-]?[0-9]+)\s*\Z")
+_LONGEST_INTEGER = 64
 
 
 def refuse(problem: str) -> NoReturn:
@@ -34,23 +37,26 @@ def settings_of(name: str, version: str, entries: Sequence[xml.Element]) -> tupl
     for entry in entries:
         theirs = entry.attributes.get("version", "")
         if theirs != version:
-            refuse(f"The settings of {name} are for version {theirs[:64]!r} instead of {version!r}")
+            refuse(f"The settings of {name} are for version {theirs[:64]!r} instead of {version!r}.")
     if len(entries) > 1:
-        refuse(f"{name} has {len(entries)} settings entries instead of one")
+        refuse(f"{name} has {len(entries)} settings entries instead of one.")
     if not entries:
         return ()
     single = xml.children(entries[0], "RuntimeSettings")
     multi = xml.children(entries[0], "ExtensionRuntimeSettings")
     if single and multi:
-        refuse(f"{name} has both RuntimeSettings and ExtensionRuntimeSettings")
+        refuse(f"{name} has both RuntimeSettings and ExtensionRuntimeSettings.")
     levels = xml.children(entries[0], "DependsOn")
     if multi:
         return _multi_config(name, multi, levels)
     if len(single) > 1:
-        refuse(f"{name} has {len(single)} RuntimeSettings instead of one")
+        refuse(f"{name} has {len(single)} RuntimeSettings instead of one.")
     if len(levels) > 1:
-        refuse(f"{name} has {len(levels)} DependsOn instead of one")
-    return tuple(_settings(name, element, levels[0] if levels else None) for element in single)
+        refuse(f"{name} has {len(levels)} DependsOn instead of one.")
+    level = levels[0] if levels else None
+    return tuple(
+        settings for element in single for settings in _settings(name, Wanted.ENABLED, element, level)
+    )
 
 
 def _multi_config(
@@ -60,83 +66,100 @@ def _multi_config(
     for level in levels:
         extension = level.attributes.get("name")
         if not extension:
-            refuse(f"a DependsOn of {name} does not name its extension")
-        if extension in by_extension:
-            refuse(f"{name} has several DependsOn for {extension[:64]!r}")
-        by_extension[extension] = level
-    found: list[ExtensionSettings] = []
+            refuse(f"A DependsOn of {name} does not name its extension.")
+        by_extension.setdefault(extension, level)
+    found: dict[str, tuple[ExtensionSettings, ...]] = {}
     for element in elements:
         extension = element.attributes.get("name", "")
         if not extension:
-            refuse(f"an ExtensionRuntimeSettings of {name} has no name")
-        if not fit_for_a_file(extension):
-            refuse(f"{name} has an extension called {extension[:64]!r}, which cannot be part of a file name")
-        if any(extension == settings.name for settings in found):
-            refuse(f"{name} has several ExtensionRuntimeSettings called {extension!r}")
-        found.append(_settings(extension, element, by_extension.get(extension)))
-    return tuple(found)
+            refuse(f"An ExtensionRuntimeSettings of {name} has no name.")
+        if extension in found:
+            refuse(f"{name} has several ExtensionRuntimeSettings called {extension[:64]!r}.")
+        word = element.attributes.get("state", "enabled")
+        if word.lower() not in {"enabled", "disabled"}:
+            refuse(f"The extension {extension[:64]!r} of {name} has an unknown state {word[:32]!r}.")
+        found[extension] = _settings(extension, Wanted(word.lower()), element, by_extension.get(extension))
+    return tuple(settings for each in found.values() for settings in each)
 
 
-def _settings(name: str, element: xml.Element, level: xml.Element | None) -> ExtensionSettings:
-    number = sequence_number(element.attributes.get("seqNo"), name)
-    word = element.attributes.get("state", "enabled").lower()
-    if word not in {"enabled", "disabled"}:
-        refuse(f"{name} has an unknown state {word[:32]!r}")
-    public, protected, thumbprint, usable = _content(element.text)
-    return ExtensionSettings(
-        name=name,
-        sequence_number=number,
-        public=public,
-        protected=protected,
-        thumbprint=thumbprint,
-        wanted=Wanted(word),
-        dependency_level=dependency_level(xml.attribute(level, "dependencyLevel")),
-        dependencies=tuple(
-            Dependency(handler=on.attributes.get("handler", ""), extension=on.attributes.get("extension"))
-            for on in xml.children(level, "DependsOnExtension")
-        ),
-        usable=usable,
+def _settings(
+    name: str, wanted: Wanted, element: xml.Element, level: xml.Element | None
+) -> tuple[ExtensionSettings, ...]:
+    """One settings element: as many settings objects as its array has, which is nearly always one."""
+    contents = _contents(element.text)
+    found = tuple(
+        ExtensionSettings(
+            name=name,
+            sequence_number=_sequence_number(element.attributes.get("seqNo"), name),
+            public=content.public,
+            protected=content.protected,
+            thumbprint=content.thumbprint,
+            wanted=wanted,
+            dependency_level=dependency_level(xml.attribute(level, "dependencyLevel")),
+            dependencies=tuple(
+                Dependency(handler=on.attributes.get("handler", ""), extension=on.attributes.get("extension"))
+                for on in xml.children(level, "DependsOnExtension")
+            ),
+            usable=contents is not None,
+        )
+        for content in contents or (_NOTHING,)
+    )
+    for settings in found:
+        problem = problem_with_settings(settings)
+        if problem is not None:
+            refuse(problem)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Content:
+    """What one settings object says."""
+
+    public: Any = None
+    protected: Secret[str] | None = None
+    thumbprint: Thumbprint | None = None
+
+
+_NOTHING = _Content()
+
+
+def _contents(text: str) -> list[_Content] | None:
+    """Every settings object of a settings element's JSON; None when it cannot be read."""
+    try:
+        root = jsondoc.an_object(jsondoc.parse_text(text, DOCUMENT), DOCUMENT)
+        return [_content(entry) for entry in jsondoc.member(root, "runtimeSettings", list, DOCUMENT)]
+    except MalformedDocument:
+        return None
+
+
+def _content(entry: Any) -> _Content:
+    members = jsondoc.an_object(entry, DOCUMENT, "an entry of runtimeSettings")
+    settings = jsondoc.member(members, "handlerSettings", dict, DOCUMENT)
+    protected = jsondoc.member(settings, "protectedSettings", str, DOCUMENT, None)
+    thumbprint = jsondoc.member(settings, "protectedSettingsCertThumbprint", str, DOCUMENT, None)
+    return _Content(
+        public=jsondoc.find(settings, "publicSettings"),
+        protected=Secret(protected) if protected else None,
+        thumbprint=Thumbprint(thumbprint.upper()) if thumbprint else None,
     )
 
 
-def sequence_number(text: str | int | None, name: str) -> SequenceNumber:
-    """A sequence number; mandatory. Raises: MalformedDocument."""
-    try:
-        number = int(str(text)[:20])
-    except ValueError:
-        refuse(f"the sequence number of {name} is {str(text)[:20]!r} instead of a number")
-    if not 0 <= number <= LARGEST_SEQUENCE_NUMBER:
-        refuse(f"the sequence number of {name} is {number}, outside 0 to {LARGEST_SEQUENCE_NUMBER}")
+def _sequence_number(text: str | None, name: str) -> SequenceNumber:
+    number = _integer(text)
+    if number is None:
+        state = f"is {text[:32]!r} instead of a number" if text else "is missing"
+        refuse(f"The sequence number of {name[:64]} {state}.")
     return SequenceNumber(number)
 
 
-def dependency_level(text: str | int | None) -> int:
-    """A dependency level; unparsable or missing counts as 0."""
-    try:
-        return max(0, min(int(str(text)[:10]), 1000))
-    except ValueError:
-        return 0
+def dependency_level(text: object) -> int:
+    """A dependency level; one that is missing, not a number or below 0 counts as 0."""
+    return max(0, _integer(text) or 0)
 
 
-def _content(text: str) -> tuple[Any, Secret[str] | None, Thumbprint | None, bool]:
-    """(public, protected, thumbprint, usable) of a settings element's JSON."""
-    try:
-        root = jsondoc.an_object(jsondoc.parse_text(text, DOCUMENT), DOCUMENT)
-        entries = jsondoc.member(root, "runtimeSettings", list, DOCUMENT)
-        if not entries:
-            return None, None, None, True
-        first = jsondoc.an_object(entries[0], DOCUMENT, "runtimeSettings[0]")
-        settings = jsondoc.member(first, "handlerSettings", dict, DOCUMENT)
-        protected = jsondoc.member(settings, "protectedSettings", str, DOCUMENT, None)
-        thumbprint = jsondoc.member(settings, "protectedSettingsCertThumbprint", str, DOCUMENT, None)
-    except MalformedDocument:
-        return None, None, None, False
-    return (
-        jsondoc.find(settings, "publicSettings"),
-        Secret(protected) if protected else None,
-        Thumbprint(thumbprint) if thumbprint else None,
-        True,
-    )
+def _integer(text: object) -> int | None:
+    match = _INTEGER.match(str(text))
+    return int(match.group(1)) if match and len(match.group(1)) <= _LONGEST_INTEGER else None
 
 
 def render_plugin_settings(handler: Handler) -> str:
@@ -149,14 +172,18 @@ def render_plugin_settings(handler: Handler) -> str:
 
 
 def _render(settings: ExtensionSettings, *, multi_config: bool) -> str:
-    extension = xml.escape_attribute(settings.name)
-    own = f' name="{extension}"' if multi_config else ""
-    state = f' state="{settings.wanted.value}"' if multi_config else ""
-    element = "ExtensionRuntimeSettings" if multi_config else "RuntimeSettings"
+    own = state = ""
+    element = "RuntimeSettings"
+    if multi_config:
+        own = f' name="{xml.escape_attribute(settings.name)}"'
+        state = f' state="{settings.wanted.value}"'
+        element = "ExtensionRuntimeSettings"
     content = json.dumps({"runtimeSettings": [{"handlerSettings": handler_settings(settings)}]})
     return (
         f"{_render_level(settings, own)}"
-        f'<{element} seqNo="{settings.sequence_number}"{own}{state}>{xml.escape_text(content)}</{element}>'
+        f'<{element} seqNo="{settings.sequence_number}"{own}{state}>'
+        # Settings that cannot be used are written as what is not JSON: nothing.
+        f"{xml.escape_text(content) if settings.usable else ''}</{element}>"
     )
 
 

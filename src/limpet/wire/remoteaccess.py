@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from limpet.model.errors import MalformedDocument
 from limpet.model.ids import Incarnation
 from limpet.model.remoteaccess import RemoteAccess, RemoteUser
 from limpet.wire import xml
@@ -23,7 +24,7 @@ def remote_access_request(url: Url, certificate: str) -> Request:
 
 
 def parse_remote_access(body: bytes) -> RemoteAccess:
-    """Read the list. Raises: MalformedDocument."""
+    """Read the list. A user who cannot be read stays in it, marked. Raises: MalformedDocument."""
     root = xml.parse(body, DOCUMENT, root=DOCUMENT)
     incarnation = xml.text(xml.child(root, "Incarnation"))
     return RemoteAccess(
@@ -35,11 +36,19 @@ def parse_remote_access(body: bytes) -> RemoteAccess:
 
 def _user(user: xml.Element) -> RemoteUser:
     groups = (xml.text(group) for group in xml.children(xml.child(user, "Groups"), "GroupName"))
+    password, invalid = b"", None
+    try:
+        xml.required(user, "Name", DOCUMENT)
+        xml.required(user, "Expiration", DOCUMENT)
+        password = decoded(xml.required(user, "Password", DOCUMENT), DOCUMENT, "Password")
+    except MalformedDocument as error:
+        invalid = error.problem
     return RemoteUser(
-        name=xml.required(user, "Name", DOCUMENT),
-        encrypted_password=decoded(xml.required(user, "Password", DOCUMENT), DOCUMENT, "Password"),
-        expiration=xml.required(user, "Expiration", DOCUMENT),
+        name=xml.optional(user, "Name") or "",
+        encrypted_password=password,
+        expiration=xml.optional(user, "Expiration") or "",
         groups=tuple(group for group in groups if group),
+        invalid=invalid,
     )
 
 

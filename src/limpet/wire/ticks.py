@@ -12,7 +12,10 @@ _UNIX_EPOCH_TICKS = 621_355_968_000_000_000
 
 
 def ticks_to_text(ticks: str | float | None) -> str:
-    """Ticks as ``YYYY-MM-DDTHH:MM:SS.ffffffZ``, comparable as text; unusable ones are the year 0001."""
+    """Ticks as ``YYYY-MM-DDTHH:MM:SS.ffffffZ``, comparable as text; unusable ones are the year 0001.
+
+    Source: wire-protocol.md §5.5. Unlike the peers, who count in doubles, no microsecond is lost.
+    """
     try:
         moment = _EPOCH + timedelta(microseconds=int(ticks or 0) // 10)
     except (ValueError, OverflowError):
