@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from limpet import __version__
 from limpet.agent.artifacts import Artifacts
@@ -44,6 +44,15 @@ if TYPE_CHECKING:
     from limpet.host.ports import Clock, Log
     from limpet.model.status import GuestInfo
     from limpet.model.telemetry import Value
+
+
+class PollSettings(TypedDict):
+    """What the configuration says of polling."""
+
+    cadence: Cadence
+    use_fast_track: bool
+    honour_hold: bool
+    initial_period: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,17 +122,7 @@ def assemble(config: Config, machine: Machine, *, wire_server: str, host_plugin:
     return Agent(
         board=board,
         poller=Poller(
-            fabric,
-            board,
-            certificates,
-            artifacts,
-            history,
-            machine,
-            layout=layout,
-            cadence=Cadence(period=config.goal_state_period),
-            use_fast_track=config.fast_track,
-            honour_hold=config.over_provisioning,
-            initial_period=config.goal_state_initial_period,
+            fabric, board, certificates, artifacts, history, machine, layout=layout, **polling(config)
         ),
         worker=Worker(
             board,
@@ -147,6 +146,16 @@ def assemble(config: Config, machine: Machine, *, wire_server: str, host_plugin:
         commands=commands,
         machine=machine,
     )
+
+
+def polling(config: Config) -> PollSettings:
+    """How the fabric is followed."""
+    return {
+        "cadence": Cadence(period=config.goal_state_period),
+        "use_fast_track": config.fast_track,
+        "honour_hold": config.over_provisioning,
+        "initial_period": config.goal_state_initial_period,
+    }
 
 
 def machine_parameters(guest: GuestInfo) -> dict[str, Value]:
