@@ -12,7 +12,7 @@ from limpet.emulator.world import Settings
 from limpet.model.extensions import BlobType, Source
 from limpet.model.ids import Etag, Url
 from limpet.model.status import AgentStatus, GuestInfo, Message
-from limpet.wire.hostplugin import HostPluginIdentity, parse_versions, status_request, supports_fast_track
+from limpet.wire.hostplugin import HostPluginIdentity, status_request, supports_fast_track
 from limpet.wire.statusblob import render_status
 from limpet.wire.storage import Padding, block_blob_request, page_blob_requests
 from limpet.wire.vmsettings import parse_vm_settings
@@ -52,7 +52,7 @@ def put_status(client: Client, content: bytes, kind: BlobType = BlobType.BLOCK) 
 
 def test_versions_and_health_are_answered() -> None:
     client = Client(world())
-    assert "2015-09-01" in parse_versions(client.plugin("GET", "/versions").body)
+    assert json.loads(client.plugin("GET", "/versions").body) == ["2015-09-01"]
     assert client.plugin("GET", "/health").status == 200
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.emulator.worlds import ADDRESS, NAME, Client, world
+
+from limpet.emulator.exchange import Reply, Service
+from limpet.emulator.metadata import VERSIONS
+from limpet.emulator.vm import Account
+from limpet.wire.imds import parse_compute, parse_instance
+
+
+def get(client: Client, target: str, headers: dict[str, str] | None = None) -> Reply:
+    return client.call(
+        Service.IMDS, "GET", target, headers={"Metadata": "True"} if headers is None else headers
+    )
+
+
+def instance(client: Client, version: str, more: str = "") -> dict[str, Any]:
+    reply = get(client, f"/metadata/instance?api-version={version}{more}")
+    assert reply.status == 200, reply.body
+    found: dict[str, Any] = json.loads(reply.body)
+    return found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_instance_document_satisfies_agents_in_every_version(version: str) -> None:
+    client = Client(world())
+    reply = get(client, f"/metadata/instance?api-version={version}")
+    found = parse_instance(reply.body)
+    assert found.compute.name == NAME
+    assert found.compute.vm_id == client.vm.identity.vm_id
+    assert found.interfaces[0].private_addresses == (ADDRESS,)
+    assert found.interfaces[0].subnets == (("10.0.0.0", 24),)
+
+
+def test_the_compute_document_is_a_part_of_it() -> None:
+    client = Client(world())
+    reply = get(client, "/metadata/instance/compute?api-version=2018-02-01")
+    assert parse_compute(reply.body) == client.vm.compute
+
+
+def test_provisioning_facts_are_in_the_newest_version() -> None:
+    client = Client(world())
+    account = Account(
+        user_name="ada", computer_name="box", public_keys=("ssh-ed25519 AAAA",), user_data="eA=="
+    )
+    client.world = client.world.with_vm(replace(client.vm, account=account))
+    found = instance(client, "2021-08-01", "&extended=true")
+    compute = found["compute"]
+    assert compute["osProfile"] == {
+        "adminUsername": "ada",
+        "computerName": "box",
+        "disablePasswordAuthentication": "true",
+    }
+    assert compute["publicKeys"] == [
+        {"keyData": "ssh-ed25519 AAAA", "path": "/home/ada/.ssh/authorized_keys"}
+    ]
+    assert compute["userData"] == "eA=="
+    assert found["extended"]["compute"] == {"hasCustomData": False, "ppsType": "None"}
+
+
+def test_what_newer_versions_have_older_ones_have_not() -> None:
+    client = Client(world())
+    assert "publicKeys" not in instance(client, "2018-02-01")["compute"]
+    assert "osProfile" not in instance(client, "2019-06-01")["compute"]
+    assert "extended" not in instance(client, "2021-08-01")
+    assert "extended" not in instance(client, "2019-06-01", "&extended=true")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("compute/name", NAME),
+        ("network/interface/0/ipv4/ipAddress/0/privateIpAddress", ADDRESS),
+        ("network", "interface/"),
+        ("network/interface", "0/"),
+    ],
+)
+def test_a_part_can_be_had_as_text(path: str, text: str) -> None:
+    reply = get(Client(world()), f"/metadata/instance/{path}?api-version=2021-02-01&format=text")
+    assert (reply.status, reply.body.decode()) == (200, text)
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        ("?api-version=2018-02-01", {}, 400),
+        ("?api-version=2018-02-01", {"Metadata": "false"}, 400),
+        ("?api-version=2018-02-01", {"Metadata": "true", "X-Forwarded-For": "1.2.3.4"}, 400),
+        ("", {"Metadata": "true"}, 400),
+        ("?api-version=1999-01-01", {"Metadata": "true"}, 400),
+        ("/nothing?api-version=2018-02-01", {"Metadata": "true"}, 404),
+        ("/network/interface/9?api-version=2018-02-01", {"Metadata": "true"}, 404),
+        ("/compute/name?api-version=2018-02-01", {"Metadata": "true"}, 400),
+    ],
+)
+def test_what_the_service_would_refuse_is_refused(target: str, headers: dict[str, str], status: int) -> None:
+    reply = get(Client(world()), f"/metadata/instance{target}", headers)
+    assert reply.status == status
+    assert "error" in json.loads(reply.body)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+from tests.emulator.worlds import Client, path_of, world
+
+from limpet.model.health import (
+    HealthReport,
+    Observation,
+    ProvisioningState,
+    ProvisioningSubStatus,
+    RoleProperties,
+)
+from limpet.model.telemetry import AGENT_PROVIDER, Event
+from limpet.wire.health import health_request, role_properties_request
+from limpet.wire.healthservice import observations_request
+from limpet.wire.telemetry import telemetry_requests
+
+EVENT = Event(provider=AGENT_PROVIDER, id=1, parameters=(("Name", "WALinuxAgent"), ("Duration", 5)))
+
+
+def report(client: Client, **members: object) -> HealthReport:
+    identity = client.vm.identity
+    given = {
+        "incarnation": client.vm.current_incarnation,
+        "container_id": identity.container_id,
+        "instance_id": identity.instance_id,
+        "state": ProvisioningState.READY,
+        **members,
+    }
+    return HealthReport(**given)  # type: ignore[arg-type]
+
+
+def post_telemetry(client: Client) -> int:
+    (request,), _dropped = telemetry_requests("e", [EVENT])
+    return client.wire("POST", path_of(request.url), request.body).status
+
+
+def test_a_provisioning_report_is_taken_in_and_told() -> None:
+    client = Client(world())
+    sent = report(
+        client,
+        state=ProvisioningState.NOT_READY,
+        sub_status=ProvisioningSubStatus.PROVISIONING,
+        description="x",
+    )
+    request = health_request("e", sent)
+    reply = client.wire("POST", path_of(request.url), request.body)
+    latest = client.vm.inbox.health.latest
+    event = client.world.events.ring.latest
+    assert (reply.status, reply.remarks) == (200, ())
+    assert latest is not None
+    assert latest.value == sent
+    assert event is not None
+    assert (event.kind, event.data["state"], event.data["subStatus"]) == (
+        "health",
+        "NotReady",
+        "Provisioning",
+    )
+
+
+def test_a_report_for_another_container_is_taken_and_remarked_upon() -> None:
+    client = Client(world())
+    request = health_request("e", report(client, container_id="other", incarnation="99"))
+    reply = client.wire("POST", path_of(request.url), request.body)
+    assert reply.status == 200
+    assert len(reply.remarks) == 2
+
+
+def test_role_properties_are_accepted_with_202() -> None:
+    client = Client(world())
+    role = RoleProperties(
+        container_id=client.vm.identity.container_id,
+        instance_id=client.vm.identity.instance_id,
+        properties=(("CertificateThumbprint", "AB"),),
+    )
+    request = role_properties_request("e", role)
+    assert client.wire("POST", path_of(request.url), request.body).status == 202
+    latest = client.vm.inbox.role_properties.latest
+    assert latest is not None
+    assert latest.value == role
+
+
+def test_telemetry_is_decoded() -> None:
+    client = Client(world())
+    assert post_telemetry(client) == 200
+    latest = client.vm.inbox.telemetry.latest
+    assert latest is not None
+    assert latest.value == EVENT
+
+
+def test_telemetry_is_throttled_and_taken_again_later() -> None:
+    client = Client(world())
+    assert [post_telemetry(client) for _ in range(16)] == [200] * 15 + [429]
+    assert client.vm.inbox.telemetry.seen == 15
+    later = client.later(15)
+    assert post_telemetry(later) == 200
+
+
+def test_observations_are_decoded() -> None:
+    client = Client(world())
+    seen = Observation(name="GuestAgentPluginHeartbeat", healthy=True)
+    request = observations_request("e", [seen])
+    assert client.wire("POST", path_of(request.url), request.body).status == 200
+    latest = client.vm.inbox.observations.latest
+    assert latest is not None
+    assert latest.value == seen
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/machine?comp=health",
+        "/machine?comp=roleProperties",
+        "/machine?comp=telemetrydata",
+        "/HealthService",
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"{", b"<a>", b"\xff\xfe", b"null"])
+def test_what_cannot_be_read_is_refused_with_the_reason(target: str, body: bytes) -> None:
+    client = Client(world())
+    before = client.vm.inbox
+    reply = client.wire("POST", target, body)
+    assert reply.status == 400
+    assert reply.body
+    assert client.vm.inbox == before
