@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,11 +51,12 @@ def main(arguments: Sequence[str]) -> int:
     files, log = RealFiles(), Warnings()
     config = load_config(files, path=options.config, options=options.set)
     store = Store(files, Layout(library=config.library, logs=config.log_dir), log)
-    with tempfile.TemporaryDirectory(prefix="limpet-plan-") as scratch:
-        if options.file is not None:
-            subject = from_file(files, options.file)
-        else:
-            subject = from_fabric(config, files, store, log, Path(scratch))
+    source = (
+        from_fabric(config, files, store, log)
+        if options.file is None
+        else contextlib.nullcontext(from_file(files, options.file))
+    )
+    with source as subject:
         forecast = foresee(
             subject.goal_state,
             store.installed(),

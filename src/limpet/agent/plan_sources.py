@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from limpet import __version__
@@ -25,8 +28,7 @@ from limpet.wire.http import DOCUMENT_LIMIT
 from limpet.wire.vmsettings import parse_vm_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from limpet.agent.settings import Config
     from limpet.agent.store import Store
@@ -80,12 +82,29 @@ def as_requested(handler: Handler) -> Version:
         raise HandlerError(f"the goal state's version is unusable: {error}") from error
 
 
-def from_fabric(config: Config, files: Files, store: Store, log: Log, scratch: Path) -> Subject:
-    """The goal state of now, by the channel that counts, with manifests. scratch: a folder. Raises: FabricError."""
+@contextmanager
+def from_fabric(config: Config, files: Files, store: Store, log: Log) -> Iterator[Subject]:
+    """The goal state of now, by the channel that counts; versions are those of the manifests. Raises: FabricError."""
     clock, chance = RealClock(), RealRandom()
-    http = PlainHttp(user_agent=f"limpet/{__version__}")
-    endpoint = find_endpoint(config, http, files, clock, log, patience=0)
-    fabric = Fabric(http, clock, chance, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
+    http, fetcher = PlainHttp(user_agent=f"limpet/{__version__}"), WorkerFetcher(proxy=config.proxy)
+    with closing(http), closing(fetcher), TemporaryDirectory(prefix="limpet-plan-") as scratch:
+        endpoint = find_endpoint(config, http, files, clock, log, patience=0)
+        fabric = Fabric(
+            http, clock, chance, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin
+        )
+        artifacts = Artifacts(fabric, fetcher, files, chance, log, scratch=Path(scratch))
+        packages = Packages(store, artifacts, fetcher, log)
+        goal_state = _active(fabric, use_fast_track=config.fast_track)
+        yield Subject(
+            goal_state=goal_state,
+            id=goal_state.id,
+            origin=f"the fabric at {endpoint.wire_server} ({endpoint.origin})",
+            choose=lambda handler: packages.choose(handler).version,
+            on_hold=_on_hold(goal_state, artifacts, log),
+        )
+
+
+def _active(fabric: Fabric, *, use_fast_track: bool) -> ExtensionsGoalState:
     state = fabric.goal_state()
     if state.extensions_config is None:
         by_fabric = ExtensionsGoalState(
@@ -93,18 +112,8 @@ def from_fabric(config: Config, files: Files, store: Store, log: Log, scratch: P
         )
     else:
         by_fabric, _ = fabric.extensions_config(state.extensions_config, state.incarnation)
-    fast_track = fabric.vm_settings(None).settings if config.fast_track else None
-    goal_state = arbitration.choose(active=None, fabric=by_fabric, fast_track=fast_track) or by_fabric
-    fetcher = WorkerFetcher(proxy=config.proxy)
-    artifacts = Artifacts(fabric, fetcher, files, chance, log, scratch=scratch)
-    packages = Packages(store, artifacts, fetcher, log)
-    return Subject(
-        goal_state=goal_state,
-        id=goal_state.id,
-        origin=f"the fabric at {endpoint.wire_server} ({endpoint.origin})",
-        choose=lambda handler: packages.choose(handler).version,
-        on_hold=_on_hold(goal_state, artifacts, log),
-    )
+    by_fast_track = fabric.vm_settings(None).settings if use_fast_track else None
+    return arbitration.choose(active=None, fabric=by_fabric, fast_track=by_fast_track) or by_fabric
 
 
 def _on_hold(goal_state: ExtensionsGoalState, artifacts: Artifacts, log: Log) -> bool:
