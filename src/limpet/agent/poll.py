@@ -27,6 +27,8 @@ HOST_PLUGIN_TRIES = 3
 """After so many failures in a row the host plugin counts as away, and the wire server alone is followed."""
 UNSUPPORTED_SECONDS = 6 * 3600.0
 """How long a host plugin without vmSettings is not asked again. Source: wire-protocol.md §5.3."""
+CERTIFICATES_AGAIN = 60.0
+"""How long after certificates could not be had another try is made, seconds."""
 _MARKER_LIMIT = 4096
 
 
@@ -66,6 +68,7 @@ class Poller:
         self._etag: Etag | None = None
         self._host_plugin_failures = 0
         self._unsupported_until = 0.0
+        self._certificates_due = 0.0
         self._documents: dict[str, bytes] = {}
 
     def poll(self) -> float:
@@ -106,8 +109,8 @@ class Poller:
         if renewed or news is not None:
             self._adopt(state, renewed=renewed)
             return True
-        if self._certificates.failed:
-            self._certificates.fetch(state.certificates)
+        if self._certificates.failed and now >= self._certificates_due:
+            self._fetch_certificates(state)
         return False
 
     def _ask_host_plugin(self, now: float) -> ExtensionsGoalState | None:
@@ -155,9 +158,13 @@ class Poller:
                 self._goal_state = state = self._fabric.goal_state()
         finally:
             if renewed or missing:
-                self._certificates.fetch(state.certificates)
+                self._fetch_certificates(state)
         if renewed:
             self._keep_shared_config(state)
+
+    def _fetch_certificates(self, state: GoalState) -> None:
+        self._certificates.fetch(state.certificates)
+        self._certificates_due = self._clock.monotonic() + CERTIFICATES_AGAIN
 
     def _extensions_config(self, state: GoalState) -> ExtensionsGoalState:
         if state.extensions_config is None:
