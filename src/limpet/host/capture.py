@@ -13,14 +13,12 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from limpet.host.output import HEAD, TAIL, abridged
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from limpet.host.ports import Clock
-
-HEAD = 3200
-TAIL = 3200
-"""Bytes kept of the beginning and of the end. Source: extensions.md §4.4."""
 
 _SLACK = 1024 * 1024
 """So much lies on the disk before the middle is given back, bytes."""
@@ -73,7 +71,7 @@ class Capture:
             return os.pread(self._file, HEAD + TAIL, 0)
         head = os.pread(self._file, HEAD, 0)
         tail = os.pread(self._file, TAIL, max(HEAD, size - TAIL))
-        return head + b"\n[... %d bytes left out ...]\n" % left_out + tail
+        return abridged(head, tail, left_out)
 
     def discard(self) -> bool:
         """Empty the file once it has grown. Says whether it had."""

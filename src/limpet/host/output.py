@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from limpet.model.redact import redacted
 
+HEAD = 3200
+TAIL = 3200
+"""Bytes kept of a stream's beginning and of its end. Source: extensions.md §4.4."""
+
 LONGEST = 3200
 """Longest formatted output, characters."""
 
 _FRAME = "[stdout]\n{}\n\n[stderr]\n{}"
 _GAP = "\n[...]\n"
+
+
+def abridged(head: bytes, tail: bytes, left_out: int) -> bytes:
+    """A stream of which only beginning and end were kept. left_out: bytes."""
+    return head + b"\n[... %d bytes left out ...]\n" % left_out + tail
 
 
 def format_output(stdout: bytes, stderr: bytes, *, longest: int = LONGEST) -> str:

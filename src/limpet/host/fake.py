@@ -1,0 +1,162 @@
+"""A machine in memory that behaves: every port, for tests and for simulations with a clock that jumps.
+
+machine = FakeMachine()
+machine.processes.scripts["bin/enable.sh"] = lambda run: machine.files.replace(run.folder / "done", b"")
+machine.clock.after(60, lambda: …)     # happens when somebody sleeps that long
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.host.fake_files import FakeFiles
+from limpet.host.fake_work import FakeFetcher, FakeProcesses, FakeVault, served
+from limpet.model.errors import FabricUnreachable
+from limpet.model.status import GuestInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from limpet.host.fake_work import Served
+    from limpet.wire.http import Request, Response
+
+START = 1767225600.0
+"""2026-01-01T00:00:00Z, where a fake clock begins."""
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps, and then at once."""
+
+    def __init__(self, *, now: float = START) -> None:
+        self._monotonic = 1000.0
+        self._offset = now - self._monotonic
+        self._due: list[tuple[float, int, Callable[[], object]]] = []
+        self._numbers = itertools.count()
+        self._lock = threading.RLock()
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never jumps."""
+        return self._monotonic
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01T00:00:00Z; may jump."""
+        return self._monotonic + self._offset
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass, and what is due in them happen, each thing at its moment."""
+        with self._lock:
+            end = self._monotonic + seconds
+            while self._due and self._due[0][0] <= end:
+                moment, _, action = heapq.heappop(self._due)
+                self._monotonic = max(self._monotonic, moment)
+                action()
+            self._monotonic = max(self._monotonic, end)
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let something happen later: what a handler left running does, or the world outside."""
+        with self._lock:
+            heapq.heappush(self._due, (self._monotonic + seconds, next(self._numbers), action))
+
+    def step(self, seconds: float) -> None:
+        """Set the date forward or back, as time synchronisation does. No time passes."""
+        self._offset += seconds
+
+
+class FakeRandom:
+    """Chance that is the same in every run. seed: another one, another run."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._numbers = itertools.count()
+
+    def fraction(self) -> float:
+        """Uniform on [0, 1)."""
+        return (int.from_bytes(self._draw()[:8]) >> 11) / (1 << 53)
+
+    def guid(self) -> str:
+        """A GUID that no other call gives."""
+        digits = self._draw().hex()
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
+
+    def _draw(self) -> bytes:
+        return hashlib.sha256(f"{self._seed} {next(self._numbers)}".encode()).digest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One logged event."""
+
+    level: str
+    event: str
+    fields: Mapping[str, object]
+
+
+@dataclass
+class FakeLog:
+    """Keeps what was logged."""
+
+    entries: list[Entry] = field(default_factory=list)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Something happened."""
+        self.entries.append(Entry(level="info", event=event, fields=fields))
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Something is not as it should be; work goes on."""
+        self.entries.append(Entry(level="warning", event=event, fields=fields))
+
+    def error(self, event: str, **fields: object) -> None:
+        """Something failed."""
+        self.entries.append(Entry(level="error", event=event, fields=fields))
+
+    def of(self, event: str) -> list[Mapping[str, object]]:
+        """The fields of each entry of one event."""
+        return [entry.fields for entry in self.entries if entry.event == event]
+
+
+def nobody(request: Request) -> Response:
+    """What answers where there is no fabric."""
+    raise FabricUnreachable(f"{request.method} {request.url.partition('?')[0]}: Connection refused")
+
+
+@dataclass
+class FakeHttp:
+    """The fabric as a function. requests: what was asked, in order."""
+
+    served: Served = nobody
+    requests: list[Request] = field(default_factory=list)
+
+    def exchange(self, request: Request) -> Response:
+        """Answer one request. Raises: FabricUnreachable."""
+        self.requests.append(request)
+        return served(self.served, request)
+
+
+class FakeMachine:
+    """All ports over one clock and one file system, with a library folder in place."""
+
+    def __init__(
+        self,
+        *,
+        fabric: Served = nobody,
+        storage: Served = nobody,
+        library: Path = Path("/var/lib/waagent"),
+        seed: int = 0,
+    ) -> None:
+        """What answers: fabric the Http port, storage the Fetcher port."""
+        self.clock = FakeClock()
+        self.chance = FakeRandom(seed)
+        self.log = FakeLog()
+        self.files = FakeFiles(self.clock)
+        self.files.make_folder(library, mode=0o700)
+        self.http = FakeHttp(fabric)
+        self.processes = FakeProcesses(self.files, self.clock)
+        self.vault = FakeVault(self.files, library)
+        self.fetcher = FakeFetcher(self.files, storage)
+        self.guest = GuestInfo(computer_name="vm", os_name="debian", os_version="12", agent_version="0")

@@ -1,0 +1,167 @@
+"""A file system in memory: the Files port for tests."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.host.ports import FileInfo
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from limpet.host.ports import Clock
+
+_MOST_LINKS = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """What a name stands for: a file with content, a link with a target, or else a folder."""
+
+    content: bytes | None = None
+    target: Path | None = None
+    mode: int = 0o755
+    modified: float = 0.0
+    changed_ns: int = 0
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.content is None and self.target is None
+
+
+@dataclass
+class FakeFiles:
+    """Behaves as RealFiles does; tests/contract compares them.
+
+    nodes: everything by its absolute path. broken: operations on these paths raise HostError with the reason given,
+    as on a bad disk. full: whether every write finds the disk full.
+    """
+
+    clock: Clock
+    nodes: dict[Path, Node] = field(default_factory=lambda: {Path("/"): Node()})
+    broken: dict[Path, str] = field(default_factory=dict)
+    full: bool = False
+    _changes: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def link(self, path: Path, target: Path) -> None:
+        """Put a symbolic link at `path`, as a handler might."""
+        self._parent(path)
+        self._put(self._real(path), Node(target=target, mode=0o777))
+
+    def read(self, path: Path, *, at_most: int) -> bytes:
+        """The content of a regular file. Raises: FileNotFoundError, HostError when larger or not a regular file."""
+        content = self._file(path).content or b""
+        if len(content) > at_most:
+            raise HostError(f"{path} has {len(content)} bytes; at most {at_most} are accepted")
+        return content
+
+    def replace(self, path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+        """Put `content` at `path`. Raises: HostError."""
+        del durable
+        place = self._writable(path)
+        here = self.nodes.get(place)
+        if here is not None and here.is_folder:
+            raise HostError(f"cannot write {path}: Is a directory")
+        self._put(place, Node(content=content, mode=mode, modified=self.clock.now()))
+
+    def info(self, path: Path) -> FileInfo | None:
+        """What is at `path`; None where nothing is."""
+        self._check(path)
+        node = self.nodes.get(self._real(path))
+        if node is None:
+            return None
+        return FileInfo(
+            size=len(node.content or b""),
+            mode=node.mode,
+            modified=node.modified,
+            changed_ns=node.changed_ns,
+            is_file=node.content is not None,
+            is_folder=node.is_folder,
+        )
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder, sorted; empty where there is none."""
+        self._check(folder)
+        place = self._real(folder / "x").parent
+        return sorted(path.name for path in self.nodes if path.parent == place and path != place)
+
+    def make_folder(self, path: Path, *, mode: int = 0o755) -> None:
+        """Make a folder and its parents; an existing one keeps its mode. Raises: HostError."""
+        self._check(path)
+        place = self._real(path / "x").parent
+        for parent in [*reversed(place.parents), place]:
+            node = self.nodes.get(parent)
+            if node is None:
+                own = mode if parent == place else 0o755
+                self._put(parent, Node(mode=own, modified=self.clock.now()))
+            elif not node.is_folder:
+                raise HostError(f"cannot make the folder {path}: something else is there")
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, a link, or a folder with all in it; nothing happens where nothing is."""
+        self._check(path)
+        place = self._real(path)
+        for each in [each for each in self.nodes if each == place or place in each.parents]:
+            del self.nodes[each]
+
+    def copy(self, source: Path, destination: Path) -> None:
+        """Copy a regular file with its mode and times. Raises: FileNotFoundError, HostError."""
+        self._put(self._writable(destination), replace(self._file(source)))
+
+    def append(self, path: Path, content: bytes, *, at_most: int) -> None:
+        """Add to a log; when it would grow past `at_most` bytes its head is dropped at a line boundary."""
+        place = self._writable(path)
+        node = self._file(path) if place in self.nodes else Node(content=b"", mode=0o644)
+        old = node.content or b""
+        if len(old) + len(content) > at_most:
+            room = min(at_most // 2, max(0, at_most - len(content)))
+            _, _, old = old[-room - 1 :].partition(b"\n") if room else (b"", b"", b"")
+        new = (old + content)[-at_most:]
+        self._put(place, replace(node, content=new, modified=self.clock.now()))
+
+    def _put(self, place: Path, node: Node) -> None:
+        self.nodes[place] = replace(node, changed_ns=next(self._changes))
+
+    def _file(self, path: Path) -> Node:
+        self._check(path)
+        node = self.nodes.get(self._real(path))
+        if node is None:
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        if node.content is None:
+            raise HostError(
+                f"{path} is {'a folder' if node.is_folder else 'a symbolic link'}, not a regular file"
+            )
+        return node
+
+    def _writable(self, path: Path) -> Path:
+        self._check(path)
+        if self.full:
+            raise HostError(f"cannot write {path}: No space left on device")
+        self._parent(path)
+        return self._real(path)
+
+    def _parent(self, path: Path) -> None:
+        parent = self.nodes.get(self._real(path).parent)
+        if parent is None or not parent.is_folder:
+            raise HostError(f"cannot write {path}: No such file or directory")
+
+    def _check(self, path: Path) -> None:
+        if path in self.broken:
+            raise HostError(f"{path}: {self.broken[path]}")
+
+    def _real(self, path: Path) -> Path:
+        """`path` with links among its parents followed, the last name not."""
+        for _ in range(_MOST_LINKS):
+            for parent in reversed(path.parents):
+                target = self.nodes[parent].target if parent in self.nodes else None
+                if target is not None:
+                    path = parent.parent / target / path.relative_to(parent)
+                    break
+            else:
+                return path
+        raise HostError(f"{path}: Too many levels of symbolic links")
