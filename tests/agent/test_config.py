@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 TOML = "/etc/limpet.toml"
 CONF = "/etc/waagent.conf"
 DEBIAN_CONF = Path(CONF)
+AGENT = Path(__file__).parents[2] / "src" / "limpet" / "agent"
 
 
 class Disk:
@@ -230,6 +232,11 @@ def test_the_table_is_consistent() -> None:
         if row.default is not None:
             written = str(row.default) if isinstance(row.default, Path) else row.default
             assert row.kind.read(written) == row.default
+
+
+def test_every_setting_has_an_effect() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in AGENT.glob("*.py"))
+    assert [row.name for row in SETTINGS.values() if not re.search(rf"\.{row.attribute}\b", code)] == []
 
 
 def test_a_configuration_cannot_be_changed() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.agent import build
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from limpet.agent.build import Agent
+    from limpet.agent.config import Config
     from limpet.host.ports import Log
 
 GRACE = 60.0
@@ -32,11 +32,13 @@ exit codes: 0 ended by a signal, 1 cannot start or a task failed, 2 wrong usage 
 """
 
 
-def configuration_file(argv: Sequence[str]) -> Path | None:
-    """The configuration that the command line names. Exits with 2 for what it does not understand."""
+def configuration(argv: Sequence[str]) -> Config:
+    """The configuration, as the command line has it. Exits with 2 for what it does not understand."""
     if not argv:
-        return None
+        return load_config(RealFiles())
     import argparse  # noqa: PLC0415 - the service starts the agent without arguments, and this stays resident
+
+    from limpet.agent.settings_command import add_options  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(
         prog="limpet agent",
@@ -44,18 +46,18 @@ def configuration_file(argv: Sequence[str]) -> Path | None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--config", metavar="FILE", type=Path, help="configuration instead of /etc/limpet.toml"
-    )
-    found: Path | None = parser.parse_args(argv).config
-    return found
+    add_options(parser)
+    options = parser.parse_args(argv)
+    return load_config(RealFiles(), path=options.config, options=options.set)
 
 
 def main(argv: Sequence[str] = ()) -> int:
     """Run the agent in the foreground. Gives the exit code."""
-    config = load_config(RealFiles(), path=configuration_file(argv))
+    config = configuration(argv)
     log = open_log(config.log_file)
     with SingleInstance(config.lock):
+        for note in config.notes:
+            log.warning("configuration.note", note=note)
         agent = build.build(config, RealClock(), log)
         return Tasks(agent, log).run()
 
