@@ -58,7 +58,7 @@ def test_the_old_version_is_there_until_the_update_command_has_run(direction: Di
     )
 
 
-@pytest.mark.parametrize(("state", "wish"), product(HandlerState, Wish))
+@pytest.mark.parametrize(("state", "wish"), list(product(HandlerState, Wish)))
 def test_another_version_matters_only_to_a_handler_that_must_still_come(
     state: HandlerState, wish: Wish
 ) -> None:
