@@ -131,7 +131,7 @@ def member(
 
 _KINDS: dict[type, str] = {
     str: "text",
-    int: "a number",
+    int: "a whole number",
     float: "a number",
     bool: "true or false",
     list: "an array",

@@ -102,6 +102,8 @@ def parse(body: bytes, document: str, *, root: str | None = None, limit: int = D
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedDocument(document, f"not UTF-8: {error.reason} at byte {error.start}") from None
+    if b"\0" in body:  # the parser would try UTF-16, whatever it is told
+        raise MalformedDocument(document, f"a NUL at byte {body.index(0)}: not XML, or not UTF-8")
     builder = _Builder(document)
     parser = expat.ParserCreate("utf-8", _SEPARATOR)
     parser.buffer_text = True
