@@ -117,8 +117,8 @@ def test_members_are_found_in_any_letter_case(name: str, kind: Any, value: Any) 
     ("name", "kind", "problem"),
     [
         ("Text", int, "member Text is text instead of a whole number"),
-        ("number", str, "member number is a whole number instead of text"),
-        ("number", bool, "member number is a whole number instead of true or false"),
+        ("number", str, "member number is a number instead of text"),
+        ("number", bool, "member number is a number instead of true or false"),
         ("yes", int, "member yes is true or false instead of a whole number"),
         ("yes", (int, str), "member yes is true or false instead of a whole number or text"),
         ("real", int, "member real is a number instead of a whole number"),

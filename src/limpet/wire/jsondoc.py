@@ -124,14 +124,14 @@ def member(
         return default
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        wanted = " or ".join(_KINDS.get(each, each.__name__) for each in kinds)
+        wanted = " or ".join("a whole number" if each is int else _KINDS[each] for each in kinds)
         raise MalformedDocument(document, f"member {name} is {_kind(value)} instead of {wanted}")
     return value
 
 
 _KINDS: dict[type, str] = {
     str: "text",
-    int: "a whole number",
+    int: "a number",
     float: "a number",
     bool: "true or false",
     list: "an array",
