@@ -88,6 +88,10 @@ def summary(vm: VirtualMachine) -> dict[str, object]:
         "source": goal_state.source.value,
         "incarnation": vm.current_incarnation,
         "etag": vm.etag,
+        # How reports name the goal state that they answer. Source: wire-protocol.md §14.
+        "svdSequenceNumber": vm.current_incarnation
+        if goal_state.source is Source.FABRIC
+        else str(goal_state.svd_sequence_number),
         "created": goal_state.created,
         "onHold": goal_state.on_hold,
         "handlers": [

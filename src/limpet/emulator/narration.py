@@ -1,0 +1,77 @@
+"""What happens on the fabric, as lines for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from limpet.emulator.text import plain, size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from limpet.emulator.events import Event
+
+_NAME_WIDTH = 12
+
+
+def line(event: Event) -> str:
+    """One event as one line: when, which VM, and what."""
+    time = datetime.fromtimestamp(event.at, UTC).strftime("%H:%M:%S.%f")[:-3]
+    tell = _TELLERS.get(event.kind, _anything)
+    words = tell(event.data) if event.kind in _TELLERS else f"{event.kind} {_anything(event.data)}"
+    return plain(f"{time}  {event.vm or '-':<{_NAME_WIDTH}} {words}").rstrip()
+
+
+def _request(data: dict[str, Any]) -> str:
+    status = data["status"] if data["status"] is not None else "---"
+    words = (
+        f"{data['method']:<4} {data['endpoint']:<26} {status} {data['seconds'] * 1000:7.1f} ms "
+        f"{size(data['replySize']):>9}"
+    )
+    if data["endpoint"] == "unknown":
+        words += f"  {data['service']} {data['target'][:120]}"
+    if data["fault"]:
+        words += f"  fault: {data['fault']}"
+    return words + "".join(f"  note: {remark}" for remark in data["remarks"])
+
+
+def _status(data: dict[str, Any]) -> str:
+    head = f"status {data['serial']} by {data['channel']}, {data['blobType']}, {size(data['size'])}"
+    if data.get("problem"):
+        return f"{head}: cannot be read: {data['problem']}"
+    handlers = [
+        f"{entry['name']} {entry['version']} {entry['status']}"
+        + (f" {entry['extension']}" if entry["extension"] else "")
+        + (f" #{entry['sequenceNumber']} {entry['extensionStatus']}" if entry["extensionStatus"] else "")
+        for entry in data.get("handlers", [])
+    ]
+    return f"{head}: {', '.join(handlers) or 'no handlers'}"
+
+
+def _goal_state(data: dict[str, Any]) -> str:
+    handlers = [
+        f"{handler['name']} {handler['version']} {handler['state']}"
+        + "".join(f" #{extension['sequenceNumber']}" for extension in handler["extensions"])
+        for handler in data["handlers"]
+    ]
+    hold = ", on hold" if data["onHold"] else ""
+    head = f"goal state by {data['source']}: incarnation {data['incarnation']}, etag {data['etag']}{hold}"
+    return f"{head}: {', '.join(handlers) or 'no handlers'}"
+
+
+def _health(data: dict[str, Any]) -> str:
+    words = data["state"] + (f"/{data['subStatus']}" if data["subStatus"] else "")
+    return f"health {words}" + (f": {data['description']}" if data["description"] else "")
+
+
+def _anything(data: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in data.items())
+
+
+_TELLERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "request": _request,
+    "status": _status,
+    "goal-state": _goal_state,
+    "health": _health,
+}
