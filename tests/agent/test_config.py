@@ -9,7 +9,6 @@ import sys
 from contextlib import suppress
 from dataclasses import FrozenInstanceError
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -18,10 +17,8 @@ from hypothesis import strategies as st
 from limpet.agent.config import load_config
 from limpet.agent.config_waagent import NOT_USED
 from limpet.agent.settings import SETTINGS, Config
-from limpet.model.errors import ConfigurationError, HostError
-
-if TYPE_CHECKING:
-    from limpet.host.ports import Files
+from limpet.host.fake import FakeFiles, FakeMachine
+from limpet.model.errors import ConfigurationError
 
 TOML = "/etc/limpet.toml"
 CONF = "/etc/waagent.conf"
@@ -29,25 +26,17 @@ DEBIAN_CONF = Path(CONF)
 AGENT = Path(__file__).parents[2] / "src" / "limpet" / "agent"
 
 
-class Disk:
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self.files = files
-
-    def read(self, path: Path, *, at_most: int) -> bytes:
-        content = self.files.get(str(path))
-        if content is None:
-            raise FileNotFoundError(str(path))
-        if len(content) > at_most:
-            raise HostError(f"{path} has {len(content)} bytes; at most {at_most} are accepted")
-        return content
+PLACES = {"toml": TOML, "conf": CONF, "other": "/srv/other.toml"}
 
 
-def disk(**files: bytes | str) -> Files:
-    names = {"toml": TOML, "conf": CONF, "other": "/srv/other.toml"}
-    return cast(
-        "Files",
-        Disk({names[name]: text.encode() if isinstance(text, str) else text for name, text in files.items()}),
-    )
+def disk(**files: bytes | str) -> FakeFiles:
+    """A file system with configuration files: limpet.toml, waagent.conf, and one that is somewhere else."""
+    made = FakeMachine().files
+    for name, content in files.items():
+        path = Path(PLACES[name])
+        made.make_folder(path.parent)
+        made.replace(path, content.encode() if isinstance(content, str) else content)
+    return made
 
 
 def test_without_any_file_every_setting_is_its_default() -> None:
@@ -79,6 +68,14 @@ def test_another_file_stands_in_for_limpet_toml() -> None:
 def test_a_file_that_was_asked_for_must_exist() -> None:
     with pytest.raises(ConfigurationError, match=r"^/srv/other\.toml does not exist$"):
         load_config(disk(), path=Path("/srv/other.toml"))
+
+
+@pytest.mark.parametrize("file", [TOML, CONF])
+def test_a_file_that_cannot_be_read_stops_the_start(file: str) -> None:
+    files = disk(toml="", conf="")
+    files.broken[Path(file)] = "Input/output error"
+    with pytest.raises(ConfigurationError, match=f"^{file}: Input/output error$"):
+        load_config(files)
 
 
 def test_waagent_conf_may_live_elsewhere() -> None:

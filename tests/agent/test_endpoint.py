@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
-from limpet.agent.endpoint import PATIENCE, SAVED_LEASE, WELL_KNOWN, candidates, find_endpoint
+from limpet.agent.endpoint import PATIENCE, SAVED_LEASE, WELL_KNOWN, Endpoint, candidates, find_endpoint
 from limpet.agent.settings import Config
-from limpet.model.errors import FabricUnreachable, HostError
+from limpet.host.fake import FakeMachine
+from limpet.model.errors import FabricUnreachable
 from limpet.model.goalstate import PROTOCOL_VERSION, Versions
 from limpet.wire.goalstate import render_versions
 from limpet.wire.http import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from limpet.host.ports import Files, Log
-
-NOW = 1_700_000_000.0
 WIRE_SERVER = Response(
     status=200,
     body=render_versions(Versions(preferred="2015-04-05", supported=("2015-04-05", PROTOCOL_VERSION))),
@@ -28,82 +26,39 @@ WIRE_SERVER = Response(
 DHCLIENT = 'lease {{ interface "eth0"; option unknown-245 {option}; expire {expire}; }}\n'
 
 
-class Network:
-    """Hosts by authority: an answer, or the reason why there is none."""
+def machine(
+    hosts: Mapping[str, Response | str] | None = None, files: Mapping[str, str | bytes] | None = None
+) -> FakeMachine:
+    """hosts: by authority, an answer or the reason why there is none. A host added later answers from then on."""
 
-    def __init__(self, hosts: Mapping[str, Response | str]) -> None:
-        self.hosts = dict(hosts)
-        self.asked: list[str] = []
+    def answer(request: Request) -> Response:
+        answered = hosts.get(authority(request), "nobody answers") if hosts is not None else "no network"
+        if isinstance(answered, str):
+            raise FabricUnreachable(answered)
+        return answered
 
-    def exchange(self, request: Request) -> Response:
-        authority = request.url.removeprefix("http://").partition("/")[0]
-        assert request == Request(
-            method="GET", url=f"http://{authority}/?comp=versions", timeout=5.0, limit=65536
-        )
-        self.asked.append(authority)
-        answer = self.hosts.get(authority, "nobody answers")
-        if isinstance(answer, str):
-            raise FabricUnreachable(answer)
-        return answer
+    made = FakeMachine(fabric=answer)
+    for name, content in (files or {}).items():
+        put(made, name, content)
+    return made
 
 
-class Time:
-    """A clock on which only sleeping passes time; on_sleep is told the moment."""
-
-    def __init__(self, on_sleep: Callable[[float], None] | None = None) -> None:
-        self.passed = 0.0
-        self.on_sleep = on_sleep
-
-    def monotonic(self) -> float:
-        return 1000 + self.passed
-
-    def now(self) -> float:
-        return NOW + self.passed
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.passed += seconds
-        if self.on_sleep is not None:
-            self.on_sleep(self.passed)
+def put(machine: FakeMachine, name: str, content: str | bytes) -> None:
+    machine.files.make_folder(Path(name).parent)
+    machine.files.replace(Path(name), content.encode() if isinstance(content, str) else content)
 
 
-class Disk:
-    def __init__(self, files: Mapping[str, str | bytes]) -> None:
-        self.files = {
-            Path(name): text.encode() if isinstance(text, str) else text for name, text in files.items()
-        }
-
-    def read(self, path: Path, *, at_most: int) -> bytes:
-        if path not in self.files:
-            raise FileNotFoundError(str(path))
-        if len(self.files[path]) > at_most:
-            raise HostError(f"{path} is too large")
-        return self.files[path]
-
-    def names(self, folder: Path) -> list[str]:
-        return sorted(path.name for path in self.files if path.parent == folder)
+def authority(request: Request) -> str:
+    return request.url.removeprefix("http://").partition("/")[0]
 
 
-class Quiet:
-    def __init__(self) -> None:
-        self.events: list[str] = []
-
-    def info(self, event: str, **fields: object) -> None:
-        self.events.append(event)
-
-    warning = error = info
-
-
-def disk(files: Mapping[str, str | bytes] | None = None) -> Files:
-    return cast("Files", Disk(files or {}))
-
-
-def log() -> Log:
-    return cast("Log", Quiet())
+def find(machine: FakeMachine, config: Config, **patience: float) -> Endpoint:
+    return find_endpoint(config, machine.http, machine.files, machine.clock, machine.log, **patience)
 
 
 def order(config: Config, files: Mapping[str, str | bytes]) -> list[tuple[str, str]]:
-    return [(found.address, found.origin) for found in candidates(config, disk(files), NOW)]
+    here = machine(files=files)
+    return [(found.address, found.origin) for found in candidates(config, here.files, here.clock.now())]
 
 
 EVERYTHING = {
@@ -165,17 +120,27 @@ def test_leases_that_say_nothing_usable_leave_the_well_known_address(files: dict
     assert order(Config(), files) == [(WELL_KNOWN, "the well-known address")]
 
 
+def test_a_folder_of_leases_that_cannot_be_read_is_passed_over() -> None:
+    here = machine({}, EVERYTHING)
+    here.files.broken = {Path("/var/lib/dhcp"): "Input/output error", SAVED_LEASE: "Input/output error"}
+    found = [one.address for one in candidates(Config(), here.files, here.clock.now())]
+    assert found == ["10.0.0.2", "10.0.0.4", "10.0.0.5", WELL_KNOWN]
+
+
 def test_the_first_that_speaks_the_protocol_is_taken() -> None:
-    network = Network({"10.0.0.2": WIRE_SERVER, WELL_KNOWN: WIRE_SERVER})
-    found = find_endpoint(Config(), network, disk(EVERYTHING), Time(), log())
+    here = machine({"10.0.0.2": WIRE_SERVER, WELL_KNOWN: WIRE_SERVER}, EVERYTHING)
+    found = find(here, Config())
     assert (found.address, found.origin) == ("10.0.0.2", "/run/systemd/netif/leases/2")
     assert (found.wire_server, found.host_plugin) == ("10.0.0.2", "10.0.0.2:32526")
-    assert network.asked == ["10.0.0.1", "10.0.0.2"]
+    assert here.http.requests == [
+        Request(method="GET", url=f"http://{address}/?comp=versions", timeout=5.0, limit=65536)
+        for address in ("10.0.0.1", "10.0.0.2")
+    ]
 
 
 def test_ports_can_be_configured() -> None:
     config = Config(fabric_endpoint="127.0.0.1", fabric_wire_port=8080, fabric_host_plugin_port=8081)
-    found = find_endpoint(config, Network({"127.0.0.1:8080": WIRE_SERVER}), disk(), Time(), log())
+    found = find(machine({"127.0.0.1:8080": WIRE_SERVER}), config)
     assert (found.wire_server, found.host_plugin) == ("127.0.0.1:8080", "127.0.0.1:8081")
 
 
@@ -194,36 +159,38 @@ def test_ports_can_be_configured() -> None:
     ],
 )  # fmt: skip
 def test_a_host_that_is_no_wire_server_is_passed_over_and_said(answer: Response | str, reason: str) -> None:
-    network = Network({"10.0.0.1": answer, WELL_KNOWN: WIRE_SERVER})
+    hosts: dict[str, Response | str] = {"10.0.0.1": answer, WELL_KNOWN: WIRE_SERVER}
     lease = {str(SAVED_LEASE): '{"wire_server": "10.0.0.1"}'}
-    assert find_endpoint(Config(), network, disk(lease), Time(), log()).address == WELL_KNOWN
-    network.hosts[WELL_KNOWN] = "no route"
+    assert find(machine(hosts, lease), Config()).address == WELL_KNOWN
+    hosts[WELL_KNOWN] = "no route"
     with pytest.raises(FabricUnreachable) as caught:
-        find_endpoint(Config(), network, disk(lease), Time(), log(), patience=0)
+        find(machine(hosts, lease), Config(), patience=0)
     message = str(caught.value)
     assert message.startswith(f"no wire server was found; tried 10.0.0.1 ({SAVED_LEASE}): {reason}")
     assert message.endswith(f"{WELL_KNOWN} (the well-known address): no route")
 
 
 def test_a_fabric_that_comes_up_later_is_found() -> None:
-    network = Network({})
-    clock = Time(
-        lambda passed: network.hosts.update({WELL_KNOWN: WIRE_SERVER}) if passed >= PATIENCE / 2 else None
+    hosts: dict[str, Response | str] = {}
+    here = machine(hosts)
+    here.clock.after(PATIENCE / 2, lambda: hosts.update({WELL_KNOWN: WIRE_SERVER}))
+    assert find(here, Config()).address == WELL_KNOWN
+    assert (
+        here.log.of("endpoint.not_found")[0]["tried"]
+        == f"{WELL_KNOWN} (the well-known address): nobody answers"
     )
-    assert find_endpoint(Config(), network, disk(), clock, log()).address == WELL_KNOWN
 
 
 def test_the_search_ends_when_patience_does() -> None:
-    network, clock = Network({}), Time()
+    here = machine({})
+    start = here.clock.monotonic()
     with pytest.raises(FabricUnreachable, match="no wire server was found"):
-        find_endpoint(Config(), network, disk(), clock, log())
-    assert PATIENCE - 10 <= clock.passed <= PATIENCE
-    assert len(network.asked) < PATIENCE
+        find(here, Config())
+    assert PATIENCE - 10 <= here.clock.monotonic() - start <= PATIENCE
+    assert len(here.http.requests) < PATIENCE
 
 
 def test_leases_are_read_again_at_every_try() -> None:
-    files = Disk({})
-    network = Network({"10.0.0.1": WIRE_SERVER})
-    clock = Time(lambda _: files.files.update({SAVED_LEASE: b'{"wire_server": "10.0.0.1"}'}))
-    found = find_endpoint(Config(), network, cast("Files", files), clock, log())
-    assert found.address == "10.0.0.1"
+    here = machine({"10.0.0.1": WIRE_SERVER})
+    here.clock.after(5, lambda: put(here, str(SAVED_LEASE), '{"wire_server": "10.0.0.1"}'))
+    assert find(here, Config()).address == "10.0.0.1"
