@@ -34,7 +34,7 @@ def echo(arguments: Sequence[str]) -> int:
 
 
 def fail(arguments: Sequence[str]) -> int:
-    raise ConfigurationError("limpet.toml, line 3:\nhttps://a.example/b?sv=1&sig=abc cannot be used")
+    raise ConfigurationError("limpet.toml,\x1b line 3:\nhttps://a.example/b?sv=1&sig=abc cannot be used")
 
 
 def break_down(arguments: Sequence[str]) -> int:

@@ -112,7 +112,9 @@ def _suggestion(name: str, verbs: Mapping[str, Verb]) -> str:
 
 
 def _complain(message: str) -> None:
-    print(" ".join(message.split()), file=sys.stderr)
+    """One line; what a terminal would obey instead of show is left out, for messages quote what came from outside."""
+    line = " ".join(message.split())
+    print("".join(character for character in line if character.isprintable()), file=sys.stderr)
 
 
 def entry() -> int:

@@ -162,6 +162,16 @@ def test_extensions_that_are_disabled_here_are_refused_and_the_rest_is_said(
     assert out.count(": refused\n    extensions are disabled by the configuration of this machine") == 2
 
 
+def test_what_a_terminal_would_obey_is_not_printed(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = replace(GOAL_STATE, handlers=(replace(HANDLERS[0], version="\x9b31m1.0"),))
+    assert machine.plan(machine.goal_state("gs.xml", render_extensions_config(odd, TICKS))) == 0
+    out = capsys.readouterr().out
+    assert "31m1.0" in out
+    assert "\x9b" not in out
+
+
 def test_a_vm_on_hold_is_left_alone_unless_that_is_not_honoured_here(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:

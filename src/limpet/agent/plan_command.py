@@ -72,7 +72,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def as_text(subject: Subject, forecast: Forecast, vanished: Sequence[Installed]) -> str:
     """The plan for people."""
-    return "\n".join(_lines(subject, forecast, vanished)) + "\n"
+    lines = "\n".join(_lines(subject, forecast, vanished))
+    return "".join(one if one.isprintable() or one == "\n" else "?" for one in lines) + "\n"
 
 
 def _lines(subject: Subject, forecast: Forecast, vanished: Sequence[Installed]) -> Iterator[str]:
