@@ -48,7 +48,7 @@ class Machine:
         self.network = network
         self.console = console
         self._root = root
-        self._cgroup = cgroup
+        self.cgroup = cgroup
         self._outer: subprocess.Popen[bytes] | None = None
         self._init: int | None = None
 
@@ -99,7 +99,7 @@ class Machine:
     def _start_pid1(self, init: Sequence[str], ready: int) -> subprocess.Popen[bytes]:
         order = {
             "root": str(self._root.folder),
-            "cgroup": str(self._cgroup),
+            "cgroup": str(self.cgroup),
             "host_name": self.name,
             "ready": ready,
             "init": list(init),

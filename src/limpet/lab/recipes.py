@@ -83,3 +83,6 @@ VM = Recipe(
     disabled=("ssh.service", "walinuxagent.service", "networking.service"),
 )
 """A plain Debian VM that can be provisioned, with Debian's own agent in it but not started."""
+
+NEXT_VM = replace(VM, suite="trixie")
+"""The same of the next Debian: its waagent acts on FastTrack goal states, where Debian 12's only compares them."""
