@@ -135,7 +135,7 @@ HEAVY = {
 
 
 def test_the_resident_agent_never_loads_what_belongs_in_a_worker() -> None:
-    code = "import sys, limpet.agent.main; print('\\n'.join(sys.modules))"
+    code = "import sys, limpet.agent.resident; print('\\n'.join(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30
     ).stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,6 +56,24 @@ def test_seconds_since_1970_are_ticks_too(milliseconds: int) -> None:
     assert unix_to_ticks(milliseconds / 1000) == 621_355_968_000_000_000 + milliseconds * 10_000
 
 
-def test_what_is_no_such_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not match format"):
-        text_to_ticks("yesterday")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2026-02-29T00:00:00.000000Z",
+        "2026-13-01T00:00:00.000000Z",
+        "2026-00-01T00:00:00.000000Z",
+        "2026-01-01T24:00:00.000000Z",
+        "2026-01-01T00:00:00Z",
+    ],
+)
+def test_what_is_no_such_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not|has no"):
+        text_to_ticks(text)
+
+
+@given(st.dates())
+def test_the_calendar_is_the_standard_librarys(day: date) -> None:
+    text = f"{day.isoformat()}T00:00:00.000000Z"
+    count = (day - date(1, 1, 1)).days * 864_000_000_000
+    assert (ticks_to_text(count), text_to_ticks(text)) == (text, count)

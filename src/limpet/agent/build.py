@@ -16,7 +16,6 @@ from limpet.agent.chores import HEALTH_EVERY, TELEMETRY_EVERY, Chore, Chores, Ho
 from limpet.agent.cloudinit import CloudInit
 from limpet.agent.commands import Commands
 from limpet.agent.dependencies import Dependencies
-from limpet.agent.endpoint import find_endpoint
 from limpet.agent.fabric import Fabric
 from limpet.agent.history import History
 from limpet.agent.layout import Layout
@@ -40,6 +39,7 @@ from limpet.host.process import HandlerProcesses
 from limpet.host.vault import OpensslVault
 
 if TYPE_CHECKING:
+    from limpet.agent.running import Running
     from limpet.agent.settings import Config
     from limpet.host.ports import Clock, Log
     from limpet.model.status import GuestInfo
@@ -72,11 +72,11 @@ class Agent:
         self.machine.fetcher.close()
 
 
-def real_machine(config: Config, clock: Clock, log: Log) -> Machine:
+def real_machine(config: Running, clock: Clock, log: Log) -> Machine:
     """This Linux machine."""
     files = RealFiles()
     return Machine(
-        http=PlainHttp(user_agent=f"limpet/{__version__}"),
+        http=PlainHttp(user_agent=config.user_agent),
         files=files,
         processes=HandlerProcesses(clock),
         vault=OpensslVault(config.library, openssl=config.openssl),
@@ -88,14 +88,13 @@ def real_machine(config: Config, clock: Clock, log: Log) -> Machine:
     )
 
 
-def build(config: Config, clock: Clock, log: Log) -> Agent:
-    """The agent for this machine. Raises: FabricError, when no endpoint answers."""
+def build(config: Running, clock: Clock, log: Log) -> Agent:
+    """The agent for this machine."""
     machine = real_machine(config, clock, log)
-    endpoint = find_endpoint(config, machine.http, machine.files, clock, log)
-    return assemble(config, machine, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
+    return assemble(config, machine, wire_server=config.wire_server, host_plugin=config.host_plugin)
 
 
-def assemble(config: Config, machine: Machine, *, wire_server: str, host_plugin: str) -> Agent:
+def assemble(config: Config | Running, machine: Machine, *, wire_server: str, host_plugin: str) -> Agent:
     """The agent on any machine."""
     files, clock, log = machine.files, machine.clock, machine.log
     layout = Layout(library=config.library, logs=config.log_dir)
@@ -148,7 +147,7 @@ def assemble(config: Config, machine: Machine, *, wire_server: str, host_plugin:
     )
 
 
-def polling(config: Config) -> PollSettings:
+def polling(config: Config | Running) -> PollSettings:
     """How the fabric is followed."""
     return {
         "cadence": Cadence(period=config.goal_state_period),
@@ -175,7 +174,7 @@ def machine_parameters(guest: GuestInfo) -> dict[str, Value]:
     }
 
 
-def chores(config: Config, health: HostHealth, telemetry: Telemetry, clock: Clock) -> Chores:
+def chores(config: Config | Running, health: HostHealth, telemetry: Telemetry, clock: Clock) -> Chores:
     """What is done from time to time; nothing of it while the first goal state is on its way."""
     found = [Chore(do=health.observe, period=HEALTH_EVERY, first=15.0)]
     if config.telemetry:

@@ -1,28 +1,29 @@
-"""`limpet agent`: builds everything, runs the tasks, ends on a signal."""
+"""`limpet agent`: reads the configuration, finds the fabric, and becomes the resident agent.
+
+What is needed only for that (the settings table, TOML, lease files) is left behind by replacing this program in its
+own process. Decision: docs/decisions/0006-memory.md.
+"""
 
 from __future__ import annotations
 
-import signal
-import threading
-import traceback
+import os
 from typing import TYPE_CHECKING
 
-from limpet.agent import build
 from limpet.agent.config import load_config
+from limpet.agent.endpoint import find_endpoint
+from limpet.agent.running import Running
 from limpet.host.clock import RealClock
 from limpet.host.files import RealFiles
+from limpet.host.http import PlainHttp
 from limpet.host.lock import SingleInstance
 from limpet.host.log import open_log
+from limpet.host.worker import interpreter_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from typing import NoReturn
 
-    from limpet.agent.build import Agent
     from limpet.agent.config import Config
-    from limpet.host.ports import Log
-
-GRACE = 60.0
-"""How long a handler's command that runs at the end may go on, seconds."""
 
 EPILOG = """\
 example:
@@ -51,81 +52,26 @@ def configuration(argv: Sequence[str]) -> Config:
     return load_config(RealFiles(), path=options.config, options=options.set)
 
 
-def main(argv: Sequence[str] = ()) -> int:
-    """Run the agent in the foreground. Gives the exit code."""
+def main(argv: Sequence[str] = ()) -> NoReturn:
+    """Run the agent in the foreground. Does not return: the resident agent's exit code is this process's.
+
+    Raises: ConfigurationError; AlreadyRunning; FabricError, when no endpoint answers.
+    """
     config = configuration(argv)
     log = open_log(config.log_file)
-    with SingleInstance(config.lock):
+    with SingleInstance(config.lock) as lock:
         for note in config.notes:
             log.warning("configuration.note", note=note)
-        agent = build.build(config, RealClock(), log)
-        return Tasks(agent, log).run()
+        http = PlainHttp(user_agent=config.user_agent)
+        endpoint = find_endpoint(config, http, RealFiles(), RealClock(), log)
+        running = Running.of(config, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
+        lock.hand_down()
+        become_resident(running)
 
 
-class Tasks:
-    """Poll, work, report and chores, each in a thread of its own; when one fails, the agent ends."""
-
-    def __init__(self, agent: Agent, log: Log) -> None:
-        self._agent = agent
-        self._log = log
-        self._failed: list[str] = []
-
-    def run(self) -> int:
-        """Run until a signal or a failure. Gives the exit code."""
-        board = self._agent.board
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda received, _frame: self._stop(received))
-        tasks = {"poll": self._poll, "work": self._work, "report": self._report, "chores": self._chores}
-        threads = [threading.Thread(target=self._guarded, args=item, name=item[0]) for item in tasks.items()]
-        for thread in threads:
-            thread.daemon = True
-            thread.start()
-        while not board.stopping:
-            board.wait(board.count, None)
-        for thread in threads:
-            thread.join(GRACE if thread.name == "work" else 5.0)
-        self._agent.close()
-        self._log.info("agent.ended", failed=", ".join(self._failed) or None)
-        return 1 if self._failed else 0
-
-    def _stop(self, number: int) -> None:
-        if self._agent.board.stopping:
-            self._agent.commands.stop()  # asked twice: do not wait for the handler
-        self._log.info("agent.stopping", signal=signal.Signals(number).name)
-        self._agent.board.stop()
-
-    def _guarded(self, name: str, task: Callable[[], None]) -> None:
-        try:
-            task()
-        except BaseException as error:  # noqa: BLE001 - the top of a task: log and let the service manager restart us
-            self._log.error(
-                "agent.task_failed", task=name, problem=repr(error), traceback=traceback.format_exc()
-            )
-            self._failed.append(name)
-            self._agent.board.stop()
-
-    def _poll(self) -> None:
-        while not self._agent.board.stopping:
-            self._pause(self._agent.poller.poll())
-
-    def _work(self) -> None:
-        board = self._agent.board
-        while not board.stopping:
-            seen = board.count
-            if not self._agent.worker.work():
-                board.wait(seen, None)
-
-    def _report(self) -> None:
-        board = self._agent.board
-        while not board.stopping:
-            seen = board.count
-            board.wait(seen, self._agent.reporter.report())
-        self._agent.reporter.report()
-
-    def _chores(self) -> None:
-        while not self._agent.board.stopping:
-            self._pause(self._agent.chores.do())
-
-    def _pause(self, seconds: float) -> None:
-        """Let time pass, ended early only by the end of the agent."""
-        self._agent.board.pause(seconds)
+def become_resident(running: Running) -> NoReturn:
+    """Replace this program by the resident agent, which reads `running` from a file in memory."""
+    descriptor = os.memfd_create("limpet-running", 0)
+    os.write(descriptor, running.render())
+    command = interpreter_command("limpet.agent.resident", str(descriptor))
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, our own arguments

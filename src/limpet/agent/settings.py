@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from limpet import __version__
 from limpet.agent.kinds import ADDRESS, AUTHORITY, DISCOVERY, PATH, PORT, SWITCH, TEXT, Kind, seconds
 
 if TYPE_CHECKING:
@@ -144,6 +145,11 @@ class Config:
     def proxy(self) -> str | None:
         """The proxy for downloads as a URL."""
         return None if self.proxy_host is None else f"http://{self.proxy_host}:{self.proxy_port}"
+
+    @property
+    def user_agent(self) -> str:
+        """How the agent names itself to the fabric's services."""
+        return f"limpet/{__version__}"
 
     def origin(self, name: str) -> str:
         """Where the value of the setting `name` came from."""

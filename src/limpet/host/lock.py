@@ -45,6 +45,11 @@ class SingleInstance:
         self._descriptor = descriptor
         return self
 
+    def hand_down(self) -> None:
+        """Let the lock outlive this program's replacement by another one in the same process (exec)."""
+        if self._descriptor is not None:
+            os.set_inheritable(self._descriptor, True)
+
     def __exit__(self, *_: object) -> None:
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)

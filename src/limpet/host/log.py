@@ -14,13 +14,13 @@ import os
 import re
 import socket
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 from limpet.host.clock import RealClock
 from limpet.host.files import RealFiles
 from limpet.model.errors import HostError
 from limpet.model.redact import redacted
+from limpet.wire.ticks import ticks_to_text, unix_to_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ class FileLog(EventLog):
         self._terminal = terminal
 
     def _write(self, level: str, event: str, fields: Mapping[str, str]) -> None:
-        moment = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        moment = ticks_to_text(unix_to_ticks(self._clock.now()))
         line = f"{moment} {level.upper()} {event_line(event, fields)}\n"
         if self._terminal is not None:
             self._terminal.write(line)

@@ -18,9 +18,9 @@ LIBRARY = "/opt/limpet/lib"
 LAUNCHER = "/usr/bin/limpet"
 # What `limpet` needs at run time and a Debian 12 has not, or not new enough. Pure Python.
 DEPENDENCIES = ("urllib3",)
-# `-I -S`: neither the environment, the working folder nor site-packages: a start costs only what limpet imports.
+# `-OO`: without docstrings, which would stay resident. `-I -S`: neither the environment, the working folder nor site-packages: a start costs only what limpet imports.
 LAUNCHER_TEXT = f"""\
-#!/usr/bin/python3 -IS
+#!/usr/bin/python3 -ISOO
 import sys
 sys.path.insert(0, "{LIBRARY}")
 from limpet.cli import entry
@@ -41,7 +41,7 @@ def limpet_layer(rootfs: Path, workspace: Workspace) -> Path:
             shutil.copytree(folder, Path(f"{root.folder}{LIBRARY}", name), ignore=ignored)
         write(root.folder, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
         # Compiled files that are taken as they are: their sources never change, and nothing is looked up.
-        compile_all = ["python3", "-IS", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+        compile_all = ["python3", "-IS", "-m", "compileall", "-q", "-o", "2", "--invalidation-mode", "unchecked-hash"]
         run(["chroot", str(root.folder), *compile_all, LIBRARY], timeout=120).checked()
         return root.changes
 

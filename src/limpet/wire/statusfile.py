@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from limpet.model.errors import MalformedDocument
@@ -15,6 +14,7 @@ from limpet.model.status import ExtensionState, ExtensionStatus, Message, Substa
 from limpet.wire import jsondoc
 from limpet.wire.formattedmessage import parse_formatted_message, render_formatted_message
 from limpet.wire.scalars import scalar_text, status_code
+from limpet.wire.ticks import seconds_to_text
 
 DOCUMENT = "status file"
 LARGEST_UNCUT = 131072
@@ -119,7 +119,7 @@ def render_status_file(status: ExtensionStatus, *, name: str, timestamp: float) 
     """
     if status.status is None:
         return b"[]"
-    when = datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = seconds_to_text(timestamp)
     inner = {"name": name, **render_extension_status(status)}
     return json.dumps([{"version": 1.0, "timestampUTC": when, "status": inner}]).encode("ascii")
 

@@ -1,0 +1,62 @@
+"""What the resident agent is told by the program that started it: settings that it uses, and where the fabric is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from limpet.agent.config import Config
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """Settings by the names they have in the table (docs/settings.md), and the fabric's two services.
+
+    Times are seconds. proxy: a URL.
+    """
+
+    wire_server: str
+    host_plugin: str
+    metadata_endpoint: str
+    library: Path
+    log_dir: Path
+    log_file: Path
+    openssl: Path
+    proxy: str | None
+    family: str
+    user_agent: str
+    goal_state_period: float
+    goal_state_initial_period: float
+    status_heartbeat: float
+    telemetry_collection_period: float
+    cloud_init_timeout: float
+    fast_track: bool
+    over_provisioning: bool
+    extensions_enabled: bool
+    wait_for_cloud_init: bool
+    telemetry: bool
+
+    @classmethod
+    def of(cls, config: Config, *, wire_server: str, host_plugin: str) -> Self:
+        """What `config` says, at an endpoint that answered."""
+        names = [name for name in cls.__slots__ if name not in {"wire_server", "host_plugin"}]
+        return cls(
+            wire_server=wire_server,
+            host_plugin=host_plugin,
+            **{name: getattr(config, name) for name in names},
+        )
+
+    def render(self) -> bytes:
+        """The bytes that `parse` reads."""
+        return json.dumps(asdict(self), default=str).encode()
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Read what `render` gave."""
+        members = json.loads(content)
+        for name in ("library", "log_dir", "log_file", "openssl"):
+            members[name] = Path(members[name])
+        return cls(**members)
