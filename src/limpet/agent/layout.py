@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from limpet.model.extensions import ExtensionSettings
 
 MORE_THAN_A_SETTINGS_FILE = 4 * 1024 * 1024
-_FOLDER = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)-(?P<version>\d+(?:\.\d+)*)\Z")
+# Others keep folders beside ours, such as backup-20240101123000, whose end no Version can be.
+_FOLDER = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)-(?P<version>[0-9]{1,9}(?:\.[0-9]{1,9}){0,7})\Z")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
