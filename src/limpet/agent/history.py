@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from limpet.host.ports import Clock, Files, Log
 
 KEPT = 50
-_PROTECTED = re.compile(rb'("protectedSettings"\s*:\s*")[^"]*(")')
+# In any letter case, as vmSettings may have it, and with quotation marks as JSON, XML or JSON inside JSON has them.
+_PROTECTED = re.compile(
+    rb"""(protectedSettings(\\*"|&quot;|&\#34;|&\#x22;)\s*:\s*\2)(?:[^"&\\]|&(?!quot;|\#34;|\#x22;)|\\(?!"))*""",
+    re.IGNORECASE,
+)
 _FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d__.+\Z")
 _PRIVATE = 0o600
 
@@ -42,7 +46,7 @@ class History:
         """Put one document into the current folder, without its secrets."""
         if self._current is None:
             return
-        text = redacted(_PROTECTED.sub(rb"\1<redacted>\2", content).decode("utf-8", "replace"))
+        text = redacted(_PROTECTED.sub(rb"\1<redacted>", content).decode("utf-8", "replace"))
         try:
             self._files.make_folder(self._current, mode=0o700)
             self._files.replace(self._current / name, text.encode(), mode=_PRIVATE, durable=False)
@@ -50,6 +54,9 @@ class History:
             self._log.warning("history.unwritable", folder=self._current, problem=error)
 
     def _prune(self) -> None:
-        folders = [name for name in self._files.names(self._folder) if _FOLDER.match(name)]
-        for name in folders[:-KEPT]:
-            self._files.remove(self._folder / name)
+        try:
+            folders = [name for name in self._files.names(self._folder) if _FOLDER.match(name)]
+            for name in folders[:-KEPT]:
+                self._files.remove(self._folder / name)
+        except HostError as error:
+            self._log.warning("history.unwritable", folder=self._folder, problem=error)

@@ -56,6 +56,7 @@ class Poller:
         self._artifacts = artifacts
         self._history = history
         self._files = machine.files
+        self._fetcher = machine.fetcher
         self._clock = machine.clock
         self._log = machine.log
         self._layout = layout
@@ -140,6 +141,7 @@ class Poller:
 
     def _adopt(self, state: GoalState, *, renewed: bool) -> None:
         """Decide between the channels and post what wins. Nothing is kept when a part cannot be fetched."""
+        self._fetcher.warm()
         fabric = self._extensions_config(state) if renewed else None
         snapshot = self._board.snapshot
         chosen = arbitration.choose(

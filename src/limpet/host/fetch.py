@@ -80,6 +80,12 @@ class WorkerFetcher:
         """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""
         self._work({"task": "unpack", "archive": str(archive), "folder": str(folder)}, timeout=_UNPACKING)
 
+    def warm(self) -> None:
+        """Start the worker ahead of need, so that the first job does not wait for it."""
+        with self._lock:
+            if self._control is None:
+                self._control = self._start()
+
     def close(self) -> None:
         """End the worker, if one runs."""
         with self._lock:

@@ -165,6 +165,9 @@ class Fetcher(Protocol):
     def unpack(self, archive: Path, folder: Path) -> None:
         """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""
 
+    def warm(self) -> None:
+        """Start the worker ahead of need, so that the first job does not wait for it."""
+
     def close(self) -> None:
         """End the worker, if one runs."""
 
