@@ -22,7 +22,7 @@ def parse_artifacts_profile(body: bytes) -> ArtifactsProfile:
 
     Raises: MalformedDocument. Values of `onHold` other than true (or that word) do not hold.
     """
-    stripped = body.strip(b" \n\r\t\0")
+    stripped = body.rstrip(b" \n\r\t\0")
     if not stripped:
         return ArtifactsProfile()
     members = jsondoc.an_object(jsondoc.parse(stripped, DOCUMENT), DOCUMENT)

@@ -50,16 +50,16 @@ def parse_certificate_file(body: bytes) -> CertificateBundle:
     return CertificateBundle(
         incarnation=Incarnation(incarnation) if incarnation is not None else None,
         format=xml.optional(root, "Format"),
-        data=decoded(xml.optional(root, "Data") or "", DOCUMENT, "Data"),
+        data=decoded(xml.optional(root, "Data") or "", DOCUMENT, "element Data"),
     )
 
 
-def decoded(text: str, document: str, element: str) -> bytes:
+def decoded(text: str, document: str, what: str) -> bytes:
     """Base64 with any white space in it. Raises: MalformedDocument."""
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise MalformedDocument(document, f"element {element} is not base64") from None
+        raise MalformedDocument(document, f"{what} is not base64") from None
 
 
 def render_certificate_file(bundle: CertificateBundle) -> bytes:

@@ -126,7 +126,7 @@ def parse_status_request(body: bytes) -> Request:
     url = jsondoc.member(members, "requestUri", str, document)
     if not fit_for_a_request(url):
         raise MalformedDocument(document, "member requestUri is not an http or https URL")
-    return Request(method="PUT", url=url, headers=headers, body=decoded(content, document, "content"))
+    return Request(method="PUT", url=url, headers=headers, body=decoded(content, document, "member content"))
 
 
 def log_request(

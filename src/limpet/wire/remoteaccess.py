@@ -40,7 +40,7 @@ def _user(user: xml.Element) -> RemoteUser:
     try:
         xml.required(user, "Name", DOCUMENT)
         xml.required(user, "Expiration", DOCUMENT)
-        password = decoded(xml.required(user, "Password", DOCUMENT), DOCUMENT, "Password")
+        password = decoded(xml.required(user, "Password", DOCUMENT), DOCUMENT, "element Password")
     except MalformedDocument as error:
         invalid = error.problem
     return RemoteUser(
