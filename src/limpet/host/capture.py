@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from limpet.host.output import HEAD, TAIL, abridged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from limpet.host.ports import Clock
@@ -44,6 +45,7 @@ class Capture:
             path.unlink()
         self._given_back = _page_after(HEAD)
         self._cut = 0
+        self.punch: Callable[[int], None] = self._make_hole
 
     def shrink(self) -> bool:
         """Give the disk back what lies between beginning and end. Says whether that was much."""
@@ -52,8 +54,7 @@ class Capture:
         if end - self._given_back < _SLACK:
             return False
         try:
-            with mmap.mmap(self._file, end - self._given_back, offset=self._given_back) as middle:
-                middle.madvise(mmap.MADV_REMOVE)  # the pages are never touched, so this takes no memory
+            self.punch(end)
             self._given_back = end
         except ValueError:
             return False  # the command itself has cut the file meanwhile
@@ -62,6 +63,10 @@ class Capture:
             os.ftruncate(self._file, HEAD)
             self._cut += size - HEAD
         return True
+
+    def _make_hole(self, end: int) -> None:
+        with mmap.mmap(self._file, end - self._given_back, offset=self._given_back) as middle:
+            middle.madvise(mmap.MADV_REMOVE)  # the pages are never touched, so this takes no memory
 
     def content(self) -> bytes:
         """The beginning and the end so far, with a line between them that says how much was left out."""
@@ -115,8 +120,10 @@ class Lingering:
     A daemon that inherited a handler's output may print for years; the thread that watches lives as long as one does.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, watching: bool = True) -> None:
+        """watching: whether a thread does it; without one it is done by whoever calls `look`."""
         self._clock = clock
+        self._unwatched = not watching
         self._lock = threading.Lock()
         self._streams: list[Capture] = []
         self._watching = False
@@ -130,7 +137,7 @@ class Lingering:
             self._streams.append(stream)
             if len(self._streams) > _MOST_LINGERING:
                 self._streams.pop(0).close()
-            if not self._watching:
+            if not (self._watching or self._unwatched):
                 self._watching = True
                 threading.Thread(target=self._watch, name="lingering-output", daemon=True).start()
 

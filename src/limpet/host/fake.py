@@ -26,6 +26,20 @@ if TYPE_CHECKING:
     from limpet.host.fake_work import Served
     from limpet.wire.http import Request, Response
 
+__all__ = [
+    "Entry",
+    "FakeClock",
+    "FakeFetcher",
+    "FakeFiles",
+    "FakeHttp",
+    "FakeLog",
+    "FakeMachine",
+    "FakeProcesses",
+    "FakeRandom",
+    "FakeVault",
+    "nobody",
+]
+
 START = 1767225600.0
 """2026-01-01T00:00:00Z, where a fake clock begins."""
 

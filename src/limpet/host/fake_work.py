@@ -208,6 +208,9 @@ class FakeFetcher:
         for path, text in files.items():
             self.files.replace(folder / path, text, mode=0o744)
 
+    def warm(self) -> None:
+        """Start the worker ahead of need, so that the first job does not wait for it."""
+
     def close(self) -> None:
         """End."""
         self.closed = True

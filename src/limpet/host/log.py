@@ -83,7 +83,15 @@ class JournalLog(EventLog):
     def __init__(self, address: str = _JOURNAL) -> None:
         """Raises: OSError, when no journal listens there."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.connect(address)
+        try:
+            self._socket.connect(address)
+        except OSError:
+            self._socket.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._socket.close()
 
     def _write(self, level: str, event: str, fields: Mapping[str, str]) -> None:
         priority = _PRIORITIES[level]
