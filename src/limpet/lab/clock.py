@@ -19,6 +19,11 @@ def seconds() -> float:
     return time.monotonic()  # noqa: TID251 - the lab drives real processes; nothing here is simulated
 
 
+def now() -> float:
+    """Seconds since 1970: what the fabric and the machines, which have this machine's clock, call the time."""
+    return time.time()  # noqa: TID251 - see above
+
+
 def wait_for(look: Callable[[], Found | None], what: str, *, timeout: float, pause: float = PAUSE) -> Found:
     """Ask `look` until it gives something that counts as true, and give that.
 

@@ -1,0 +1,137 @@
+"""`limpet lab demo`: a fabric and a VM on this machine, the agent in it, and what they do, as it happens."""
+
+from __future__ import annotations
+
+import argparse
+import select
+import signal
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from limpet import __version__
+from limpet.lab import requirements
+from limpet.lab.agents import LIMPET
+from limpet.lab.commands import LabError
+from limpet.lab.demo_run import Run
+from limpet.lab.demo_stage import VM, Stage, stage
+from limpet.lab.demo_story import HANDLERS, tell
+from limpet.lab.timeline_show import JsonLines, for_people
+from limpet.lab.timeline_sources import fabric_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from limpet.lab.timeline_show import Show
+
+INTRODUCTION = (
+    "A fabric and a VM on this machine, in namespaces without a way out. The VM is a Debian 12 with systemd; "
+    f"limpet {__version__} is a service in it. Times are milliseconds: since the beginning, and since what the chapter "
+    "counts from."
+)
+
+FAILED = 1
+LACKING = 3
+LOG_LINES = 25
+REQUESTS = 15
+
+EPILOG = """\
+example:
+  sudo limpet lab demo
+  sudo limpet lab demo --json | jq 'select(.type == "moment")'
+
+exit codes: 0 everything was reached, 1 something was not, 2 wrong usage, 3 this machine lacks something
+"""
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Run the demo. Gives the exit code."""
+    options = _parser().parse_args(argv)
+    if lacks := requirements.lacks():
+        lines = ["The demo cannot run here:", *(f"  - {lack}" for lack in lacks)]
+        sys.stderr.write("\n".join(lines) + "\n")
+        return LACKING
+    show = JsonLines(sys.stdout) if options.json else for_people(sys.stdout)
+    stays = not (options.no_wait or options.json) and sys.stdin.isatty() and sys.stdout.isatty()
+    with _signals():
+        return _demo(show, stays=stays)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="limpet lab demo",
+        description=(
+            "Run a fabric and a VM with systemd in namespaces of this machine, the agent as a service in the VM, and "
+            "show what they do with a sample handler. Nothing can leave them, and nothing stays."
+        ),
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="tell it as JSON lines, for programs")
+    parser.add_argument("--no-wait", action="store_true", help="end at once, on a terminal too")
+    return parser
+
+
+def _demo(show: Show, *, stays: bool) -> int:
+    show.note(INTRODUCTION)
+    with ExitStack() as stack:
+        with show.busy("setting up"):
+            made = stack.enter_context(stage(HANDLERS, show.note))
+        run = Run(show, vm=VM, unit=LIMPET.unit)
+        stack.enter_context(fabric_events(made.emulator.admin, run.take_event))
+        try:
+            tell(made, run, stack)
+        except LabError as error:
+            show.failure(str(error), _evidence(made))
+            return FAILED
+        if stays:
+            _stay(made, run)
+    return 0
+
+
+def _evidence(made: Stage) -> dict[str, list[str]]:
+    """What may explain a failure: the last requests, and the last lines of the agent's log."""
+    found = {}
+    try:
+        requests = made.fabric.requests(VM)[-REQUESTS:]
+        found["the VM's last requests"] = [
+            f"{request['method']} {request['target']} → {request['status']}" for request in requests
+        ]
+        log = LIMPET.log(made.machine) if made.machine.running else made.machine.last_words()
+        found["the agent's log"] = log.splitlines()[-LOG_LINES:]
+    except LabError as error:
+        found["and then"] = [str(error)]
+    return found
+
+
+def _stay(made: Stage, run: Run) -> None:
+    """Keep everything, and go on showing what happens, until Enter."""
+    run.show.note(
+        "\nEverything is still there; what happens is shown. In another terminal, as root:\n"
+        f"  limpet emulator status {VM} --admin unix:{made.emulator.admin}\n"
+        f"  limpet emulator requests {VM} --admin unix:{made.emulator.admin}\n"
+        f"  nsenter --target {made.machine.init} --all bash     # a shell in the VM\n"
+        "Press Enter to end."
+    )
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        run.follow()
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does: with everything cleaned up, without being disturbed in that."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        for each in ENDING:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {each: signal.signal(each, interrupt) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -1,0 +1,131 @@
+"""A run of the demo: moments come in, are shown in their order, and are waited for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from limpet.lab.clock import seconds
+from limpet.lab.commands import LabError
+from limpet.lab.timeline import Merger, Moment, milliseconds
+from limpet.lab.timeline_words import FabricWords, journal_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from limpet.lab.timeline_show import Show
+
+PAUSE = 0.03
+QUIET = 0.7
+"""Seconds without news after which a chapter is over."""
+LONGEST_TAIL = 5.0
+
+
+class NotReached(LabError):
+    """What was waited for did not happen in time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Awaited:
+    """An entry of a status report: the handler and version, answering settings `sequence` with `state`.
+
+    state: the extension's, such as ``success``. handler_status: the handler's own word.
+    """
+
+    handler: str
+    version: str
+    sequence: int
+    state: str
+    handler_status: str = "Ready"
+
+    def in_report(self, report: Mapping[str, Any]) -> bool:
+        """Whether a status event of the fabric has it."""
+        wanted = (self.handler, self.version, self.sequence, self.state, self.handler_status)
+        return any(
+            wanted
+            == (
+                entry["name"],
+                entry["version"],
+                entry["sequenceNumber"],
+                entry["extensionStatus"],
+                entry["status"],
+            )
+            for entry in report.get("handlers", ())
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.handler} {self.version} {self.handler_status}, settings {self.sequence} {self.state}, "
+            "in an accepted status"
+        )
+
+
+class Run:
+    """What the fabric and one VM do, in order, as it is shown. The `take` methods may be called on any thread."""
+
+    def __init__(self, show: Show, *, vm: str, unit: str) -> None:
+        self.show = show
+        self._start: float | None = None
+        self._since: float | None = None
+        self._zero = ""
+        self._unit = unit
+        self._words = FabricWords(vm)
+        self._arrived: SimpleQueue[Moment] = SimpleQueue()
+        self._merger = Merger()
+
+    def take(self, moment: Moment | None) -> None:
+        """A moment; None is nothing."""
+        if moment is not None:
+            self._arrived.put(moment)
+
+    def take_event(self, event: Mapping[str, Any]) -> None:
+        """An event of the fabric."""
+        self.take(self._words.moment(event))
+
+    def take_entry(self, entry: Mapping[str, Any]) -> None:
+        """An entry of the VM's journal."""
+        self.take(journal_moment(entry, self._unit))
+
+    def count_from(self, kind: str) -> None:
+        """Let the second column of times begin at the next moment of this kind."""
+        self._since, self._zero = None, kind
+
+    def _tell(self, moment: Moment) -> None:
+        if self._start is None:
+            self._start = moment.at
+        if self._since is None and moment.kind == self._zero:
+            self._since = moment.at
+        self.show.moment(moment, start=self._start, since=self._since)
+
+    def follow(self) -> list[Moment]:
+        """Let a little time pass; show what is due, and give it."""
+        with suppress(Empty):
+            self._merger.add(self._arrived.get(timeout=PAUSE), seconds())
+            while True:
+                self._merger.add(self._arrived.get_nowait(), seconds())
+        due = self._merger.due(seconds())
+        for moment in due:
+            self._tell(moment)
+        return due
+
+    def until(self, awaited: Awaited, *, limit: float) -> int:
+        """Follow until a status has what is awaited; gives the milliseconds from the chapter's zero to there.
+
+        limit: seconds. Raises: NotReached.
+        """
+        end = seconds() + limit
+        while seconds() < end:
+            for moment in self.follow():
+                if moment.kind == "status" and awaited.in_report(moment.facts):
+                    return milliseconds(moment.at, self._since) or 0
+        raise NotReached(f"waited {limit:g} s for {awaited}")
+
+    def settle(self) -> None:
+        """Follow until nothing has happened for a moment."""
+        end = seconds() + LONGEST_TAIL
+        quiet_from = seconds()
+        while seconds() < min(end, quiet_from + QUIET):
+            if self.follow():
+                quiet_from = seconds()

@@ -1,0 +1,40 @@
+"""`limpet lab`: the demo and the benches, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+EPILOG = """\
+example:
+  sudo limpet lab demo
+
+limpet lab demo --help and limpet lab bench --help say more about each.
+"""
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("limpet.lab.demo", "Show a fabric, a VM and the agent at work."),
+    "bench": ("limpet.lab.bench", "Measure the agent and its peer side by side."),
+}
+"""Each with its module, whose `main` takes the arguments and gives the exit code."""
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Run one of the lab's commands. Gives its exit code. Raises: LabError."""
+    parser = argparse.ArgumentParser(
+        prog="limpet lab",
+        description="A machine room on this host: fabric and VMs in namespaces, without a way out. Needs root.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (module, purpose) in COMMANDS.items():
+        commands.add_parser(name, help=purpose, add_help=False).set_defaults(module=module)
+    # What follows the command is the command's own to read, its --help too.
+    known = parser.parse_args(argv[:1])
+    run: Callable[[Sequence[str]], int] = import_module(known.module).main
+    return run(argv[1:])
