@@ -19,8 +19,11 @@ LIMPET_UNIT = """\
 Description=limpet agent
 
 [Service]
+Type=simple
 ExecStart=/usr/bin/limpet agent
 Restart=always
+# What a handler started goes on when the agent is stopped or restarted.
+KillMode=process
 
 [Install]
 WantedBy=multi-user.target
