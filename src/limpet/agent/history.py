@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 KEPT = 50
 # In any letter case, as vmSettings may have it, and with quotation marks as JSON, XML or JSON inside JSON has them.
+_QUOTE = rb"""(?:\\*"|&quot;|&#34;|&#x22;)"""
+_NO_QUOTE = rb"""(?:[^"&\\]|&(?!quot;|#34;|#x22;)|\\(?!"))*"""
 _PROTECTED = re.compile(
-    rb"""(protectedSettings(\\*"|&quot;|&\#34;|&\#x22;)\s*:\s*\2)(?:[^"&\\]|&(?!quot;|\#34;|\#x22;)|\\(?!"))*""",
-    re.IGNORECASE,
+    rb"(protectedSettings" + _QUOTE + rb"\s*:\s*" + _QUOTE + rb")" + _NO_QUOTE, re.IGNORECASE
 )
 _FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d__.+\Z")
 _PRIVATE = 0o600
