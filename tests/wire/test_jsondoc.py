@@ -31,6 +31,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "100,000 levels": (b"[" * 100_000 + b"]" * 100_000, "nested deeper than 128"),
     "100,000 levels, never closed": (b"[" * 100_000, "nested deeper than 128"),
     "NUL": (b"\0", "not JSON"),
+    "very many values": (b"[" + b"0," * 500_000 + b"0]", "more than 500000 values"),
+    "very many arrays": (b"[" + b"[]," * 300_000 + b"0]", "more than 500000 values"),
 }
 
 
@@ -52,6 +54,7 @@ ACCEPTED: dict[str, tuple[bytes, Any]] = {
     "null": (b"null", None),
     "128 levels": (b"[" * 128 + b"]" * 128, None),
     "many brackets, few levels": (b"[" + b",".join([b"[]"] * 200) + b"]", [[]] * 200),
+    "many values": (b"[" + b"0," * 499_999 + b"0]", [0] * 500_000),
     "brackets in text": (json.dumps(["[" * 500]).encode(), ["[" * 500]),
     "63 digits and a sign": (b"-" + b"9" * 63, -(10**63) + 1),
     "a name twice": (b'{"a": 1, "a": 2}', {"a": 2}),

@@ -39,7 +39,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "external entity": (EXTERNAL, "document type declaration"),
     "deep": (b"<a>" * 65 + b"</a>" * 65, "nested deeper than 64"),
     "very deep": (b"<a>" * 100_000, "nested deeper than 64"),
-    "very many": (b"<a>" + b"<b/>" * 200_000 + b"</a>", "more than 200000 elements"),
+    "very many": (b"<a>" + b"<b/>" * 200_000 + b"</a>", "more than 200000 elements and attributes"),
+    "very many attributes": (
+        b"<a " + b" ".join(b'k%d=""' % n for n in range(200_000)) + b"/>",
+        "more than 200000 elements and attributes",
+    ),
 }
 
 

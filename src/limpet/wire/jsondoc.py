@@ -15,6 +15,7 @@ from limpet.wire.http import DOCUMENT_LIMIT
 
 LONGEST_NUMBER = 64
 DEEPEST = 128
+MOST_VALUES = 500_000
 _BOM = b"\xef\xbb\xbf"
 _INFINITE = float("inf")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -52,6 +53,9 @@ def parse_text(text: str, document: str) -> Any:
             raise MalformedDocument(document, "a number beyond every limit")
         return value
 
+    brackets = text.count("[") + text.count("{")
+    if text.count(",") + brackets > MOST_VALUES:  # counted in texts too: real documents have a few thousand
+        raise MalformedDocument(document, f"more than {MOST_VALUES} values")
     try:
         value = json.loads(text, parse_constant=refuse, parse_int=integer, parse_float=real)
     except json.JSONDecodeError as error:
@@ -60,7 +64,7 @@ def parse_text(text: str, document: str) -> Any:
         ) from None
     except RecursionError:
         raise MalformedDocument(document, f"nested deeper than {DEEPEST}") from None
-    if text.count("[") + text.count("{") > DEEPEST or _SURROGATE_ESCAPE.search(text):
+    if brackets > DEEPEST or _SURROGATE_ESCAPE.search(text):
         return _sound(value, document, DEEPEST)
     return value
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 DEEPEST = 64
-MOST_ELEMENTS = 200_000
+MOST_NODES = 200_000
+"""Elements and attributes together."""
 _SEPARATOR = " "
 
 
@@ -66,9 +67,9 @@ class _Builder:
         raise MalformedDocument(self._document, problem)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        self._count += 1
-        if self._count > MOST_ELEMENTS:
-            self.refuse(f"more than {MOST_ELEMENTS} elements")
+        self._count += 1 + len(attributes)
+        if self._count > MOST_NODES:
+            self.refuse(f"more than {MOST_NODES} elements and attributes")
         if len(self._open) >= DEEPEST:
             self.refuse(f"elements nested deeper than {DEEPEST}")
         namespace, _, local = name.rpartition(_SEPARATOR)
