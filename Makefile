@@ -33,10 +33,9 @@ test: setup ## Run the tests: unit tests first, then system tests (those need ro
 	@$(VENV)/bin/pytest -W error $(ARGS)
 
 check: setup ## Lint, types and import rules
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+	@code=0; for tool in "ruff check ." "ruff format --check ." mypy lint-imports; do \
+		echo "check: $$tool"; $(VENV)/bin/$$tool || code=1; \
+	done; exit $$code
 
 bench: setup ## Measure the agent and its peer side by side (root)
 	@$(LAB_PACKAGES)
