@@ -88,9 +88,7 @@ def test_an_endless_name_is_cut_in_the_message() -> None:
         BOM + b"<a>\xc3\xa9</a>",
         b'<?xml version="1.0" encoding="utf-8"?>\r\n<a>\xc3\xa9</a>\r\n',
         b'<?xml version="1.0" encoding="utf-16"?><a>\xc3\xa9</a>',  # some writers say what they do not do
-        b"<!-- c --><a>\xc3<!-- c -->\xa9</a>".replace(
-            b"\xc3<!-- c -->\xa9", b"<!-- c -->\xc3\xa9<!-- c -->"
-        ),
+        b"<!-- c --><a><!-- c -->\xc3\xa9<!-- c --></a>",
         b"<a>&#233;</a>",
         b"<a><![CDATA[\xc3\xa9]]></a>",
         b"<?pi x?><a>\xc3\xa9</a><?pi y?>",
