@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -114,26 +115,34 @@ class WorkerFetcher:
         line = json.dumps(job).encode() + b"\n"
         # A worker may be ending just when a job is handed to it. Then there is no answer at all, and another is asked.
         for _ in range(2):
+            stream, control = self._hand_over()
             try:
-                raw = _asked(self._hand_over(), line + body, deadline)
+                raw = _asked(stream, line + body, deadline)
             except TimeoutError:
                 raise FabricUnreachable(f"no end within {timeout:g} s") from None
             if raw:
                 return _understood(raw)
+            self._forget(control)
         raise HostError("the download worker ended without an answer")
 
-    def _hand_over(self) -> socket.socket:
-        """Open a channel to a worker, which is started if none takes it."""
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            if self._control is not None and _sent(self._control, theirs):
-                return ours
-            self._let_go()
-            self._control = self._start()
-            if _sent(self._control, theirs):
-                return ours
-        ours.close()
-        raise HostError("the download worker cannot be started")
+    def _hand_over(self) -> tuple[socket.socket, socket.socket]:
+        """Open a channel to a worker, which is started if none takes it. Gives the channel and the worker's control."""
+        with self._lock, contextlib.ExitStack() as stack:
+            ours, theirs = map(stack.enter_context, socket.socketpair())
+            if self._control is None or not _sent(self._control, theirs):
+                self._let_go()
+                self._control = self._start()
+                if not _sent(self._control, theirs):
+                    raise HostError("the download worker ends as soon as it is started")
+            theirs.close()
+            stack.pop_all()
+            return ours, self._control
+
+    def _forget(self, control: socket.socket) -> None:
+        # A worker that is being killed may close its channels before its control: it must not be handed another job.
+        with self._lock:
+            if self._control is control:
+                self._let_go()
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

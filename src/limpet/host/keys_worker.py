@@ -167,8 +167,10 @@ def blocks(text: bytes) -> list[bytes]:
         if line.startswith(b"-----BEGIN "):
             lines = []
         lines.append(line)
-        if line.startswith(b"-----END ") and lines[0].startswith(b"-----BEGIN "):
-            found.append(b"\n".join([*lines, b""]))
+        if line.startswith(b"-----END "):
+            if lines[0].startswith(b"-----BEGIN "):
+                found.append(b"\n".join([*lines, b""]))
+            lines = []
     return found
 
 

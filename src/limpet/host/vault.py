@@ -26,7 +26,9 @@ class OpensslVault:
     Decision: docs/decisions/0002-keys-in-openssl.md.
     """
 
-    def __init__(self, library: Path, *, openssl: Path | str = _OPENSSL) -> None:
+    def __init__(self, library: Path, *, openssl: Path | str = _OPENSSL, longest: float = _LONGEST) -> None:
+        """longest: how long one task may take, seconds."""
+        self._longest = longest
         self._library = library
         self._openssl = openssl
 
@@ -58,11 +60,11 @@ class OpensslVault:
             start_new_session=True,
         )
         try:
-            answer, problem = process.communicate(data, timeout=_LONGEST)
+            answer, problem = process.communicate(data, timeout=self._longest)
         except subprocess.TimeoutExpired as error:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            raise HostError(f"openssl took longer than {_LONGEST:g} s on the certificates") from error
+            raise HostError(f"openssl took longer than {self._longest:g} s on the certificates") from error
         if process.returncode != 0:
             reason = problem.decode("utf-8", "replace").strip()
             raise HostError(reason[-2000:] or f"the certificates' worker ended with {process.returncode}")
