@@ -69,12 +69,15 @@ def _handler(handler: Handler) -> dict[str, Any]:
             "encodedSignature": handler.encoded_signature or None,
             "isMultiConfig": handler.multi_config,
             "settingsSeqNo": handler.settings[0].sequence_number if single else None,
-            "settings": [_settings(each, multi_config=handler.multi_config) for each in handler.settings],
+            # WALinuxAgent stumbles over empty arrays here: it reads the first of the settings there are to be.
+            "settings": [_settings(each, multi_config=handler.multi_config) for each in handler.settings]
+            or None,
             "dependsOn": [
                 _level(each, multi_config=handler.multi_config)
                 for each in handler.settings
                 if each.dependency_level or each.dependencies
-            ],
+            ]
+            or None,
         }
     )
 
