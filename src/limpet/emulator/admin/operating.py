@@ -16,7 +16,7 @@ from limpet.emulator.exchange import Service
 from limpet.emulator.hosting import HostingRefused, host_package, hosted_by, package_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from starlette.requests import Request
 
@@ -137,12 +137,17 @@ async def _stream(api: Api, last: int) -> AsyncIterator[str]:
         if fresh is None:
             yield ": still here\n\n"
             continue
-        if fresh[0].id > last + 1:
-            # The reader was slower than the ring is long: say so rather than pretend.
-            yield f"event: lost\ndata: {json.dumps({'from': last + 1, 'to': fresh[0].id - 1})}\n\n"
-        for event in fresh:
-            yield f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.as_json())}\n\n"
+        # One write for all of them: a reader that has gone is noticed between writes only.
+        yield "".join(_words(fresh, last))
         last = fresh[-1].id
+
+
+def _words(fresh: tuple[Event, ...], last: int) -> Iterator[str]:
+    if fresh[0].id > last + 1:
+        # The reader was slower than the ring is long: say so rather than pretend.
+        yield f"event: lost\ndata: {json.dumps({'from': last + 1, 'to': fresh[0].id - 1})}\n\n"
+    for event in fresh:
+        yield f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.as_json())}\n\n"
 
 
 def _events_after(last: int, world: World) -> tuple[Event, ...] | None:
