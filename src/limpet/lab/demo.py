@@ -6,7 +6,7 @@ import argparse
 import select
 import signal
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from limpet import __version__
@@ -20,8 +20,9 @@ from limpet.lab.timeline_show import JsonLines, for_people
 from limpet.lab.timeline_sources import fabric_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from limpet.lab.requirements import Lack
     from limpet.lab.timeline_show import Show
 
 INTRODUCTION = (
@@ -34,6 +35,7 @@ FAILED = 1
 LACKING = 3
 LOG_LINES = 25
 REQUESTS = 15
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 EPILOG = """\
 example:
@@ -44,15 +46,16 @@ exit codes: 0 everything was reached, 1 something was not, 2 wrong usage, 3 this
 """
 
 
-def main(argv: Sequence[str] = ()) -> int:
-    """Run the demo. Gives the exit code."""
+def main(argv: Sequence[str] = (), *, lacks: Callable[[], Sequence[Lack]] = requirements.lacks) -> int:
+    """Run the demo. Gives the exit code. lacks: what this machine has not. Raises: LabError."""
     options = _parser().parse_args(argv)
-    if lacks := requirements.lacks():
-        lines = ["The demo cannot run here:", *(f"  - {lack}" for lack in lacks)]
+    if missing := lacks():
+        lines = ["The demo cannot run here:", *(f"  - {lack}" for lack in missing)]
         sys.stderr.write("\n".join(lines) + "\n")
         return LACKING
     show = JsonLines(sys.stdout) if options.json else for_people(sys.stdout)
-    stays = not (options.no_wait or options.json) and sys.stdin.isatty() and sys.stdout.isatty()
+    at_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    stays = at_terminal and not (options.no_wait or options.json)
     with _signals():
         return _demo(show, stays=stays)
 
@@ -98,23 +101,31 @@ def _evidence(made: Stage) -> dict[str, list[str]]:
             f"{request['method']} {request['target']} → {request['status']}" for request in requests
         ]
         log = LIMPET.log(made.machine) if made.machine.running else made.machine.last_words()
-        found["the agent's log"] = log.splitlines()[-LOG_LINES:]
+        found["the agent's log"] = _tail(log)
     except LabError as error:
-        found["and then"] = [str(error)]
+        found["what cannot be asked any more"] = [str(error)]
+        found["what the emulator printed"] = _tail(made.emulator.log.read_text("utf-8", "backslashreplace"))
     return found
 
 
+def _tail(text: str) -> list[str]:
+    return text.splitlines()[-LOG_LINES:]
+
+
 def _stay(made: Stage, run: Run) -> None:
-    """Keep everything, and go on showing what happens, until Enter."""
+    """Keep everything, and go on showing what happens, until Enter or Ctrl-C."""
     run.show.note(
-        "\nEverything is still there; what happens is shown. In another terminal, as root:\n"
-        f"  limpet emulator status {VM} --admin unix:{made.emulator.admin}\n"
-        f"  limpet emulator requests {VM} --admin unix:{made.emulator.admin}\n"
+        "\nEverything is still there, and what happens is shown. To look around, as root in another terminal:\n"
+        f"  export LIMPET_EMULATOR=unix:{made.emulator.admin}\n"
+        "  limpet emulator status\n"
+        '  limpet emulator publish Limpet.Sample.Hello --settings \'{"greeting": "Hi"}\'\n'
         f"  nsenter --target {made.machine.init} --all bash     # a shell in the VM\n"
         "Press Enter to end."
     )
-    while not select.select([sys.stdin], [], [], 0)[0]:
-        run.follow()
+    run.count_from("published", again=True)
+    with suppress(KeyboardInterrupt):
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            run.follow()
 
 
 @contextmanager
@@ -132,6 +143,3 @@ def _signals() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

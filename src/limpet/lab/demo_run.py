@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.lab.clock import seconds
 from limpet.lab.commands import LabError
-from limpet.lab.timeline import Merger, Moment, milliseconds
+from limpet.lab.timeline import HOLD, Merger, Moment, milliseconds
 from limpet.lab.timeline_words import FabricWords, journal_moment
 
 if TYPE_CHECKING:
@@ -65,15 +65,15 @@ class Awaited:
 class Run:
     """What the fabric and one VM do, in order, as it is shown. The `take` methods may be called on any thread."""
 
-    def __init__(self, show: Show, *, vm: str, unit: str) -> None:
+    def __init__(self, show: Show, *, vm: str, unit: str, hold: float = HOLD) -> None:
         self.show = show
         self._start: float | None = None
         self._since: float | None = None
-        self._zero = ""
+        self._zero, self._again = "", False
         self._unit = unit
         self._words = FabricWords(vm)
         self._arrived: SimpleQueue[Moment] = SimpleQueue()
-        self._merger = Merger()
+        self._merger = Merger(hold)
 
     def take(self, moment: Moment | None) -> None:
         """A moment; None is nothing."""
@@ -88,14 +88,14 @@ class Run:
         """An entry of the VM's journal."""
         self.take(journal_moment(entry, self._unit))
 
-    def count_from(self, kind: str) -> None:
-        """Let the second column of times begin at the next moment of this kind."""
-        self._since, self._zero = None, kind
+    def count_from(self, kind: str, *, again: bool = False) -> None:
+        """Let the second column of times begin at the next moment of this kind; again: at every one."""
+        self._since, self._zero, self._again = None, kind, again
 
     def _tell(self, moment: Moment) -> None:
         if self._start is None:
             self._start = moment.at
-        if self._since is None and moment.kind == self._zero:
+        if moment.kind == self._zero and (self._again or self._since is None):
             self._since = moment.at
         self.show.moment(moment, start=self._start, since=self._since)
 
@@ -105,10 +105,12 @@ class Run:
             self._merger.add(self._arrived.get(timeout=PAUSE), seconds())
             while True:
                 self._merger.add(self._arrived.get_nowait(), seconds())
-        due = self._merger.due(seconds())
-        for moment in due:
+        return self._told(self._merger.due(seconds()))
+
+    def _told(self, moments: list[Moment]) -> list[Moment]:
+        for moment in moments:
             self._tell(moment)
-        return due
+        return moments
 
     def until(self, awaited: Awaited, *, limit: float) -> int:
         """Follow until a status has what is awaited; gives the milliseconds from the chapter's zero to there.
@@ -120,7 +122,8 @@ class Run:
             for moment in self.follow():
                 if moment.kind == "status" and awaited.in_report(moment.facts):
                     return milliseconds(moment.at, self._since) or 0
-        raise NotReached(f"waited {limit:g} s for {awaited}")
+        self._told(self._merger.rest())
+        raise NotReached(f"Waited {limit:g} s in vain for {awaited}.")
 
     def settle(self) -> None:
         """Follow until nothing has happened for a moment."""

@@ -25,7 +25,7 @@ FAILS = "Limpet.Sample.Fails"
 HANDLERS = (f"{HELLO}-1.0.0", f"{HELLO}-1.1.0", f"{FAILS}-1.0.0")
 PROTECTED = {"password": "between you and the VM"}
 """Must be seen by the handler in the VM and by nobody else."""
-LIMIT = 60.0
+LIMIT = 30.0
 """Seconds that a chapter may take."""
 
 
@@ -58,7 +58,7 @@ CHAPTERS: Sequence[Chapter] = (
             "protected": PROTECTED,
         },
         awaited=Awaited(handler=HELLO, version="1.0.0", sequence=0, state="success"),
-        figure="start → first success",
+        figure="agent's start → first success",
         zero="agent-started",
         boots=True,
     ),

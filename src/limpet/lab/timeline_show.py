@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from contextlib import nullcontext
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -137,9 +138,16 @@ class Lines:
                 self._console.print(Text(f"  {redacted(each)}"), soft_wrap=True)
 
 
-def for_people(stream: IO[str]) -> Lines:
+def for_people(stream: IO[str], environment: Mapping[str, str] = os.environ) -> Lines:
     """Lines on `stream`, at most 110 columns; in colour on a terminal, unless NO_COLOR is set."""
-    console = Console(file=stream, force_terminal=stream.isatty(), highlight=False, emoji=False, markup=False)
+    console = Console(
+        file=stream,
+        force_terminal=stream.isatty(),
+        highlight=False,
+        emoji=False,
+        markup=False,
+        _environ=environment,
+    )
     if not console.is_terminal or console.width > WIDEST:
         console.width = WIDEST
     return Lines(console)

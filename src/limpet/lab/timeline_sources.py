@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from limpet.lab.clock import wait_for
-from limpet.lab.commands import bound_to_us, kill_session
+from limpet.lab.commands import LabError, bound_to_us, kill_session
 from limpet.lab.timeline_words import FINISHED_STARTING, journal_entry
 
 if TYPE_CHECKING:
@@ -33,23 +33,28 @@ JOURNALS = ("/run/log/journal", "/var/log/journal")
 def fabric_events(admin: Path, take: Take) -> Iterator[None]:
     """Give every event of the fabric, from its first, to `take`, on another thread, until the end of the block.
 
-    admin: the unix socket of the emulator's admin API.
+    admin: the unix socket of the emulator's admin API. Raises: LabError.
     """
     transport = httpx.HTTPTransport(uds=str(admin))
-    with (
-        httpx.Client(transport=transport, base_url="http://fabric", timeout=KEEP_ALIVE) as http,
-        http.stream("GET", "/v1/events", params={"after": 0}) as answer,
-    ):
-        answer.raise_for_status()
+    with httpx.Client(transport=transport, base_url="http://fabric", timeout=KEEP_ALIVE) as http:
+        answer = _opened(http)
         thread = threading.Thread(target=_read_events, args=(answer, take), name="fabric-events", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            connection = answer.extensions["network_stream"].get_extra_info("socket")
+            connection: socket.socket = answer.extensions["network_stream"].get_extra_info("socket")
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)  # a reader in another thread is not woken by close
             thread.join(TIME_TO_END)
+
+
+def _opened(http: httpx.Client) -> httpx.Response:
+    try:
+        answer = http.send(http.build_request("GET", "/v1/events", params={"after": 0}), stream=True)
+        return answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise LabError(f"the emulator does not tell its events: {error}") from error
 
 
 def _read_events(answer: httpx.Response, take: Take) -> None:

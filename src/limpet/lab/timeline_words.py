@@ -6,6 +6,7 @@ Events are those of the emulator's ``GET /v1/events``; entries are those of ``jo
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from limpet.lab.timeline import Moment, Tone, Who
@@ -21,6 +22,7 @@ WARNING = "4"
 """A journal entry's PRIORITY from which on it is told whatever it says. Source: syslog(3)."""
 
 LONGEST_NAME = 8
+LONGEST_MESSAGE = 160
 
 STATE_TONES = {"success": Tone.GOOD, "warning": Tone.NEWS, "error": Tone.BAD}
 
@@ -155,13 +157,20 @@ def journal_moment(entry: Mapping[str, Any], unit: str) -> Moment | None:
         if name.startswith("LIMPET_") and name != "LIMPET_EVENT"
     }
     words = _EVENTS.get(event)
-    if words is not None:
-        tone = Tone.BAD if entry.get("PRIORITY", "6") <= WARNING else Tone.PLAIN
-        return Moment(at=at, who=Who.AGENT, what=words(facts), kind=event, tone=tone, facts=facts)
-    if entry.get("PRIORITY", "6") > WARNING:
+    bad = entry.get("PRIORITY", "6") <= WARNING
+    if words is None and not bad:
         return None
-    what = " ".join(str(entry.get("MESSAGE", event)).split())
-    return Moment(at=at, who=Who.AGENT, what=what, kind=event, tone=Tone.BAD, facts=facts)
+    tone = Tone.BAD if bad else Tone.PLAIN
+    try:
+        what = words(facts) if words is not None else _message(entry)
+    except KeyError:  # an agent of another version, with other fields
+        what = _message(entry)
+    return Moment(at=at, who=Who.AGENT, what=what, kind=event, tone=tone, facts=facts)
+
+
+def _message(entry: Mapping[str, Any]) -> str:
+    """In one or two lines: the log has the rest."""
+    return textwrap.shorten(str(entry.get("MESSAGE", "")), LONGEST_MESSAGE, placeholder=" …")
 
 
 def _named(goal_state: str) -> str:
