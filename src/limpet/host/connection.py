@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from limpet.host.http1 import Place, ResponseReader
 
 _PIECE = 64 * 1024
-_UNACKNOWLEDGED_MS = 5000
-"""After so long without an acknowledgement the kernel gives a connection up: the path under it has gone."""
 
 
 def connect(where: Place, deadline: Deadline, *, names: bool = False) -> socket.socket:
@@ -72,7 +70,6 @@ def _connect(family: int, address: object, deadline: Deadline) -> socket.socket:
         connection.settimeout(_positive(deadline))
         connection.connect(address)  # type: ignore[arg-type] # as getaddrinfo gives it
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
     except BaseException:
         connection.close()
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,11 @@ from limpet.model.errors import FabricUnreachable
 from limpet.wire.http import Response
 
 if TYPE_CHECKING:
-    import socket
-
     from limpet.wire.http import Request
 
+_UNACKNOWLEDGED_MS = 3000
+"""After so long without an acknowledgement the kernel gives a connection up: the path under it has gone, as when the
+network OS is started anew. The fabric answers at TCP level within milliseconds."""
 _IDLE_CONNECTIONS = 4
 """Kept for each address: one for each of the agent's tasks."""
 
@@ -77,7 +79,9 @@ class PlainHttp:
         if kept is not None:
             with contextlib.suppress(_Stale):
                 return self._over(kept, request, where, head, deadline, reused=True)
-        return self._over(connect(where, deadline), request, where, head, deadline, reused=False)
+        connection = connect(where, deadline)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+        return self._over(connection, request, where, head, deadline, reused=False)
 
     def _over(
         self,

@@ -59,6 +59,9 @@ class HandlerProcesses:
                 raise HostError(f"cannot start a command in {folder}: {error}") from error
             try:
                 exit_code = self._outcome(process, streams, Deadline(timeout))
+            except OSError as error:
+                _kill_group(process.pid)
+                raise HostError(f"cannot wait for a command in {folder}: {error}") from error
             finally:
                 with self._lock:
                     self._current = None
