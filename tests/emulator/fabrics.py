@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from tests.emulator.worlds import OpenSealer, certificate
 
+from limpet.emulator.admin.app import create_app
+from limpet.emulator.admin.base import Api
 from limpet.emulator.clock import SystemClock
 from limpet.emulator.exchange import Service
 from limpet.emulator.fabric import Fabric
+from limpet.emulator.packages import read_package
 from limpet.emulator.server import FabricServer, Listen
 from limpet.emulator.world import Settings, World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+
+    from starlette.applications import Starlette
+
+    from limpet.emulator.pki import TenantCertificate
 
 HOST = "127.0.0.1"
 
@@ -80,3 +87,11 @@ async def running(**settings: Any) -> AsyncIterator[Running]:
         yield Running(owner, server)
     finally:
         await server.close()
+
+
+def open_encrypt(certificate: TenantCertificate, plaintext: bytes) -> str:
+    return f"{certificate.thumbprint}:{plaintext.decode()}"
+
+
+def admin_app(fabric: Running) -> Starlette:
+    return create_app(Api(fabric.fabric, fabric.server, encrypt=open_encrypt, read_package=read_package))
