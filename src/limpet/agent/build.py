@@ -55,6 +55,13 @@ class PollSettings(TypedDict):
     initial_period: float
 
 
+class ReportSettings(TypedDict):
+    """What the configuration says of reports."""
+
+    family: str
+    extensions_enabled: bool
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agent:
     """The agent's tasks, each a step function, and what they share."""
@@ -102,7 +109,7 @@ def assemble(config: Config | Running, machine: Machine, *, wire_server: str, ho
     board = Board()
     fabric = Fabric(machine.http, clock, machine.chance, wire_server=wire_server, host_plugin=host_plugin)
     store = Store(files, layout, log)
-    certificates = Certificates(fabric, machine.vault, files, log, library=layout.library)
+    certificates = Certificates(fabric, machine, library=layout.library)
     artifacts = Artifacts(
         fabric, machine.fetcher, files, machine.chance, log, scratch=layout.library / ".fetched"
     )
@@ -134,7 +141,7 @@ def assemble(config: Config | Running, machine: Machine, *, wire_server: str, ho
         ),
         reporter=Reporter(
             board,
-            Report(board, store, statuses, clock, machine.guest, family=config.family),
+            Report(board, store, statuses, clock, machine.guest, **reporting(config)),
             statuses,
             fabric,
             history,
@@ -155,6 +162,11 @@ def polling(config: Config | Running) -> PollSettings:
         "honour_hold": config.over_provisioning,
         "initial_period": config.goal_state_initial_period,
     }
+
+
+def reporting(config: Config | Running) -> ReportSettings:
+    """What the report must know of the configuration."""
+    return {"family": config.family, "extensions_enabled": config.extensions_enabled}
 
 
 def machine_parameters(guest: GuestInfo) -> dict[str, Value]:

@@ -12,24 +12,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from limpet.agent.fabric import Fabric
-    from limpet.host.ports import Files, Log, Vault
+    from limpet.agent.machine import Machine
     from limpet.model.ids import Thumbprint, Url
 
 LONGEST_WAIT = 60.0
 """How long work waits for certificates that are being fetched, seconds."""
+LOOK_EVERY = 0.02
 
 
 class Certificates:
     """Fetches bundles (in the poll task) and lets the work task wait for a thumbprint."""
 
-    def __init__(self, fabric: Fabric, vault: Vault, files: Files, log: Log, *, library: Path) -> None:
+    def __init__(self, fabric: Fabric, machine: Machine, *, library: Path) -> None:
         self._fabric = fabric
-        self._vault = vault
-        self._files = files
-        self._log = log
+        self._vault = machine.vault
+        self._files = machine.files
+        self._clock = machine.clock
+        self._log = machine.log
         self._library = library
         self._settled = threading.Event()
         self._settled.set()
+        self._needed: frozenset[Thumbprint] = frozenset()
         self._thumbprints: frozenset[Thumbprint] = frozenset()
         self._problem: str | None = None
 
@@ -43,8 +46,17 @@ class Certificates:
         """Whether the last fetch failed, so that another is worth a try."""
         return self._problem is not None
 
-    def expect(self) -> None:
-        """A fetch will follow: whoever asks for a thumbprint from now on waits for its end."""
+    @property
+    def awaited(self) -> bool:
+        """Whether another fetch is due at once: the last one did not bring what is needed."""
+        return not self._settled.is_set()
+
+    def expect(self, needed: frozenset[Thumbprint]) -> None:
+        """A fetch will follow: whoever asks for a thumbprint from now on waits for its end.
+
+        When it does not bring all that is `needed`, they wait for one more. Source: wire-protocol.md §5.7.
+        """
+        self._needed = needed
         self._settled.clear()
 
     def fetch(self, url: Url | None) -> None:
@@ -57,21 +69,27 @@ class Certificates:
         except (FabricError, HostError) as error:
             self._problem = str(error)
             self._log.error("certificates.failed", problem=error)
-        finally:
+        if self._needed <= self._thumbprints:
             self._settled.set()
+        self._needed = frozenset()
 
     def wait_for(self, thumbprint: Thumbprint) -> None:
-        """Wait until `thumbprint` is here. Raises: HandlerError, when it will not come."""
-        self._settled.wait(LONGEST_WAIT)
-        # A key of an earlier bundle still opens settings that were encrypted for it.
-        if (
-            thumbprint not in self._thumbprints
-            and self._files.info(self._library / f"{thumbprint}.prv") is None
-        ):
+        """Wait until `thumbprint` is here. Raises: HandlerError, when it will not come; HostError."""
+        deadline = self._clock.monotonic() + LONGEST_WAIT
+        while self.awaited and not self._has(thumbprint) and self._clock.monotonic() < deadline:
+            self._clock.sleep(LOOK_EVERY)
+        if not self._has(thumbprint):
             reason = self._problem or "the fabric did not send it"
             raise HandlerError(
                 f"The certificate {thumbprint} that the protected settings are encrypted for is not here: {reason}"
             )
+
+    def _has(self, thumbprint: Thumbprint) -> bool:
+        # A key of an earlier bundle still opens settings that were encrypted for it.
+        return (
+            thumbprint in self._thumbprints
+            or self._files.info(self._library / f"{thumbprint}.prv") is not None
+        )
 
     def _fetch(self, url: Url | None) -> frozenset[Thumbprint]:
         if url is None:

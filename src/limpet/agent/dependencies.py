@@ -27,7 +27,8 @@ class Dependencies:
         self._log = machine.log
 
     def deadline(self) -> float:
-        """When waiting that begins now ends, on the monotonic clock."""
+        """When waiting that begins now, with a goal state, ends: on the monotonic clock."""
+        self._statuses.begin()
         return self._clock.monotonic() + LONGEST_WAIT
 
     def wait(self, item: Item, deadline: float, current_round: int) -> str | None:

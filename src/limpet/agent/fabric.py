@@ -37,7 +37,7 @@ class VmSettingsAnswer:
 class Fabric:
     """One fabric, at one endpoint. Remembers who this VM is to the host plugin.
 
-    Used from several threads: each exchange is its own, and the identity is replaced whole.
+    Used from several threads: each exchange is its own, and what was learned is replaced whole.
     """
 
     def __init__(
@@ -48,17 +48,22 @@ class Fabric:
         self._http = http
         self._clock = clock
         self._chance = chance
-        self._identity: HostPluginIdentity | None = None
+        self._latest: GoalState | None = None
+
+    @property
+    def latest(self) -> GoalState | None:
+        """The goal state that was seen last, by whichever task."""
+        return self._latest
 
     def identity(self) -> HostPluginIdentity:
         """Who this VM is to the host plugin; asks for the goal state when that is not known yet."""
-        return self._identity or _identity_in(self.goal_state())
+        state = self._latest or self.goal_state()
+        return HostPluginIdentity(container_id=state.container_id, config_name=state.config_name)
 
     def goal_state(self) -> GoalState:
         """The wire server's goal state, now. Raises: FabricError."""
         response = self._patiently(goalstate.goal_state_request(self.wire_server), "goal state")
-        state = goalstate.parse_goal_state(response.body)
-        self._identity = _identity_in(state)
+        self._latest = state = goalstate.parse_goal_state(response.body)
         return state
 
     def document(self, url: Url, what: str) -> bytes:
@@ -138,10 +143,6 @@ class Fabric:
                 if delay is None:
                     raise _again(what, error) from error
                 self._clock.sleep(delay)
-
-
-def _identity_in(state: GoalState) -> HostPluginIdentity:
-    return HostPluginIdentity(container_id=state.container_id, config_name=state.config_name)
 
 
 def _again(what: str, error: FabricError) -> FabricError:

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.agent.lifecycle import Step, Wish
-from limpet.agent.work import SUPPORTED_FEATURES
-from limpet.agent.worklist import Installed, Item, PlannedWork, installed_version, plan, work_list
+from limpet.agent.worklist import (
+    Installed,
+    Item,
+    PlannedWork,
+    installed_version,
+    plan,
+    unsupported_features,
+    work_list,
+)
 from limpet.model.errors import HandlerError
 from limpet.model.manifest import HandlerState
 from limpet.model.version import Version
@@ -49,7 +56,7 @@ def foresee(
     """
     if on_hold:
         return Forecast(refusal="the fabric has put this VM on hold")
-    missing = [name for name in goal_state.required_features if name not in SUPPORTED_FEATURES]
+    missing = unsupported_features(goal_state)
     if missing:
         return Forecast(refusal=f"it requires features that this agent does not have: {', '.join(missing)}")
     here = tuple(installed)

@@ -76,11 +76,12 @@ class HandlerFolder:
 
     def settings_file(self, settings: ExtensionSettings | None, extension: str | None) -> Path:
         """The settings of one extension; `0.settings` for a handler without any."""
-        return self.config / f"{_stem(settings, extension)}.settings"
+        number = settings.sequence_number if settings is not None else 0
+        return self.config / f"{_stem(number, extension)}.settings"
 
-    def status_file(self, settings: ExtensionSettings, extension: str | None) -> Path:
-        """What the handler says of one extension."""
-        return self.status / f"{_stem(settings, extension)}.status"
+    def status_file(self, number: int, extension: str | None) -> Path:
+        """What the handler says of one extension. number: the settings' sequence number."""
+        return self.status / f"{_stem(number, extension)}.status"
 
     def command_log(self, extension: str | None) -> Path:
         """Every command that was run, with its output."""
@@ -89,9 +90,8 @@ class HandlerFolder:
         )
 
 
-def _stem(settings: ExtensionSettings | None, extension: str | None) -> str:
-    number = str(settings.sequence_number) if settings is not None else "0"
-    return f"{extension}.{number}" if extension else number
+def _stem(number: int, extension: str | None) -> str:
+    return f"{extension}.{number}" if extension else str(number)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.agent import arbitration
@@ -76,10 +77,12 @@ class Poller:
         """Look at the fabric once. Gives the seconds to wait before the next look; never raises for the fabric's sake."""
         now = self._clock.monotonic()
         ask = self._whom(now)
+        etag = self._etag
         try:
             changed = self._look(ask, now)
         except FabricError as error:
             self._log.warning("fabric.unusable", problem=error)
+            self._etag = etag  # what came under another one has not been taken in: it must come again
             changed = False
         self._cadence = self._cadence.asked(ask, now)
         if changed:
@@ -89,28 +92,35 @@ class Poller:
     def _whom(self, now: float) -> Ask:
         if not self._use_fast_track or now < self._unsupported_until:
             return Ask.WIRE_SERVER
+        if self._unsupported_until:
+            self._unsupported_until = 0.0
+            self._cadence = self._cadence.learned(Announcer.UNKNOWN)
+            return Ask.BOTH
         return Ask.BOTH if self._board.snapshot is None else self._cadence.ask(now)
 
     def _look(self, ask: Ask, now: float) -> bool:
         known = self._goal_state
-        state = self._fabric.goal_state() if known is None or ask is not Ask.HOST_PLUGIN else known
+        if known is None or ask is not Ask.HOST_PLUGIN or self._certificates.awaited:
+            self._fabric.goal_state()
         news = self._ask_host_plugin(now) if ask is not Ask.WIRE_SERVER else None
         announced = news is not None and news.source is Source.FABRIC
         if ask is Ask.HOST_PLUGIN and (announced or self._host_plugin_failures):
-            state = self._fabric.goal_state()
-        renewed = known is None or _differs(state, known)
+            self._fabric.goal_state()
+        # Others too ask for it, when the host plugin tells them that this VM has moved.
+        state = self._fabric.latest or self._fabric.goal_state()
         if (
-            renewed
-            and known is not None
+            known is not None
+            and state.incarnation != known.incarnation
             and ask is Ask.BOTH
             and news is None
             and not self._host_plugin_failures
         ):
             self._cadence = self._cadence.learned(Announcer.NEITHER)
+        renewed = known is None or _differs(state, known)
         if renewed or news is not None:
             self._adopt(state, renewed=renewed)
             return True
-        if self._certificates.failed and now >= self._certificates_due:
+        if self._certificates.awaited or (self._certificates.failed and now >= self._certificates_due):
             self._fetch_certificates(state)
         return False
 
@@ -149,18 +159,22 @@ class Poller:
             fabric=fabric,
             fast_track=self._settings,
         )
-        missing = chosen is not None and not chosen.thumbprints <= self._certificates.thumbprints
+        needed = chosen.thumbprints if chosen is not None else frozenset()
+        missing = not needed <= self._certificates.thumbprints
         if renewed or missing:
-            self._certificates.expect()
-        self._goal_state = state
+            self._certificates.expect(needed)
+        latest = state
         try:
             if chosen is not None:
                 self._post(state, chosen)
+            elif snapshot is not None and renewed:
+                self._board.adopt(replace(snapshot, goal_state=state))
             if missing and not renewed:
-                self._goal_state = state = self._fabric.goal_state()
+                latest = self._fabric.goal_state()
         finally:
             if renewed or missing:
-                self._fetch_certificates(state)
+                self._fetch_certificates(latest)
+        self._goal_state = state  # not the latest: what is new in that one is taken in by the next look
         if renewed:
             self._keep_shared_config(state)
 
@@ -181,10 +195,9 @@ class Poller:
         return parsed
 
     def _post(self, state: GoalState, chosen: ExtensionsGoalState) -> None:
-        snapshot = self._board.snapshot
         self._artifacts.verify = chosen.source is Source.FAST_TRACK
         posted = Snapshot(
-            round=snapshot.round + 1 if snapshot is not None else 1,
+            round=_round(self._board.snapshot, chosen),
             goal_state=state,
             extensions=chosen,
             on_hold=self._honour_hold and self._on_hold(chosen),
@@ -199,9 +212,8 @@ class Poller:
             on_hold=posted.on_hold,
             outdated=posted.outdated,
         )
-        self._history.begin(
-            f"{state.incarnation}" + (f"-{self._etag}" if self._etag else ""), self._documents
-        )
+        documents, self._documents = self._documents, {}
+        self._history.begin(f"{state.incarnation}" + (f"-{self._etag}" if self._etag else ""), documents)
 
     def _on_hold(self, chosen: ExtensionsGoalState) -> bool:
         """Whether the fabric asks to wait; what cannot be read does not. Source: wire-protocol.md §13."""
@@ -221,16 +233,18 @@ class Poller:
         does not become right by a restart.
         """
         marker = self._layout.fast_track_marker
-        if chosen.source is Source.FAST_TRACK:
-            self._files.replace(marker, json.dumps({"timestamp": chosen.created}).encode())
-            return False
         try:
+            if chosen.source is Source.FAST_TRACK:
+                self._files.replace(marker, json.dumps({"timestamp": chosen.created}).encode())
+                return False
             recorded = json.loads(self._files.read(marker, at_most=_MARKER_LIMIT)).get("timestamp")
-        except (FileNotFoundError, HostError, ValueError, AttributeError):
-            return False
-        if isinstance(recorded, str) and chosen.created < recorded:
-            return True
-        self._files.remove(marker)
+            if isinstance(recorded, str) and chosen.created < recorded:
+                return True
+            self._files.remove(marker)
+        except HostError as error:
+            self._log.warning("fast_track.unrecorded", file=marker, problem=error)
+        except (FileNotFoundError, ValueError, AttributeError, RecursionError):
+            pass  # no record, or none that can be read
         return False
 
     def _keep_shared_config(self, state: GoalState) -> None:
@@ -240,6 +254,22 @@ class Poller:
             )
         except (FabricError, HostError) as error:
             self._log.warning("shared_config.unusable", problem=error)
+
+
+def _round(snapshot: Snapshot | None, chosen: ExtensionsGoalState) -> int:
+    """The number under which `chosen` is processed: a new one unless it asks for the same under the same id.
+
+    A goal state that is fetched again, by a VM that was moved, may say only where status goes in other words.
+    """
+    if snapshot is None:
+        return 1
+    active = snapshot.extensions
+    same = (chosen.id, chosen.handlers, chosen.required_features) == (
+        active.id,
+        active.handlers,
+        active.required_features,
+    )
+    return snapshot.round if same else snapshot.round + 1
 
 
 def _differs(state: GoalState, known: GoalState) -> bool:

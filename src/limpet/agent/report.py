@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.agent.timestamps import utc
+from limpet.agent.worklist import unsupported_features
 from limpet.model.errors import Code, HandlerError
 from limpet.model.extensions import Wanted
 from limpet.model.manifest import HandlerState
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from limpet.agent.worklist import Installed
     from limpet.host.ports import Clock
     from limpet.model.extensions import ExtensionSettings, Handler
+    from limpet.model.ids import SequenceNumber
     from limpet.model.status import GuestInfo, HandlerStatus
 
 # Not VersioningGovernance: the platform must not choose the version of an agent that its image brings.
@@ -40,6 +42,7 @@ class Report:
         guest: GuestInfo,
         *,
         family: str = "Prod",
+        extensions_enabled: bool = True,
     ) -> None:
         self._board = board
         self._store = store
@@ -47,6 +50,7 @@ class Report:
         self._clock = clock
         self._guest = guest
         self._family = family
+        self._extensions_enabled = extensions_enabled
 
     def build(self) -> AgentStatus:
         """The status as it stands now."""
@@ -55,7 +59,7 @@ class Report:
         installed = self._store.installed()
         if snapshot is None:
             handlers: tuple[HandlerStatus, ...] = ()
-        elif _unsupported(self._board):
+        elif unsupported_features(snapshot.extensions):
             handlers = tuple(self._of_disk(installed))
         else:
             named = snapshot.extensions.handlers
@@ -86,10 +90,10 @@ class Report:
         return UpdateStatus(expected_version=running, status="Error", code=1, message=Message(message=text))
 
     def _of_handler(self, handler: Handler, installed: Sequence[Installed]) -> Iterator[HandlerStatus]:
-        if handler.invalid is not None:
-            refusal = self._board.refusal(handler.name)
-            if refusal is not None:
-                yield refusal
+        refusal = self._board.refusal(handler.name)
+        if refusal is not None:
+            yield refusal
+        if refusal is not None or handler.invalid is not None:
             return
         folder = self._store.folder_of(handler, installed)
         known = self._store.handler_status(folder)
@@ -99,7 +103,11 @@ class Report:
         if gone and known.code == Code.SUCCESS:
             return
         status = self._corrected(folder, known)
-        readable = self._store.state(folder) is not HandlerState.NOT_INSTALLED or handler.multi_config
+        readable = (
+            self._store.state(folder) is not HandlerState.NOT_INSTALLED
+            or handler.multi_config
+            or not self._extensions_enabled
+        )
         if not handler.settings or not readable:
             yield status
         for settings in handler.settings if readable else ():
@@ -114,35 +122,46 @@ class Report:
         withdrawn = extension is not None and settings.wanted is not Wanted.ENABLED
         if extension is not None and withdrawn and not self._store.extension_enabled(folder, extension):
             return None
-        found = self._statuses.of_file(folder.status_file(settings, extension))
+        return self._with_settings(status, folder, settings.sequence_number, extension)
+
+    def _with_settings(
+        self, status: HandlerStatus, folder: HandlerFolder, number: SequenceNumber, extension: str | None
+    ) -> HandlerStatus:
         return replace(
             status,
             settings=SettingsStatus(
-                name=extension or handler.name,
-                sequence_number=settings.sequence_number,
-                status=found,
+                name=extension or folder.name,
+                sequence_number=number,
+                status=self._statuses.of_file(folder.status_file(number, extension)),
                 extension_name=extension,
             ),
         )
 
     def _of_disk(self, installed: Sequence[Installed]) -> Iterator[HandlerStatus]:
-        """Handlers as they are here, whatever the goal state names: it asks for features that are not supported."""
+        """Handlers as they are here, whatever the goal state names: it asks for features that are not supported.
+
+        Of each extension the newest settings count. Source: extensions.md §3.3, §6.2.
+        """
         for here in installed:
             folder = self._store.layout.handler(here.name, here.version.text)
             known = self._store.handler_status(folder)
-            if known is not None:
-                yield self._corrected(folder, known)
+            if known is None:
+                continue
+            status = self._corrected(folder, known)
+            newest = (
+                self._store.newest_settings(folder) if here.state is not HandlerState.NOT_INSTALLED else {}
+            )
+            if not newest:
+                yield status
+            for extension, number in newest.items():
+                yield self._with_settings(status, folder, number, extension)
 
     def _corrected(self, folder: HandlerFolder, known: HandlerStatus) -> HandlerStatus:
-        if self._store.state(folder) is HandlerState.NOT_INSTALLED:
+        """`known` as the heartbeat has it; an error that the agent has found out is not hidden by a sign of life."""
+        if self._store.state(folder) is HandlerState.NOT_INSTALLED or known.code != Code.SUCCESS:
             return known
         try:
             promised = self._store.manifest(folder).report_heartbeat
         except HandlerError:
             return known
         return self._statuses.with_heartbeat(folder, known) if promised else known
-
-
-def _unsupported(board: Board) -> bool:
-    aggregate = board.aggregate
-    return aggregate is not None and aggregate.code == Code.UNSUPPORTED_FEATURES

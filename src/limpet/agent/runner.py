@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from limpet.agent.lifecycle import Wish
 from limpet.agent.steps import ExtensionFailed, Job, handler_status
 from limpet.agent.worklist import installed_version, plan
-from limpet.model.errors import HandlerError
+from limpet.model.errors import HandlerError, HostError
 from limpet.model.status import HandlerStatusWord
 from limpet.model.version import Version
 
@@ -40,7 +40,12 @@ class Runner:
         self._board = board
 
     def run(self, item: Item) -> None:
-        """Do what `item` wants. Raises: HandlerError, after it has been recorded for the report."""
+        """Do what `item` wants. Raises: HandlerError, after it has been recorded for the report; HostError."""
+        self._run(item)
+        while item.wish is Wish.UNINSTALL and self._store.versions(item.handler.name):
+            self._run(item)  # a failed update leaves two versions
+
+    def _run(self, item: Item) -> None:
         folder: HandlerFolder | None = None
         try:
             choice, version = self._version(item)
@@ -60,10 +65,17 @@ class Runner:
         finally:
             self._board.ring()
 
-    def fail(self, item: Item, error: HandlerError) -> None:
-        """Record a failure that was found before any step of `item`."""
-        self._fail(item, None, error)
+    def fail(self, item: Item, error: HandlerError, *, forbidden: bool = False) -> None:
+        """Record a failure that was found before any step of `item`.
+
+        forbidden: by this machine, so that no handler will ever write a status file. Source: extensions.md §3.8.
+        """
+        self._fail(item, None, error, forbidden=forbidden)
         self._board.ring()
+
+    def skip(self, item: Item, reason: str) -> None:
+        """Record that `item` was not touched: what it depends on failed. Its siblings in the same handler go on."""
+        self.fail(item, HandlerError(reason) if item.extension is None else ExtensionFailed(reason))
 
     def _version(self, item: Item) -> tuple[Choice | None, Version]:
         if item.handler.invalid is not None:
@@ -71,10 +83,15 @@ class Runner:
         if item.wish in {Wish.ENABLE, Wish.WITHDRAW}:
             choice = self._packages.choose(item.handler)
             return choice, choice.version
-        here = installed_version(item.handler.name, self._store.installed())
+        mine = self._store.versions(item.handler.name)
+        here = installed_version(item.handler.name, mine)
+        if here is None and item.wish is Wish.UNINSTALL:
+            here = max((each.version for each in mine), default=None)
         return None, here or Version.parse(item.handler.version)
 
-    def _fail(self, item: Item, folder: HandlerFolder | None, error: HandlerError) -> None:
+    def _fail(
+        self, item: Item, folder: HandlerFolder | None, error: HandlerError, *, forbidden: bool = False
+    ) -> None:
         """Record `error` where the report looks for it. folder: None while no version was worked on."""
         self._log.error("handler.failed", handler=item.title, code=int(error.code), problem=error)
         status = handler_status(
@@ -83,9 +100,13 @@ class Runner:
         if item.handler.invalid is not None:
             self._board.refuse(status)  # its name may not be fit for a folder
             return
-        folder = folder or self._store.folder_of(item.handler)
-        if item.extension is not None:
-            self._steps.place_status(item, folder, error)
-        known = isinstance(error, ExtensionFailed) and self._store.handler_status(folder) is not None
-        if not known:
-            self._store.set_handler_status(folder, replace(status, version=folder.version))
+        try:
+            folder = folder or self._store.folder_of(item.handler)
+            if item.extension is not None or (forbidden and item.wish is Wish.ENABLE):
+                self._steps.place_status(item, folder, error)
+            known = isinstance(error, ExtensionFailed) and self._store.handler_status(folder) is not None
+            if not known:
+                self._store.set_handler_status(folder, replace(status, version=folder.version))
+        except (HostError, OSError) as problem:
+            self._log.error("handler.unrecorded", handler=item.title, problem=problem)
+            self._board.refuse(status)  # the disk does not take it: the report has it from memory

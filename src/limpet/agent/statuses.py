@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from limpet.agent.layout import HandlerFolder
     from limpet.agent.store import Store
     from limpet.agent.worklist import Item
-    from limpet.host.ports import Clock
+    from limpet.host.ports import Clock, FileInfo
     from limpet.model.status import HandlerStatus
 
 SETTLING = 8.0
+LONGEST_SETTLING = 60.0
+"""A file that is written again and again and never well, seconds."""
 LARGEST_STATUS_FILE = 16 * MIB
 HEARTBEAT_LIMIT = 64 * 1024
 STALE_HEARTBEAT = 600.0
@@ -33,8 +35,15 @@ QUOTED = 2000
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
+    """A file that cannot be read.
+
+    first: when it was found so. since: when it was found as it is now. settled: it is called an error by now.
+    """
+
+    first: float
     since: float
     signature: tuple[int, int]
+    settled: bool = False
 
 
 class Statuses:
@@ -47,30 +56,36 @@ class Statuses:
         self._paths: dict[Path, tuple[int, int]] = {}
 
     def begin(self) -> None:
-        """A report is being built: forget what the last one read."""
+        """A report is being built: forget what the last one read, and what even that one did not ask for."""
+        self._unreadable = {path: known for path, known in self._unreadable.items() if path in self._paths}
         self._paths = {}
 
     def changed(self) -> bool:
         """Whether a file that the last report read has changed since, or was being written then."""
-        return bool(self._unreadable) or any(
+        return any(not known.settled for known in self._unreadable.values()) or any(
             self._signature(path) != seen for path, seen in self._paths.items()
         )
 
     def _signature(self, path: Path) -> tuple[int, int]:
-        info = self._store.files.info(path)
+        info = self._info(path)
         return (info.size, info.changed_ns) if info is not None else (-1, -1)
+
+    def _info(self, path: Path) -> FileInfo | None:
+        """What is at `path`. A folder that a handler has made a loop of links counts as not there."""
+        try:
+            return self._store.files.info(path)
+        except HostError:
+            return None
 
     def of_item(self, item: Item) -> ExtensionState | None:
         """The state of a piece of work's extension; None while nothing is known."""
         if item.settings is None:
             return None
-        for here in self._store.installed():
-            if here.name == item.handler.name and here.state is not HandlerState.NOT_INSTALLED:
-                folder = self._store.layout.handler(here.name, here.version.text)
-                path = folder.status_file(item.settings, item.extension)
-                if self._store.files.info(path) is not None:
-                    return self.of_file(path).status
-        return None
+        folder = self._store.folder_of(item.handler)
+        if self._store.state(folder) is HandlerState.NOT_INSTALLED:
+            return None
+        path = folder.status_file(item.settings.sequence_number, item.extension)
+        return None if self._info(path) is None else self.of_file(path).status
 
     def of_file(self, path: Path) -> ExtensionStatus:
         """What a status file says, or what is reported in its stead."""
@@ -98,24 +113,27 @@ class Statuses:
         signature = self._signature(path)
         now = self._clock.monotonic()
         known = self._unreadable.get(path)
-        if known is None or known.signature != signature:
-            known = self._unreadable[path] = _Unreadable(now, signature)
-        if now - known.since < SETTLING:
+        if known is None:
+            known = _Unreadable(now, now, signature)
+        elif known.signature != signature:
+            known = _Unreadable(known.first, now, signature)
+        self._unreadable[path] = known
+        if now - known.since < SETTLING and now - known.first < LONGEST_SETTLING:
             return _in_place(ExtensionState.TRANSITIONING, 0, f"The status file {path.name} is being written")
-        del self._unreadable[path]
+        self._unreadable[path] = replace(known, settled=True)
         return _in_place(ExtensionState.ERROR, code, text)
 
     def with_heartbeat(self, folder: HandlerFolder, status: HandlerStatus) -> HandlerStatus:
         """`status` as the handler's heartbeat corrects it, for handlers that promised one. Source: extensions.md §6.5."""
-        files = self._store.files
         self._paths[folder.heartbeat_file] = self._signature(folder.heartbeat_file)
-        info = files.info(folder.heartbeat_file)
+        info = self._info(folder.heartbeat_file)
         if info is None:
             return _not_ready(status, "Failed to get heart beat file")
         if self._clock.now() - info.modified > STALE_HEARTBEAT:
             return replace(status, status=HandlerStatusWord.UNRESPONSIVE.value)
         try:
-            beat = heartbeat.parse_heartbeat(files.read(folder.heartbeat_file, at_most=HEARTBEAT_LIMIT))
+            content = self._store.files.read(folder.heartbeat_file, at_most=HEARTBEAT_LIMIT)
+            beat = heartbeat.parse_heartbeat(content)
         except (FileNotFoundError, HostError, MalformedDocument) as error:
             return _not_ready(status, f"The heartbeat file cannot be used: {error}")
         return replace(status, status=beat.status, message=beat.message)

@@ -48,6 +48,10 @@ class Job:
             extra=extra or {},
         )
 
+    def failure(self, error: HandlerError) -> HandlerError:
+        """What concerns one extension only, as such: with multi-config its siblings go on."""
+        return error if self.item.extension is None else ExtensionFailed(str(error), code=error.code)
+
 
 class Steps:
     """Performs jobs."""
@@ -99,15 +103,22 @@ class Steps:
         self._note(job, HandlerStatusWord.INSTALLING, f"Installing version {job.folder.version}")
 
     def _write_settings(self, job: Job, update: Update | None) -> None:
-        settings = job.item.settings
+        try:
+            self._await_use(job.item)
+        except HandlerError as error:
+            raise job.failure(error) from error
+        self._store.write_settings(job.folder, job.item.settings, job.item.extension)
+
+    def _await_use(self, item: Item) -> None:
+        """Wait until an extension's settings can be used. Raises: HandlerError."""
+        settings = item.settings
         if settings is not None and not settings.usable:
             raise HandlerError(
-                f"The settings of {job.item.title} (sequence number {settings.sequence_number}) are not valid JSON. "
+                f"The settings of {item.title} (sequence number {settings.sequence_number}) are not valid JSON. "
                 "Please retry with updated settings."
             )
         if settings is not None and settings.protected is not None and settings.thumbprint is not None:
             self._certificates.wait_for(settings.thumbprint)
-        self._store.write_settings(job.folder, settings, job.item.extension)
 
     def _install(self, job: Job, update: Update | None) -> None:
         extra = update.uninstall_variable if update is not None else None
@@ -129,9 +140,7 @@ class Steps:
         try:
             self._commands.run(job.folder, job.occasion(Step.ENABLE, extra))
         except HandlerError as error:
-            if job.item.extension is None:
-                raise
-            raise ExtensionFailed(str(error), code=error.code) from error
+            raise job.failure(error) from error
         if job.item.extension is not None:
             self._store.set_extension_enabled(job.folder, job.item.extension)
         self._store.set_state(job.folder, HandlerState.ENABLED)
@@ -151,11 +160,15 @@ class Steps:
             self._disabled(job)
 
     def _disable_every(self, job: Job, update: Update | None) -> None:
+        # What is enabled here counts: a goal state that uninstalls a handler may name none of its extensions.
         enabled = self._store.enabled_extensions(job.folder)
-        if not job.item.handler.multi_config or not enabled:
+        if not enabled:
             self._commands.run(job.folder, job.occasion(Step.DISABLE_EVERY))
+        numbers = {settings.name: settings.sequence_number for settings in job.item.handler.settings}
         for extension in enabled:
-            self._commands.run(job.folder, Occasion(step=Step.DISABLE_EVERY, extension=extension))
+            number = numbers.get(extension, 0)
+            occasion = Occasion(step=Step.DISABLE_EVERY, sequence_number=number, extension=extension)
+            self._commands.run(job.folder, occasion)
             self._store.set_extension_disabled(job.folder, extension)
         self._disabled(job)
 
@@ -184,7 +197,7 @@ class Steps:
         """
         if item.settings is None:
             return
-        path = folder.status_file(item.settings, item.extension)
+        path = folder.status_file(item.settings.sequence_number, item.extension)
         if self._store.files.info(path) is None:
             self._store.files.make_folder(folder.status, mode=0o700)
             content = statusfile.render_placeholder(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING
 
 from limpet.agent.layout import MORE_THAN_A_SETTINGS_FILE, handler_of_folder
 from limpet.agent.worklist import Installed
 from limpet.model.errors import Code, HandlerError, HostError, MalformedDocument
 from limpet.model.extensions import Wanted
+from limpet.model.ids import SequenceNumber
 from limpet.model.manifest import HandlerState
 from limpet.model.version import Version
 from limpet.wire import handlerfiles, handlermanifest
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from limpet.model.manifest import HandlerManifest
     from limpet.model.status import HandlerStatus
 
+LARGEST_CARRIED = 16 * 1024 * 1024
+"""A status file beyond it is not read either, bytes."""
+_SETTINGS = re.compile(r"(?:(?P<extension>.+)\.)?(?P<number>[0-9]{1,18})\.settings\Z")
 _ENABLED, _DISABLED = "enabled", "disabled"
 _PRIVATE = 0o600
 
@@ -47,6 +53,10 @@ class Store:
                     )
                 )
         return tuple(found)
+
+    def versions(self, name: str) -> tuple[Installed, ...]:
+        """The versions of one handler that were unpacked or reported of here, whatever their state."""
+        return tuple(here for here in self.installed() if here.name == name and self._is_package(here))
 
     def folder_of(self, handler: Handler, installed: Sequence[Installed] | None = None) -> HandlerFolder:
         """The folder that speaks for a handler: of the versions the wanted one accepts, the newest that is here.
@@ -166,6 +176,21 @@ class Store:
                     self.files.remove(parent / name)
         self.files.remove(folder.extension_state_file(extension))
 
+    def newest_settings(self, folder: HandlerFolder) -> dict[str | None, SequenceNumber]:
+        """The settings written last: of each enabled extension or, under None, of the handler. Source: extensions.md §6.2."""
+        found: dict[str | None, tuple[float, int]] = {}
+        try:
+            extensions = self.enabled_extensions(folder) or (None,)
+            for name in self.files.names(folder.config):
+                match = _SETTINGS.match(name)
+                info = self.files.info(folder.config / name)
+                if match is not None and match["extension"] in extensions and info is not None and info.size:
+                    latest = (info.modified, int(match["number"]))
+                    found[match["extension"]] = max(latest, found.get(match["extension"], latest))
+        except HostError as error:
+            self._log.warning("file.unreadable", file=folder.config, problem=error)
+        return {extension: SequenceNumber(number) for extension, (_, number) in found.items()}
+
     def carry_over(self, old: HandlerFolder, new: HandlerFolder) -> None:
         """Copy what a handler remembers across an update: mrseq and its status files. Source: extensions.md §3.7."""
         sources = [old.status / name for name in self.files.names(old.status)]
@@ -173,7 +198,13 @@ class Store:
         copies.append((old.most_recent_sequence_file, new.most_recent_sequence_file))
         for source, destination in copies:
             info = self.files.info(source)
-            if info is not None and info.is_file:
+            if info is None or not info.is_file:
+                continue
+            if info.size > LARGEST_CARRIED:
+                self._log.warning("file.left_behind", file=source, size=info.size)
+                continue
+            # What a daemon of the old version renames meanwhile is not there any more.
+            with contextlib.suppress(FileNotFoundError):
                 self.files.copy(source, destination)
 
     def remove(self, folder: HandlerFolder) -> None:
@@ -191,17 +222,27 @@ class Store:
 
         Gives the names of the removed folders.
         """
-        gone = self.vanished(keep)
-        for here in gone:
-            self.remove(self.layout.handler(here.name, here.version.text))
-        return tuple(f"{here.name}-{here.version}" for here in gone)
+        gone = []
+        for here in self.vanished(keep):
+            folder = self.layout.handler(here.name, here.version.text)
+            try:
+                self.remove(folder)
+                gone.append(folder.path.name)
+            except HostError as error:
+                self._log.error("handler.irremovable", folder=folder.path, problem=error)
+        return tuple(gone)
 
     def _is_package(self, here: Installed) -> bool:
         # Handlers keep folders of their own beside ours; only what was unpacked here is ours to remove.
         folder = self.layout.handler(here.name, here.version.text)
-        return any(
-            self.files.info(path) is not None for path in (folder.manifest_file, folder.handler_status_file)
-        )
+        try:
+            return any(
+                self.files.info(path) is not None
+                for path in (folder.manifest_file, folder.handler_status_file)
+            )
+        except HostError as error:
+            self._log.warning("file.unreadable", file=folder.path, problem=error)
+            return False
 
     def _text(self, path: Path) -> str | None:
         content = self._bytes(path)

@@ -91,8 +91,8 @@ class Update:
         """Run a command of the old version and give its exit code; 0 when it went well."""
         try:
             self._commands.run(folder, occasion)
-        except CommandFailed as error:
+        except HandlerError as error:
             if not self._store.manifest(self._new).continue_on_update_failure:
                 raise HandlerError(str(error), code=Code.UPDATE) from error
-            return error.exit_code
+            return error.exit_code if isinstance(error, CommandFailed) else int(error.code)
         return 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.agent.lifecycle import Wish
+from limpet.agent.steps import ExtensionFailed
 from limpet.agent.timestamps import utc
-from limpet.agent.worklist import Item, work_list
+from limpet.agent.worklist import Item, unsupported_features, work_list
 from limpet.model.errors import Code, HandlerError, HostError
+from limpet.model.extensions import Source
 from limpet.model.status import GoalStateAggregate, Message
 
 if TYPE_CHECKING:
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from limpet.agent.machine import Machine
     from limpet.agent.runner import Runner
     from limpet.agent.store import Store
-
-SUPPORTED_FEATURES = frozenset({"MultipleExtensionsPerHandler", "VersioningGovernance"})
-"""Features the fabric may require. Source: wire-protocol.md §4.2."""
 
 
 class Worker:
@@ -65,7 +64,7 @@ class Worker:
         if snapshot.on_hold or snapshot.outdated:
             self._log.info("goal_state.not_processed", on_hold=snapshot.on_hold, outdated=snapshot.outdated)
             return None
-        unsupported = [name for name in extensions.required_features if name not in SUPPORTED_FEATURES]
+        unsupported = unsupported_features(extensions)
         if unsupported:
             text = (
                 f"This goal state requires features that this agent does not have: {', '.join(unsupported)}"
@@ -73,39 +72,69 @@ class Worker:
             return self._aggregate(snapshot, "Failed", Code.UNSUPPORTED_FEATURES, text)
         if not self._extensions_enabled:
             self._refuse_all(snapshot)
-        else:
-            self._run_all(snapshot)
-        gone = self._store.remove_vanished(handler.name for handler in extensions.handlers)
-        if gone:
-            self._log.info("handlers.vanished", removed=", ".join(gone))
+        elif not self._run_all(snapshot):
+            self._log.info("goal_state.abandoned", id=extensions.id, stopping=self._board.stopping)
+            return None
+        self._remove_vanished(snapshot)
         return self._aggregate(snapshot, "Success", Code.SUCCESS, "GoalState executed successfully")
 
-    def _run_all(self, snapshot: Snapshot) -> None:
+    def _run_all(self, snapshot: Snapshot) -> bool:
+        """Run every item; gives False when a newer goal state, or the end of the agent, came before the last."""
         items = work_list(snapshot.extensions)
         self._cloud_init.wait()
         deadline = self._dependencies.deadline()
+        failed: dict[str, HandlerError] = {}
         blocked: str | None = None
         for item in items:
             if self._board.stopping:
-                return
+                return False
             if blocked is not None:
-                self._runner.fail(item, HandlerError(blocked))
+                self._runner.skip(item, blocked)
                 continue
-            problem = self._run(item)
+            problem = self._run(item, failed)
             if 0 <= item.level < items[-1].level:
                 blocked = problem or self._dependencies.wait(item, deadline, snapshot.round)
+                if problem is None and blocked is not None and self._overtaken(snapshot):
+                    return False  # the newer one says what becomes of the rest
+        return True
 
-    def _run(self, item: Item) -> str | None:
-        """Run one item; gives what dependents are told when it failed."""
+    def _overtaken(self, snapshot: Snapshot) -> bool:
+        newest = self._board.snapshot
+        return self._board.stopping or (newest is not None and newest.round != snapshot.round)
+
+    def _run(self, item: Item, failed: dict[str, HandlerError]) -> str | None:
+        """Run one item; gives what dependents are told when it failed.
+
+        failed: handlers that failed as a whole: their commands are not run again for another extension of theirs.
+        """
+        name = item.handler.name
+        error: Exception
         try:
-            self._runner.run(item)
-        except HandlerError as error:
-            return f"Skipped because {item.title}, on which it depends, failed: {error}"
-        except (HostError, OSError) as error:
+            if name not in failed:
+                self._runner.run(item)
+                return None
+            error = failed[name]
+            self._runner.fail(item, failed[name])
+        except ExtensionFailed as failure:
+            error = failure
+        except HandlerError as failure:
+            error = failed[name] = failure
+        except (HostError, OSError) as failure:
             # The machine's doing (a full disk, say): this handler ends here, the agent and its siblings go on.
-            self._runner.fail(item, HandlerError(f"This machine failed: {error}", code=Code.PROCESSING))
-            return f"Skipped because {item.title}, on which it depends, failed: {error}"
-        return None
+            error = failed[name] = HandlerError(f"This machine failed: {failure}", code=Code.PROCESSING)
+            self._runner.fail(item, failed[name])
+        return f"Skipped because {item.title}, on which it depends, failed: {error}"
+
+    def _remove_vanished(self, snapshot: Snapshot) -> None:
+        if snapshot.goal_state.extensions_config is None and snapshot.extensions.source is Source.FABRIC:
+            return  # it says nothing of extensions, not that there are none
+        try:
+            gone = self._store.remove_vanished(handler.name for handler in snapshot.extensions.handlers)
+        except HostError as error:
+            self._log.error("handlers.unreadable", problem=error)
+            return
+        if gone:
+            self._log.info("handlers.vanished", removed=", ".join(gone))
 
     def _refuse_all(self, snapshot: Snapshot) -> None:
         for item in work_list(snapshot.extensions):
@@ -114,7 +143,7 @@ class Worker:
                 f"{item.title} will not be processed: extensions are disabled by the configuration of this machine. "
                 "Set extensions.enabled = true (Extensions.Enabled=y in waagent.conf) to allow them."
             )
-            self._runner.fail(item, HandlerError(text, code=code))
+            self._runner.fail(item, HandlerError(text, code=code), forbidden=True)
 
     def _aggregate(self, snapshot: Snapshot, status: str, code: Code, text: str) -> GoalStateAggregate:
         self._log.info("goal_state.processed", id=snapshot.extensions.id, status=status, code=int(code))

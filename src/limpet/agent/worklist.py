@@ -50,6 +50,15 @@ class Item:
         return self.handler.name if self.extension is None else f"{self.handler.name}.{self.extension}"
 
 
+SUPPORTED_FEATURES = frozenset({"MultipleExtensionsPerHandler", "VersioningGovernance"})
+"""Features the fabric may require. Source: wire-protocol.md §4.2."""
+
+
+def unsupported_features(goal_state: ExtensionsGoalState) -> tuple[str, ...]:
+    """What a goal state requires and this agent does not have; such a goal state is not processed."""
+    return tuple(name for name in goal_state.required_features if name not in SUPPORTED_FEATURES)
+
+
 def work_list(goal_state: ExtensionsGoalState) -> tuple[Item, ...]:
     """Every piece of work in its order; equal levels keep the goal state's order."""
     items = [
