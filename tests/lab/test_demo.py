@@ -13,6 +13,7 @@ from limpet.lab.demo_status import both, parts, reported, rows, said, summary
 from limpet.lab.demo_story import CHAPTERS, HANDLERS, PROTECTED
 from limpet.lab.requirements import Lack
 from limpet.lab.timeline_show import JsonLines
+from limpet.lab.timeline_words import GIVEN_UP
 
 AWAITED = Awaited(handler="Acme.X", version="1.0.0", sequence=1, state="success")
 ENTRY: dict[str, Any] = {
@@ -98,6 +99,15 @@ def test_a_run_says_what_it_waited_for_in_vain_after_telling_all_it_knows() -> N
     with pytest.raises(NotReached, match=r"Acme\.X 1\.0\.0 Ready, settings 1 success"):
         story.until(AWAITED, limit=0.2)
     assert "settings 1 error" in stream.getvalue()
+
+
+def test_a_run_ends_when_the_agent_cannot_be_started() -> None:
+    story, stream = run()
+    lost = {"__REALTIME_TIMESTAMP": "10000000", "MESSAGE_ID": GIVEN_UP, "UNIT": "limpet-agent.service"}
+    story.take_entry(lost)
+    with pytest.raises(NotReached, match="cannot be started"):
+        story.until(AWAITED, limit=30.0)
+    assert "systemd has given up" in stream.getvalue()
 
 
 def entry(**changed: Any) -> dict[str, Any]:

@@ -9,7 +9,9 @@ import pytest
 
 from limpet.lab.timeline import Tone, Who
 from limpet.lab.timeline_words import (
+    ENDED,
     FINISHED_STARTING,
+    GIVEN_UP,
     STARTED,
     FabricWords,
     journal_entry,
@@ -165,6 +167,10 @@ def event_entry(name: str, /, priority: str = "6", message: str = "", **fields: 
         (journal(MESSAGE_ID=FINISHED_STARTING), "has started all its services"),
         (journal(MESSAGE_ID=STARTED, UNIT=UNIT), f"is started ({UNIT})"),
         (journal(MESSAGE_ID=STARTED, UNIT="ssh.service"), None),
+        (journal(MESSAGE_ID=ENDED, UNIT=UNIT, EXIT_CODE="exited", EXIT_STATUS="1"), "ends: exited with 1"),
+        (journal(MESSAGE_ID=ENDED, UNIT=UNIT, EXIT_CODE="killed", EXIT_STATUS="9"), "ends: killed with 9"),
+        (journal(MESSAGE_ID=GIVEN_UP, UNIT=UNIT), "cannot be started; systemd has given up"),
+        (journal(MESSAGE="limpet-agent.service: Scheduled restart job", UNIT=UNIT), None),
         (journal(MESSAGE="a line of standard error"), None),
         (
             event_entry("endpoint.found", address="168.63.129.16", origin="a lease"),

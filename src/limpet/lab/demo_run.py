@@ -122,6 +122,8 @@ class Run:
             for moment in self.follow():
                 if moment.kind == "status" and awaited.in_report(moment.facts):
                     return milliseconds(moment.at, self._since) or 0
+                if moment.kind == "agent-lost":
+                    raise NotReached(f"The agent cannot be started, so there is no hope for {awaited}.")
         self._told(self._merger.rest())
         raise NotReached(f"Waited {limit:g} s in vain for {awaited}.")
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STARTED = "39f53479d3a045ac8e11786248231fbf"
+GIVEN_UP = "be02cf6855d2428ba40df7e9d022f03d"
+ENDED = "98e322203f7a4ed290d09fe03c09fe15"
 FINISHED_STARTING = "eed00a68ffd84e31882105fd973abdd1"
-"""Journal entries of systemd that a unit has started, and that all has, as it says it in containers. Source: sd-messages(3)."""
+"""Journal entries of systemd: a unit has started, could not be started, its process has ended; and all has started, as it
+is said in containers. Source: sd-messages(3)."""
 
 WARNING = "4"
 """A journal entry's PRIORITY from which on it is told whatever it says. Source: syslog(3)."""
@@ -146,8 +149,8 @@ def journal_moment(entry: Mapping[str, Any], unit: str) -> Moment | None:
     at = int(entry.get("_SOURCE_REALTIME_TIMESTAMP") or entry["__REALTIME_TIMESTAMP"]) / 1_000_000
     if entry.get("MESSAGE_ID") == FINISHED_STARTING:
         return Moment(at=at, who=Who.VM, what="has started all its services", kind="booted")
-    if entry.get("MESSAGE_ID") == STARTED and entry.get("UNIT") == unit:
-        return Moment(at=at, who=Who.AGENT, what=f"is started ({unit})", kind="agent-started", tone=Tone.NEWS)
+    if entry.get("UNIT") == unit:
+        return _unit(at, entry)
     event = entry.get("LIMPET_EVENT")
     if not isinstance(event, str):
         return None
@@ -166,6 +169,21 @@ def journal_moment(entry: Mapping[str, Any], unit: str) -> Moment | None:
     except KeyError:  # an agent of another version, with other fields
         what = _message(entry)
     return Moment(at=at, who=Who.AGENT, what=what, kind=event, tone=tone, facts=facts)
+
+
+def _unit(at: float, entry: Mapping[str, Any]) -> Moment | None:
+    """What systemd says of the agent's service."""
+    said = entry.get("MESSAGE_ID")
+    if said == STARTED:
+        what = f"is started ({entry['UNIT']})"
+        return Moment(at=at, who=Who.AGENT, what=what, kind="agent-started", tone=Tone.NEWS)
+    if said == ENDED:
+        what = f"ends: {entry.get('EXIT_CODE')} with {entry.get('EXIT_STATUS')}"
+        return Moment(at=at, who=Who.AGENT, what=what, kind="agent-ended", tone=Tone.BAD)
+    if said == GIVEN_UP:
+        what = "cannot be started; systemd has given up"
+        return Moment(at=at, who=Who.AGENT, what=what, kind="agent-lost", tone=Tone.BAD)
+    return None
 
 
 def _message(entry: Mapping[str, Any]) -> str:
