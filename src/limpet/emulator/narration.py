@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from limpet.emulator.events import Event
 
 _NAME_WIDTH = 12
+BY_TARGET = frozenset({"blob-download", "blob-upload", "unknown"})
+"""Endpoints whose name does not say what was asked for."""
 
 
 def line(event: Event) -> str:
@@ -29,8 +31,8 @@ def _request(data: dict[str, Any]) -> str:
         f"{data['method']:<4} {data['endpoint']:<26} {status} {data['seconds'] * 1000:7.1f} ms "
         f"{size(data['replySize']):>9}"
     )
-    if data["endpoint"] == "unknown":
-        words += f"  {data['service']} {data['target'][:120]}"
+    if data["endpoint"] in BY_TARGET:
+        words += f"  {data['target'].split('?')[0][:120]}"
     if data["fault"]:
         words += f"  fault: {data['fault']}"
     return words + "".join(f"  note: {remark}" for remark in data["remarks"])

@@ -145,23 +145,20 @@ def _files(folder: Path) -> Iterator[Path]:
     count = 0
     waiting = [folder]
     while waiting:
-        here = waiting.pop()
-        for path in sorted(here.iterdir(), reverse=True):
-            mode = path.lstat().st_mode
-            if stat.S_ISDIR(mode):
-                if path.name not in LEFT_OUT:
-                    waiting.append(path)
-            elif not stat.S_ISREG(mode):
+        path = waiting.pop()
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode) or path == folder:
+            inside = [found for found in path.iterdir() if found.name not in LEFT_OUT]
+            waiting += sorted(inside, reverse=True)
+        elif not stat.S_ISREG(mode):
+            raise PackageRefused(f"{path}: a package holds files and folders only; put a copy in its place")
+        else:
+            count += 1
+            if count > MOST_FILES:
                 raise PackageRefused(
-                    f"{path}: a package holds files and folders only; put a copy in its place"
+                    f"{folder}: more than {MOST_FILES} files; this is not a handler's folder"
                 )
-            else:
-                count += 1
-                if count > MOST_FILES:
-                    raise PackageRefused(
-                        f"{folder}: more than {MOST_FILES} files; this is not a handler's folder"
-                    )
-                yield path
+            yield path
 
 
 def _bounded(path: Path, limit: int) -> bytes:

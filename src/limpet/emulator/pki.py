@@ -65,7 +65,7 @@ def new_tenant_certificate(name: str = TENANT_NAME) -> TenantCertificate:
     authority = _authority()
     key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    certificate = _signed(key, subject, authority.key, authority.certificate.subject)
+    certificate = _signed(key, subject, authority.key, authority.certificate.subject, ca=False)
     return TenantCertificate(
         name=name,
         certificate=certificate.public_bytes(Encoding.DER),
@@ -143,11 +143,11 @@ def _authority() -> _Authority:
     """Who issues tenant certificates in this process."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
     name = x509.Name([x509.NameAttribute(x509.NameOID.DOMAIN_COMPONENT, ISSUER_NAME)])
-    return _Authority(key, _signed(key, name, key, name))
+    return _Authority(key, _signed(key, name, key, name, ca=True))
 
 
 def _signed(
-    key: rsa.RSAPrivateKey, subject: x509.Name, issuer_key: rsa.RSAPrivateKey, issuer: x509.Name
+    key: rsa.RSAPrivateKey, subject: x509.Name, issuer_key: rsa.RSAPrivateKey, issuer: x509.Name, *, ca: bool
 ) -> x509.Certificate:
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     return (
@@ -159,5 +159,6 @@ def _signed(
         .not_valid_before(_NOT_BEFORE)
         .not_valid_after(_NOT_AFTER)
         .add_extension(identifier, critical=False)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .sign(issuer_key, SHA256())
     )

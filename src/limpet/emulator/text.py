@@ -53,5 +53,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def _cell(value: object) -> Text:
-    text = "-" if value is None or value == "" else plain(str(value))
+    text = "-" if value is None else plain(str(value))
     return Text(text, style=_STYLES.get(text, ""))

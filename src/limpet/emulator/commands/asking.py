@@ -16,6 +16,7 @@ from limpet.emulator.commands.arguments import (
     print_json,
     say,
 )
+from limpet.emulator.narration import BY_TARGET
 from limpet.emulator.text import plain, print_table, size
 
 if TYPE_CHECKING:
@@ -160,12 +161,18 @@ def _requests(arguments: argparse.Namespace) -> int:
                 entry["status"],
                 f"{entry['seconds'] * 1000:.1f}",
                 size(entry["replySize"]),
-                "; ".join([*([f"fault: {entry['fault']}"] if entry["fault"] else []), *entry["remarks"]]),
+                _remarks(entry),
             )
             for entry in found
         ),
     )
     return Exit.DONE
+
+
+def _remarks(entry: dict[str, Any]) -> str:
+    target = [entry["target"].split("?")[0]] if entry["endpoint"] in BY_TARGET else []
+    fault = [f"fault: {entry['fault']}"] if entry["fault"] else []
+    return "; ".join([*target, *fault, *entry["remarks"]])
 
 
 def _entries(api: AdminClient, vm: str | None, endpoint: str | None) -> list[dict[str, Any]]:

@@ -88,7 +88,8 @@ def _publish(arguments: argparse.Namespace) -> int:
             vm, {"channel": arguments.channel, "changes": [_change(arguments, name, version)]}
         )
         if not arguments.json:
-            number = f"incarnation {published['incarnation']}, etag {published['etag']}"
+            name_of_it = "incarnation" if arguments.channel == "fabric" else "etag"
+            number = f"{name_of_it} {published[name_of_it]}"
             say(f"{vm}: published {name} {arguments.state} by {arguments.channel} ({number})")
         if not arguments.wait:
             if arguments.json:
