@@ -212,6 +212,19 @@ def test_a_worker_without_work_ends_and_the_next_job_starts_another(tmp_path: Pa
     fetcher.close()
 
 
+def test_a_worker_can_be_started_ahead_of_need_also_after_the_last_one_ended(tmp_path: Path) -> None:
+    fetcher = WorkerFetcher(idle=1)
+    with serving(answering(b"x")) as server:
+        for _ in range(2):
+            fetcher.warm()
+            fetcher.warm()
+            assert len(workers()) == 1
+            assert fetch(fetcher, server.url(), tmp_path) == b"x"
+            assert len(workers()) == 1
+            await_worker_end()
+    fetcher.close()
+
+
 def test_a_worker_that_is_killed_is_replaced_and_its_job_done_again(
     fetcher: WorkerFetcher, tmp_path: Path
 ) -> None:

@@ -139,7 +139,7 @@ class WorkerFetcher:
             return ours, self._control
 
     def _forget(self, control: socket.socket) -> None:
-        # A worker that is being killed may close its channels before its control: it must not be handed another job.
+        # Also before its process is gone: one that is being killed may close its channels before its control.
         with self._lock:
             if self._control is control:
                 self._let_go()
@@ -157,7 +157,12 @@ class WorkerFetcher:
             except OSError as error:
                 ours.close()
                 raise HostError(f"cannot start the download worker: {error.strerror or error}") from error
-        threading.Thread(target=process.wait, name="fetch-worker-end", daemon=True).start()
+
+        def see_off() -> None:
+            process.wait()
+            self._forget(ours)
+
+        threading.Thread(target=see_off, name="fetch-worker-end", daemon=True).start()
         return ours
 
     def _let_go(self) -> None:

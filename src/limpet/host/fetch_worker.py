@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import resource
+import select
 import socket
 import sys
 import threading
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str]) -> int:
     control = socket.socket(fileno=sys.stdin.fileno())
     control.settimeout(float(arguments[0]))
     jobs = Jobs()
+    if not select.select([control], [], [], 0)[0]:
+        _load_archive()
     while True:
         try:
             _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
@@ -78,7 +81,12 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         stream = socket.socket(fileno=descriptors[0])
         threading.Thread(target=_serve, args=(stream, jobs), daemon=True).start()
-        import limpet.host.archive  # noqa: F401, PLC0415 - loaded while the first job waits for the network
+        _load_archive()
+
+
+def _load_archive() -> None:
+    """Load what unpacking needs while nothing waits for it: before there is a job, or while the first one downloads."""
+    import limpet.host.archive  # noqa: F401, PLC0415 - slow to load
 
 
 def _serve(stream: socket.socket, jobs: Jobs) -> None:
