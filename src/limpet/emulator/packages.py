@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import stat
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,10 @@ _FILE_NAME = re.compile(r"(?P<name>[^-]+?)(?:__|-)(?P<version>\d[^-]*)\Z")
 # A zip has no time before 1980; one time for all makes the same folder the same bytes.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _MADE_ON_UNIX = 3
+# What zipfile raises for zips that are damaged (offsets before the file, odd lengths), encrypted, or packed in another way.
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, struct.error, ValueError, RuntimeError, NotImplementedError, EOFError, OSError,
+)  # fmt: skip
 
 
 class PackageRefused(LimpetError, ValueError):
@@ -104,23 +110,28 @@ def read_package(
 
 def manifest_of(content: bytes, origin: str) -> HandlerManifest:
     """The manifest in a zip, the one nearest to its root. Raises: PackageRefused."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as package:
-            members = [member for member in package.infolist() if member.filename.split("/")[-1] == MANIFEST]
-            if not members:
-                raise PackageRefused(f"{origin}: there is no {MANIFEST} in it")
-            nearest = min(members, key=lambda member: member.filename.count("/"))
-            with package.open(nearest) as stream:
-                body = stream.read(LARGEST_MANIFEST + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        # RuntimeError: zipfile's word for a member that needs a password.
-        raise PackageRefused(f"{origin}: not a zip that can be read: {error}") from error
+    body = _manifest_bytes(content, origin)
+    if body is None:
+        raise PackageRefused(f"{origin}: there is no {MANIFEST} in it")
     if len(body) > LARGEST_MANIFEST:
         raise PackageRefused(f"{origin}: its {MANIFEST} is larger than {LARGEST_MANIFEST} bytes")
     try:
         return parse_handler_manifest(body)
     except MalformedDocument as error:
         raise PackageRefused(f"{origin}: {error}") from error
+
+
+def _manifest_bytes(content: bytes, origin: str) -> bytes | None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            members = [member for member in package.infolist() if member.filename.split("/")[-1] == MANIFEST]
+            if not members:
+                return None
+            nearest = min(members, key=lambda member: member.filename.count("/"))
+            with package.open(nearest) as stream:
+                return stream.read(LARGEST_MANIFEST + 1)
+    except _UNREADABLE as error:
+        raise PackageRefused(f"{origin}: not a zip that can be read: {error}") from error
 
 
 def zip_of(folder: Path) -> bytes:
