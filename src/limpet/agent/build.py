@@ -119,7 +119,7 @@ def assemble(config: Config | Running, machine: Machine, *, wire_server: str, ho
     telemetry = Telemetry(store, fabric, machine, common.parameters)
     address = wire_server.partition(":")[0]
     commands = Commands(store, machine, telemetry, wire_server=address, environment=dict(os.environ))
-    packages = Packages(store, artifacts, machine.fetcher, log)
+    packages = Packages(store, artifacts, machine.fetcher, clock, log)
     steps = Steps(store, packages, commands, certificates, machine, changed=board.ring)
     runner = Runner(store, packages, steps, log, board)
     dependencies = Dependencies(Statuses(store, clock), board, machine)
@@ -148,7 +148,7 @@ def assemble(config: Config | Running, machine: Machine, *, wire_server: str, ho
             machine,
             heartbeat=config.status_heartbeat,
         ),
-        chores=chores(config, HostHealth(fabric, clock), telemetry, clock),
+        chores=Chores(chores(config, HostHealth(fabric, clock), telemetry), clock, log),
         commands=commands,
         machine=machine,
     )
@@ -186,7 +186,7 @@ def machine_parameters(guest: GuestInfo) -> dict[str, Value]:
     }
 
 
-def chores(config: Config | Running, health: HostHealth, telemetry: Telemetry, clock: Clock) -> Chores:
+def chores(config: Config | Running, health: HostHealth, telemetry: Telemetry) -> list[Chore]:
     """What is done from time to time; nothing of it while the first goal state is on its way."""
     found = [Chore(do=health.observe, period=HEALTH_EVERY, first=15.0)]
     if config.telemetry:
@@ -194,4 +194,4 @@ def chores(config: Config | Running, health: HostHealth, telemetry: Telemetry, c
             Chore(do=telemetry.send, period=TELEMETRY_EVERY, first=30.0),
             Chore(do=telemetry.collect, period=config.telemetry_collection_period, first=45.0),
         ]
-    return Chores(found, clock)
+    return found

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from limpet.model.errors import FabricError, HostError
 from limpet.model.health import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from limpet.agent.fabric import Fabric
-    from limpet.host.ports import Clock
+    from limpet.host.ports import Clock, Log
 
 HEALTH_EVERY = 60.0
 TELEMETRY_EVERY = 60.0
@@ -48,8 +49,9 @@ class Chore:
 class Chores:
     """Does what is due."""
 
-    def __init__(self, chores: Sequence[Chore], clock: Clock) -> None:
+    def __init__(self, chores: Sequence[Chore], clock: Clock, log: Log) -> None:
         self._clock = clock
+        self._log = log
         start = clock.monotonic()
         self._due = [(start + chore.first, chore) for chore in chores]
 
@@ -58,6 +60,9 @@ class Chores:
         now = self._clock.monotonic()
         for index, (due, chore) in enumerate(self._due):
             if due <= now:
-                chore.do()
+                try:
+                    chore.do()
+                except (FabricError, HostError) as error:
+                    self._log.warning("chore.failed", problem=error)
                 self._due[index] = (now + chore.period, chore)
         return max(0.0, min(due for due, _ in self._due) - self._clock.monotonic())

@@ -13,15 +13,16 @@ from limpet.model.redact import redacted
 from limpet.model.version import Version
 from limpet.wire.http import MIB
 from limpet.wire.manifest import parse_manifest
+from limpet.wire.names import problem_with_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from limpet.agent.artifacts import Artifacts
     from limpet.agent.layout import HandlerFolder
     from limpet.agent.store import Store
-    from limpet.host.ports import Fetcher, Log
+    from limpet.host.ports import Clock, Fetcher, Log
     from limpet.model.extensions import Handler
     from limpet.model.ids import Url
     from limpet.model.manifest import Package
@@ -32,7 +33,8 @@ BOM = b"\xef\xbb\xbf"
 MANIFEST_LIMIT = 16 * MIB
 PACKAGE_LIMIT = 1024 * MIB
 BUDGET = 300.0
-"""How long all attempts for one package may take together, seconds. Source: extensions.md §1.5."""
+"""How long attempts for one package, or for one manifest, may begin, seconds. Source: extensions.md §1.5."""
+MOST_TOLD = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +52,13 @@ def choose_package(handler: Handler, packages: Sequence[Package]) -> Package:
         requested = Version.parse(handler.version)
     except ValueError as error:
         raise HandlerError(f"{handler.name}: the goal state's version is unusable: {error}") from error
-    matching = [package for package in packages if package.version.matches(requested)]
+    # A version such as 1.0-rc1 could not be told from a handler's name in the name of a folder.
+    matching = [
+        package
+        for package in packages
+        if package.version.matches(requested)
+        and problem_with_name(handler.name, package.version.text) is None
+    ]
     if not matching:
         offered = (
             ", ".join(str(package.version) for package in sorted(packages, key=lambda p: p.version)[-8:])
@@ -66,10 +74,11 @@ def choose_package(handler: Handler, packages: Sequence[Package]) -> Package:
 class Packages:
     """Fetches manifests and packages through the artifacts' channels, and unpacks them."""
 
-    def __init__(self, store: Store, artifacts: Artifacts, fetcher: Fetcher, log: Log) -> None:
+    def __init__(self, store: Store, artifacts: Artifacts, fetcher: Fetcher, clock: Clock, log: Log) -> None:
         self._store = store
         self._artifacts = artifacts
         self._fetcher = fetcher
+        self._clock = clock
         self._log = log
 
     def choose(self, handler: Handler) -> Choice:
@@ -104,9 +113,12 @@ class Packages:
                 f"{handler.name} {folder.version}: the manifest gives no location for its package"
             )
         problems: list[str] = []
-        for uri in self._artifacts.shuffled(choice.package.uris):
+        code = Code.DOWNLOAD
+        for uri, left in self._in_time(choice.package.uris, problems):
             try:
-                self._artifacts.download(uri, archive, limit=PACKAGE_LIMIT, manifest_uri=choice.manifest_uri)
+                self._artifacts.download(
+                    uri, archive, limit=PACKAGE_LIMIT, manifest_uri=choice.manifest_uri, seconds=left
+                )
                 self._unpack(archive, folder)
             except LimpetError as error:
                 problems.append(redacted(f"{uri}: {error}"))
@@ -116,9 +128,18 @@ class Packages:
             finally:
                 self._store.files.remove(archive)
         raise HandlerError(
-            f"Failed to download artifacts: {handler.name} {folder.version}: " + "; ".join(problems),
-            code=code,
+            f"Failed to download artifacts: {handler.name} {folder.version}: {_told(problems)}", code=code
         )
+
+    def _in_time(self, uris: Sequence[Url], problems: list[str]) -> Iterator[tuple[Url, float]]:
+        """`uris` in random order, each with the seconds that are left, until none are."""
+        deadline = self._clock.monotonic() + BUDGET
+        for uri in self._artifacts.shuffled(uris):
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                problems.append(f"no time is left after {BUDGET:g} s")
+                return
+            yield uri, left
 
     def _unpack(self, archive: Path, folder: HandlerFolder) -> None:
         files = self._store.files
@@ -152,12 +173,18 @@ class Packages:
 
     def _manifest(self, handler: Handler) -> tuple[Sequence[Package], Url]:
         problems: list[str] = []
-        for uri in self._artifacts.shuffled(handler.manifest_uris):
+        for uri, _ in self._in_time(handler.manifest_uris, problems):
             try:
                 return parse_manifest(self._artifacts.document(uri, f"{handler.name}.manifest.xml")), uri
             except (FabricError, HostError) as error:
                 problems.append(redacted(f"{uri}: {error}"))
         raise HandlerError(
             f"Failed to get ext handler pkgs of {handler.name}: "
-            + ("; ".join(problems) or "the goal state gives no location for its manifest")
+            + (_told(problems) or "the goal state gives no location for its manifest")
         )
+
+
+def _told(problems: Sequence[str]) -> str:
+    """Problems as they are reported: the last ones, where there are many."""
+    left_out = f"({len(problems) - MOST_TOLD} more) " if len(problems) > MOST_TOLD else ""
+    return left_out + "; ".join(problems[-MOST_TOLD:])

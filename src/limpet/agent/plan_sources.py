@@ -93,7 +93,7 @@ def from_fabric(config: Config, files: Files, store: Store, log: Log) -> Iterato
             http, clock, chance, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin
         )
         artifacts = Artifacts(fabric, fetcher, files, chance, log, scratch=Path(scratch))
-        packages = Packages(store, artifacts, fetcher, log)
+        packages = Packages(store, artifacts, fetcher, clock, log)
         goal_state = _active(fabric, use_fast_track=config.fast_track)
         yield Subject(
             goal_state=goal_state,

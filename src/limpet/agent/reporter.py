@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.agent.timestamps import utc
-from limpet.model.errors import FabricError, FabricRefused, FabricStale
+from limpet.model.errors import FabricError, FabricRefused, FabricStale, HostError
 from limpet.model.extensions import BlobType
 from limpet.wire import statusblob, storage
 from limpet.wire.http import accepted
@@ -98,7 +98,11 @@ class Reporter:
         wait = 0.0 if finished else self._pace.wait(now)
         if wait > 0:
             return wait
-        status = self._report.build()
+        try:
+            status = self._report.build()
+        except HostError as error:
+            self._log.error("status.not_built", problem=error)
+            return LOOK_EVERY
         self._seen = count
         if not due and replace(status, timestamp="") == self._sent:
             return LOOK_EVERY
@@ -113,10 +117,11 @@ class Reporter:
         content = statusblob.render_status(status)
         try:
             self._upload(upload, content)
-        except FabricError as error:
+        except (FabricError, HostError) as error:
             self._failures += 1
             self._log.warning("status.not_accepted", problem=error, failures=self._failures)
             self._seen = -1
+            self._sent = None  # what was there before may be half overwritten
             return min(RETRY_FIRST * (1 << min(self._failures - 1, 5)), WORKING)
         self._failures = 0
         self._sent, self._reported_at = replace(status, timestamp=""), now

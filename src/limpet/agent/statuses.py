@@ -81,7 +81,10 @@ class Statuses:
         """The state of a piece of work's extension; None while nothing is known."""
         if item.settings is None:
             return None
-        folder = self._store.folder_of(item.handler)
+        try:
+            folder = self._store.folder_of(item.handler)
+        except HostError:
+            return None
         if self._store.state(folder) is HandlerState.NOT_INSTALLED:
             return None
         path = folder.status_file(item.settings.sequence_number, item.extension)

@@ -121,22 +121,31 @@ class Store:
             raise HandlerError(str(error), code=Code.HANDLER_MANIFEST_INVALID) from error
 
     def prepare(self, folder: HandlerFolder) -> None:
-        """Make a freshly unpacked package ready for its first command. Source: extensions.md §1.6, §2."""
+        """Make an unpacked package ready for its next command. Source: extensions.md §1.6, §2."""
         for path in (folder.config, folder.status):
             self.files.make_folder(path, mode=0o700)
         self.files.make_folder(folder.log_folder, mode=0o755)
         self.files.make_folder(folder.events, mode=0o700)
-        self.files.replace(
-            folder.environment_file,
-            handlerfiles.render_handler_environment(
-                name=folder.name,
-                log_folder=str(folder.log_folder),
-                config_folder=str(folder.config),
-                status_folder=str(folder.status),
-                heartbeat_file=str(folder.heartbeat_file),
-                events_folder=str(folder.events),
-            ),
+        environment = handlerfiles.render_handler_environment(
+            name=folder.name,
+            log_folder=str(folder.log_folder),
+            config_folder=str(folder.config),
+            status_folder=str(folder.status),
+            heartbeat_file=str(folder.heartbeat_file),
+            events_folder=str(folder.events),
         )
+        if self._bytes(folder.environment_file) != environment:
+            self.files.replace(folder.environment_file, environment)
+
+    def prepare_all(self) -> None:
+        """Make every installed handler ready: who ran here before may have had other folders, or been another agent."""
+        for here in self.installed():
+            folder = self.layout.handler(here.name, here.version.text)
+            try:
+                if here.state is not HandlerState.NOT_INSTALLED:
+                    self.prepare(folder)
+            except HostError as error:
+                self._log.warning("handler.unprepared", folder=folder.path, problem=error)
 
     def write_settings(
         self, folder: HandlerFolder, settings: ExtensionSettings | None, extension: str | None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limpet.agent.store import Store
     from limpet.model.ids import Url
     from limpet.model.telemetry import Event, Value
+    from limpet.model.version import Version
 
 LARGEST_FILE = 4 * MIB
 MOST_EVENTS = 360
@@ -134,11 +135,15 @@ class Telemetry:
 
     def collect(self) -> None:
         """Send what every handler has left in its events folder, newest first, and remove it."""
-        found = [
-            each
-            for here in self._store.installed()
-            for each in self._of_handler(self._store.layout.handler(here.name, here.version.text))
-        ]
+        newest: dict[str, Version] = {}  # a handler's versions share the folder
+        for here in self._store.installed():
+            newest[here.name] = max(here.version, newest.get(here.name, here.version))
+        found: list[Event] = []
+        for name, version in newest.items():
+            try:
+                found += self._of_handler(self._store.layout.handler(name, version.text))
+            except HostError as error:
+                self._log.warning("telemetry.unusable", handler=name, problem=error)
         if found:
             self._post(found)
 
@@ -152,20 +157,34 @@ class Telemetry:
     def _of_handler(self, folder: HandlerFolder) -> list[Event]:
         files = self._store.files
         found: list[Event] = []
+        here = files.info(folder.events)
+        if here is None or not here.is_folder:
+            return found  # a link might lead to files that are not events, and all of them would be removed
         for name in sorted(files.names(folder.events), reverse=True):
             path = folder.events / name
             info = files.info(path)
             if info is None or info.is_folder:
                 continue  # folders inside are the handler's own
+            events: list[Event] = []
             if (
                 _EVENT_FILE.match(name)
                 and info.is_file
                 and info.size <= LARGEST_FILE
                 and len(found) < MOST_EVENTS
             ):
-                found += self._in_file(folder, path, info.modified)[: MOST_EVENTS - len(found)]
-            files.remove(path)
+                events = self._in_file(folder, path, info.modified)[: MOST_EVENTS - len(found)]
+            if self._removed(path):
+                found += events
         return found
+
+    def _removed(self, path: Path) -> bool:
+        """Remove what was read. What cannot be removed is not sent: it would be sent for ever."""
+        try:
+            self._store.files.remove(path)
+        except HostError as error:
+            self._log.warning("telemetry.irremovable", file=path, problem=error)
+            return False
+        return True
 
     def _in_file(self, folder: HandlerFolder, path: Path, modified: float) -> list[Event]:
         try:
@@ -188,14 +207,17 @@ class Telemetry:
         """The older spool's events with their files' times; the files are removed."""
         folder, files = self._store.layout.library / "events", self._store.files
         found = []
-        for name in files.names(folder)[:MOST_SPOOLED]:
+        for name in [name for name in files.names(folder) if name.endswith(".tld")][:MOST_SPOOLED]:
             path = folder / name
             info = files.info(path)
-            if not name.endswith(".tld") or info is None or not info.is_file:
+            if info is None or not info.is_file:
                 continue
             try:
-                found.append((tld.parse_event_file(files.read(path, at_most=LARGEST_FILE)), info.modified))
+                event = tld.parse_event_file(files.read(path, at_most=LARGEST_FILE))
             except (FileNotFoundError, HostError, MalformedDocument) as error:
                 self._log.warning("telemetry.unusable", file=path, problem=error)
-            files.remove(path)
+                self._removed(path)
+            else:
+                if self._removed(path):
+                    found.append((event, info.modified))
         return found

@@ -50,6 +50,8 @@ class Worker:
         snapshot = self._board.snapshot
         if snapshot is None or snapshot.round == self._processed:
             return False
+        if not self._processed:
+            self._take_over()
         self._processed = snapshot.round
         self._board.begin()
         aggregate = None
@@ -58,6 +60,12 @@ class Worker:
         finally:
             self._board.finish(aggregate)
         return True
+
+    def _take_over(self) -> None:
+        try:
+            self._store.prepare_all()
+        except HostError as error:
+            self._log.warning("handlers.unprepared", problem=error)
 
     def _process(self, snapshot: Snapshot) -> GoalStateAggregate | None:
         extensions = snapshot.extensions
