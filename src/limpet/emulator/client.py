@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
@@ -176,15 +177,14 @@ class AdminClient:
         params: Mapping[str, str | int] | None = None,
         timeout: float = ANSWER_SECONDS,
     ) -> Any:
+        if self.address.path is not None and not Path(self.address.path).is_socket():
+            raise self._unreachable("there is no such socket")
         try:
             answer = self._http.request(
                 method, path, json=body, content=content, params=params, timeout=timeout
             )
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise EmulatorUnreachable(
-                f"no emulator answers at {self.address} ({error}). Start one with: limpet emulator serve "
-                f"--admin {self.address}. If it runs elsewhere, say where with --admin or {ADMIN_VARIABLE}"
-            ) from error
+            raise self._unreachable(str(error) or type(error).__name__) from error
         try:
             found = answer.json()
         except ValueError as error:
@@ -199,6 +199,12 @@ class AdminClient:
             str(problem.get("what", f"the emulator answered {answer.status_code}")),
             where=str(problem.get("where", "")),
             todo=str(problem.get("todo", "")),
+        )
+
+    def _unreachable(self, reason: str) -> EmulatorUnreachable:
+        return EmulatorUnreachable(
+            f"no emulator answers at {self.address} ({reason}). Start one with: limpet emulator serve "
+            f"--admin {self.address}. If it runs elsewhere, say where with --admin or {ADMIN_VARIABLE}"
         )
 
 

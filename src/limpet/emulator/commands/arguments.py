@@ -28,7 +28,7 @@ class Exit(IntEnum):
 
 
 EXIT_CODES = """\
-exit codes: 0 done, 1 it could not be done or the VM reported a failure, 2 wrong usage, 3 waited in vain"""
+exit codes: 0 done, 1 it could not be done or the VM reported a failure, 2 wrong usage or configuration, 3 waited in vain"""
 
 
 class Parsers(Protocol):
