@@ -39,7 +39,7 @@ check: setup ## Lint, types and import rules
 
 bench: setup ## Measure the agent and its peer side by side (root)
 	@$(LAB_PACKAGES)
-	@$(VENV)/bin/limpet lab bench $(ARGS)
+	@$(VENV)/bin/limpet lab bench --page docs/benchmarks.md $(ARGS)
 
 clean: ## Remove everything that the targets above have made in this folder
 	rm -rf $(VENV) .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

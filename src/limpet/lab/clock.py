@@ -35,3 +35,8 @@ def wait_for(look: Callable[[], Found | None], what: str, *, timeout: float, pau
             raise LabError(f"waited {timeout:g} s for {what}")
         time.sleep(pause)  # noqa: TID251 - see above
     return found
+
+
+def pause(length: float) -> None:
+    """Let `length` seconds pass in which nothing is done: where idleness is what is measured."""
+    time.sleep(length)  # noqa: TID251 - see above

@@ -30,27 +30,32 @@ class Fabric:
 
     def add_vm(self, name: str, address: str) -> dict[str, Any]:
         """Bring a VM into the world. Gives all that is known of it."""
-        return self._asked("POST", "/v1/vms", {"name": name, "address": address})
+        found: dict[str, Any] = self._asked("POST", "/v1/vms", {"name": name, "address": address})
+        return found
 
     def vm(self, vm: str) -> dict[str, Any]:
         """One VM with its goal state."""
-        return self._asked("GET", f"/v1/vms/{vm}")
+        found: dict[str, Any] = self._asked("GET", f"/v1/vms/{vm}")
+        return found
 
     def host(self, package: bytes, *, name: str | None = None, version: str | None = None) -> dict[str, Any]:
         """Host a handler's package, a zip. name, version: left out, as its manifest says."""
         given = {key: value for key, value in (("name", name), ("version", version)) if value is not None}
-        return self._checked(
+        found: dict[str, Any] = self._checked(
             lambda: self._http.post(
                 "/v1/packages", params=given, content=package, headers={"Content-Type": "application/zip"}
             )
         )
+        return found
 
     def publish(self, vm: str, *changes: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """Publish a new goal state and give it in short, with its incarnation and etag.
 
         changes: each with ``handler`` and what changes about it. more: further members, such as ``channel``.
         """
-        return self._asked("POST", f"/v1/vms/{vm}/goal-state", {"changes": list(changes), **more})
+        body = {"changes": list(changes), **more}
+        found: dict[str, Any] = self._asked("POST", f"/v1/vms/{vm}/goal-state", body)
+        return found
 
     def wait(self, vm: str, *, timeout: float = 60, **condition: Any) -> None:
         """Wait until everything in `condition` holds at once. Raises: LabError, when it does not in `timeout` seconds."""
@@ -62,7 +67,13 @@ class Fabric:
 
     def status(self, vm: str) -> dict[str, Any]:
         """The newest aggregate status that could be read, under ``status``, and how it came."""
-        return self._asked("GET", f"/v1/vms/{vm}/status")
+        found: dict[str, Any] = self._asked("GET", f"/v1/vms/{vm}/status")
+        return found
+
+    def statuses(self, vm: str, *, after: int = 0) -> list[dict[str, Any]]:
+        """The latest reports with a larger serial count, oldest first."""
+        found: list[dict[str, Any]] = self._asked("GET", f"/v1/vms/{vm}/statuses", query={"after": after})
+        return found
 
     def requests(self, vm: str, *, after: int = 0) -> list[dict[str, Any]]:
         """What the VM asked of the fabric and that was answered, oldest first, with ids above `after`."""
@@ -83,12 +94,12 @@ class Fabric:
         *,
         query: Mapping[str, Any] | None = None,
         timeout: float = LONGEST_ANSWER,
-    ) -> dict[str, Any]:
+    ) -> Any:
         return self._checked(
             lambda: self._http.request(method, path, json=body, params=query, timeout=timeout)
         )
 
-    def _checked(self, ask: Callable[[], httpx.Response]) -> dict[str, Any]:
+    def _checked(self, ask: Callable[[], httpx.Response]) -> Any:
         try:
             answer = ask()
             value = answer.json()
@@ -98,8 +109,7 @@ class Fabric:
             ) from error
         if answer.is_error:
             raise LabError(f"{value['what']} ({value['where']}): {value['todo']}")
-        found: dict[str, Any] = value
-        return found
+        return value
 
 
 @contextmanager
