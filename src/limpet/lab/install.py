@@ -41,7 +41,17 @@ def limpet_layer(rootfs: Path, workspace: Workspace) -> Path:
             shutil.copytree(folder, Path(f"{root.folder}{LIBRARY}", name), ignore=ignored)
         write(root.folder, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
         # Compiled files that are taken as they are: their sources never change, and nothing is looked up.
-        compile_all = ["python3", "-IS", "-m", "compileall", "-q", "-o", "2", "--invalidation-mode", "unchecked-hash"]
+        compile_all = [
+            "python3",
+            "-IS",
+            "-m",
+            "compileall",
+            "-q",
+            "-o",
+            "2",
+            "--invalidation-mode",
+            "unchecked-hash",
+        ]
         run(["chroot", str(root.folder), *compile_all, LIBRARY], timeout=120).checked()
         return root.changes
 
