@@ -35,9 +35,10 @@ class Dependencies:
         """Wait for `item` to succeed. Gives None when it did, else what its dependents are told."""
         if item.settings is None:
             return None
-        self._log.info("dependency.waiting", handler=item.title)
+        path = self._statuses.file_of(item)
+        self._log.info("dependency.waiting", handler=item.title, file=path)
         while True:
-            status = self._statuses.of_item(item)
+            status = self._statuses.state_in(path) if path is not None else None
             if status is ExtensionState.SUCCESS:
                 return None
             if status is not None and status.terminal:

@@ -77,8 +77,8 @@ class Statuses:
         except HostError:
             return None
 
-    def of_item(self, item: Item) -> ExtensionState | None:
-        """The state of a piece of work's extension; None while nothing is known."""
+    def file_of(self, item: Item) -> Path | None:
+        """Where the extension of a piece of work says how it is; None where it has not been installed."""
         if item.settings is None:
             return None
         try:
@@ -87,7 +87,10 @@ class Statuses:
             return None
         if self._store.state(folder) is HandlerState.NOT_INSTALLED:
             return None
-        path = folder.status_file(item.settings.sequence_number, item.extension)
+        return folder.status_file(item.settings.sequence_number, item.extension)
+
+    def state_in(self, path: Path) -> ExtensionState | None:
+        """The state that a status file says; None while there is none, or it says nothing."""
         return None if self._info(path) is None else self.of_file(path).status
 
     def of_file(self, path: Path) -> ExtensionStatus:
