@@ -6,14 +6,11 @@ import json
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from tests.emulator.processes import COMMAND, HELLO, ON_LOOPBACK, Process, emulator
 from tests.emulator.small_agent import SmallAgent
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_serving_begins_with_a_line_that_programs_can_read(fresh: Process) -> None:
@@ -169,3 +166,16 @@ def test_a_vm_of_the_command_line_is_refused_in_its_words(tmp_path: Path) -> Non
     )
     assert done.returncode == 2
     assert "the command line: --vm a=10.0.0.5: there is a VM 'a' already, at 10.0.0.4" in done.stderr
+
+
+def test_the_example_scenario_is_a_world(tmp_path: Path) -> None:
+    scenario = Path(HELLO).parent / "scenario.toml"
+    with emulator(tmp_path, "--scenario", str(scenario)) as found, found.client() as api:
+        assert found.ready["vms"] == {"vm1": "127.0.0.1"}
+        assert [rule["endpoint"] for rule in api.faults()] == ["goal-state", "blob-download"]
+        levels = [
+            extension["sequenceNumber"]
+            for each in api.vm("vm1")["goalState"]["handlers"]
+            for extension in each["extensions"]
+        ]
+        assert levels == [0, 0]
