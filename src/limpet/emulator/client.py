@@ -41,6 +41,10 @@ class EmulatorRefused(LimpetError):
         self.todo = todo
 
 
+class WaitedInVain(EmulatorRefused):
+    """A condition did not hold in time."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdminAddress:
     """Where an admin API is. path: of its unix socket; else url."""
@@ -92,10 +96,6 @@ class AdminClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def fabric(self) -> dict[str, Any]:
-        """The fabric's services and settings."""
-        return self._object("GET", "/v1/fabric")
-
     def vms(self) -> list[dict[str, Any]]:
         """Every VM in short."""
         return self._list("GET", "/v1/vms")
@@ -112,9 +112,9 @@ class AdminClient:
         """Forget a VM."""
         self._ask("DELETE", _vm(name))
 
-    def status(self, vm: str, *, raw: bool = False) -> dict[str, Any]:
+    def status(self, vm: str) -> dict[str, Any]:
         """The newest aggregate status that could be read."""
-        return self._object("GET", f"{_vm(vm)}/status", params={"raw": str(raw).lower()})
+        return self._object("GET", f"{_vm(vm)}/status")
 
     def requests(
         self, vm: str | None, *, endpoint: str | None = None, after: int = 0, limit: int = 1000
@@ -127,7 +127,7 @@ class AdminClient:
         return self._object("GET", path, params=params)
 
     def wait(self, vm: str, condition: Mapping[str, Any], *, timeout: float = 60.0) -> dict[str, Any]:
-        """Wait until a condition holds. Raises EmulatorRefused with status 408 when it does not in time."""
+        """Wait until a condition holds. Raises: WaitedInVain, when it does not in time."""
         body = {"condition": dict(condition), "timeout": timeout}
         return self._object("POST", f"{_vm(vm)}/wait", body, timeout=timeout + ANSWER_SECONDS)
 
@@ -194,7 +194,8 @@ class AdminClient:
         if answer.is_success:
             return found
         problem = found if isinstance(found, dict) else {}
-        raise EmulatorRefused(
+        refused = WaitedInVain if answer.status_code == httpx.codes.REQUEST_TIMEOUT else EmulatorRefused
+        raise refused(
             answer.status_code,
             str(problem.get("what", f"the emulator answered {answer.status_code}")),
             where=str(problem.get("where", "")),

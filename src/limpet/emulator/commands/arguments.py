@@ -19,11 +19,10 @@ LARGEST_JSON = 1024 * 1024
 
 
 class Exit(IntEnum):
-    """What the commands end with."""
+    """What the commands end with; 2 is argparse's, for wrong usage."""
 
     DONE = 0
     FAILED = 1
-    USAGE = 2
     TIMED_OUT = 3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.client import EmulatorRefused
+from limpet.emulator.client import WaitedInVain
 from limpet.emulator.commands.arguments import (
     Exit,
     Parsers,
@@ -31,7 +31,6 @@ EXAMPLE = """\
   limpet emulator publish examples/Limpet.Sample.Hello-1.0.0 --settings '{"greeting": "hello"}' --wait
   limpet emulator publish Limpet.Sample.Hello --protected @secrets.json --channel fast-track
   limpet emulator publish Limpet.Sample.Hello --state uninstall"""
-TIMED_OUT_STATUS = 408
 
 
 def add(parsers: Parsers) -> None:
@@ -155,9 +154,7 @@ def _awaited(api: AdminClient, vm: str, wanted: Wanted, reports: int, timeout: f
         condition = {"afterStatus": reports, "svdSequenceNumber": wanted.goal_state}
         try:
             held = api.wait(vm, condition, timeout=timeout)
-        except EmulatorRefused as error:
-            if error.status != TIMED_OUT_STATUS:
-                raise
+        except WaitedInVain:
             return None
         timeout -= held["seconds"]
         report = api.status(vm)

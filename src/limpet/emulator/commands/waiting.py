@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.client import EmulatorRefused
+from limpet.emulator.client import WaitedInVain
 from limpet.emulator.commands.arguments import (
     Exit,
     Parsers,
@@ -25,7 +25,6 @@ EXAMPLE = """\
   limpet emulator wait --handler Limpet.Sample.Hello --sequence 1 --status success
   limpet emulator wait --handler Limpet.Sample.Hello --gone --timeout 30
   limpet emulator wait --endpoint telemetry --requests 1"""
-TIMED_OUT_STATUS = 408
 
 _WORDS = (
     ("handler", str, "an entry of the newest report is of this handler"),
@@ -85,10 +84,11 @@ def _run(arguments: argparse.Namespace) -> int:
         vm = chosen_vm(api, arguments.vm)
         try:
             held = api.wait(vm, wanted, timeout=arguments.timeout)
-        except EmulatorRefused as error:
-            if error.status != TIMED_OUT_STATUS:
-                raise
-            say(f"{vm}: {error}") if not arguments.json else print_json({"held": False})
+        except WaitedInVain as error:
+            if arguments.json:
+                print_json({"held": False})
+            else:
+                say(f"{vm}: {error}")
             return Exit.TIMED_OUT
     if arguments.json:
         print_json({"held": True, **held})
