@@ -44,12 +44,14 @@ SERVICES = {
 
 
 class NamedKeys:
-    """A sealer whose bundles the fake vault opens: recipients and thumbprints by name."""
+    """A sealer whose bundles the fake vault opens: recipients and thumbprints by name. recipient: somebody else."""
+
+    recipient: str | None = None
 
     def encrypt_bundle(
         self, certificates: Sequence[Any], transport_certificate_der: bytes, cipher: Cipher
     ) -> bytes:
-        recipient = base64.b64encode(transport_certificate_der).decode()
+        recipient = self.recipient or base64.b64encode(transport_certificate_der).decode()
         content = {certificate.thumbprint: True for certificate in certificates}
         return json.dumps({"recipient": recipient, "content": content}).encode()
 

@@ -72,13 +72,14 @@ class Stage:
 
     parts: what handlers do, by ``Contoso.Sample-1.0.0 enable``, ``Contoso.Sample enable`` or ``enable`` (with a
     multi-config extension's name at its end, if wanted); a function, an exit code, or a Completed. Without a part,
-    enable writes the status ``success`` and everything exits with 0.
+    enable writes the status ``success`` and everything exits with 0. ports: of the real machine, in place of fakes.
     """
 
     machine: FakeMachine
     core: Core
     config: Config
     log: Journal = field(default_factory=Journal)
+    ports: Mapping[str, Any] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     wait: float = 0.0
@@ -91,19 +92,10 @@ class Stage:
         self.agent = self._assembled()
 
     def _assembled(self) -> Agent:
-        machine = self.machine
-        ports = Machine(
-            http=machine.http,
-            files=machine.files,
-            processes=machine.processes,
-            vault=machine.vault,
-            fetcher=machine.fetcher,
-            clock=machine.clock,
-            chance=machine.chance,
-            log=self.log,
-            guest=machine.guest,
-        )
-        return assemble(self.config, ports, wire_server=ENDPOINT, host_plugin=f"{ENDPOINT}:32526")
+        names = ("http", "files", "processes", "vault", "fetcher", "clock", "chance", "guest")
+        fakes = {name: getattr(self.machine, name) for name in names}
+        machine = Machine(**{**fakes, "log": self.log, **self.ports})
+        return assemble(self.config, machine, wire_server=ENDPOINT, host_plugin=f"{ENDPOINT}:32526")
 
     @property
     def files(self) -> FakeFiles:

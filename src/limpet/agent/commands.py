@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from limpet.host.ports import Completed
 
 COMMAND_LOG_LIMIT = 10 * 1024 * 1024
+LONGEST_SHOWN = 1000
+"""So many characters of a command are told to people and to the platform; a manifest may hold a million."""
 NOT_RUN = "NOT_RUN"
 _SUPPORTED_FEATURES = '[{"Key": "ExtensionTelemetryPipeline", "Value": "1.0"}]'
 
@@ -87,12 +89,13 @@ class Commands:
         if fragment is None:
             raise HandlerError(f"HandlerManifest.json of {folder.name} has no {operation.value}Command")
         command = f"{folder.path}/{fragment.lstrip('/')}"
+        shown = command if len(command) <= LONGEST_SHOWN else f"{command[:LONGEST_SHOWN]} ..."
         self._log.info(
             "handler.command",
             handler=folder.name,
             version=folder.version,
             operation=operation.value,
-            command=command,
+            command=shown,
         )
         timeout = COMMAND_SECONDS[occasion.step]
         try:
@@ -103,8 +106,8 @@ class Commands:
                 timeout=timeout,
             )
         except HostError as error:
-            self._record(folder, occasion, command, f"Failed to launch: {error}")
-            raise CommandFailed(f"Failed to launch {command}: {error}", code=code, exit_code=code) from error
+            self._record(folder, occasion, shown, f"Failed to launch: {error}")
+            raise CommandFailed(f"Failed to launch {shown}: {error}", code=code, exit_code=code) from error
         output = format_output(done.stdout, done.stderr)
         self._telemetry.did(
             folder.name,
@@ -115,8 +118,8 @@ class Commands:
             seconds=done.seconds,
         )
         ending = "killed at its time limit" if done.exit_code is None else f"exit code {done.exit_code}"
-        self._record(folder, occasion, command, f"{ending} after {done.seconds:.3f} s\n{output}")
-        _check(command, done, output, timeout, code)
+        self._record(folder, occasion, shown, f"{ending} after {done.seconds:.3f} s\n{output}")
+        _check(shown, done, output, timeout, code)
 
     def stop(self) -> None:
         """End the command that is running."""

@@ -130,15 +130,19 @@ class Reporter:
         return LOOK_EVERY
 
     def _upload(self, upload: StatusUpload, content: bytes) -> None:
-        """Through the host plugin, else directly. Source: wire-protocol.md §6.1. Raises: FabricError."""
+        """Through the host plugin, else directly. Source: wire-protocol.md §6.1. Raises: FabricError.
+
+        A report that met a stale identity is dropped, because the next one goes under the right identity at once. When
+        even that one is called stale, it goes directly.
+        """
         date = utc(self._clock.now())
         try:
             for request in _requests(upload, content, date, storage.Padding.SPACES):
                 self._fabric.put_status(request)
             return
-        except FabricStale:
-            raise
         except FabricError as problem:
+            if isinstance(problem, FabricStale) and not self._failures:
+                raise
             self._log.warning("status.other_channel", problem=problem)
         for request in _requests(upload, content, date, storage.Padding.ZEROS):
             response = self._fetcher.exchange(request)

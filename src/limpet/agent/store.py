@@ -75,13 +75,21 @@ class Store:
         return self.layout.handler(handler.name, max(matching, default=requested).text)
 
     def state(self, folder: HandlerFolder) -> HandlerState:
-        """A handler's state; NOT_INSTALLED where no usable record is."""
+        """A handler's state; NOT_INSTALLED where no usable record is, or no package: then only a download can help."""
         word = self._text(folder.state_file)
-        try:
-            return HandlerState(word.strip()) if word is not None else HandlerState.NOT_INSTALLED
-        except ValueError:
-            self._log.warning("handler.state_unreadable", file=folder.state_file, word=word)
+        if word is None or not self._has_manifest(folder):
             return HandlerState.NOT_INSTALLED
+        try:
+            return HandlerState(word.strip())
+        except ValueError:
+            self._log.warning("handler.state_unreadable", file=folder.state_file, word=word[:80])
+            return HandlerState.NOT_INSTALLED
+
+    def _has_manifest(self, folder: HandlerFolder) -> bool:
+        try:
+            return self.files.info(folder.manifest_file) is not None
+        except HostError:
+            return True
 
     def set_state(self, folder: HandlerFolder, state: HandlerState) -> None:
         """Record a handler's state."""
