@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING
@@ -27,7 +28,7 @@ SMALL = 64 * 1024**2
 """Up to this sum the ratio does not matter, bytes: a log of zeros is not a bomb."""
 
 _SPARE = 16 * 1024**2
-_FILE_MODE = 0o766  # what the umask leaves of it; the owner may execute
+_FILE_MODE = 0o744  # the owner may execute; nobody else may write, whatever the umask
 _PIECE = 256 * 1024
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -37,6 +38,7 @@ _UNIX = 3
 _EACH_SYNCED = 256
 _UNREADABLE = (
     zipfile.BadZipFile,
+    struct.error,
     NotImplementedError,
     RuntimeError,
     EOFError,
