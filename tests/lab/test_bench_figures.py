@@ -54,3 +54,13 @@ def test_keys_of_figures_are_unique() -> None:
 def test_what_was_not_measured_has_no_row() -> None:
     outcome = Outcome(facts={}, figures=(TIME, FREE), agents={"a": {"free": series(1)}, "b": {}})
     assert outcome.rows() == [(FREE, [series(1), None])]
+
+
+def test_a_page_needs_every_figure_of_both_agents() -> None:
+    one, other = {"time": series(1), "free": series(2)}, {"time": series(1)}
+    figures_of_both = (TIME, FREE)
+    assert Outcome(facts={}, figures=figures_of_both, agents={"a": one, "b": one}).complete(["time", "free"])
+    assert not Outcome(facts={}, figures=figures_of_both, agents={"a": one, "b": other}).complete(
+        ["time", "free"]
+    )
+    assert not Outcome(facts={}, figures=figures_of_both, agents={"a": one}).complete(["time"])

@@ -60,9 +60,11 @@ def main(argv: Sequence[str] = ()) -> int:
         options.plan,
         lambda text: console.print(f"[dim]{seconds() - began:6.0f} s[/]  {text}", soft_wrap=True),
     )
-    if options.page is not None:
+    if options.page is not None and outcome.complete([figure.key for figure in Plan().figures]):
         text = bench_report.page(outcome, rounds=options.plan.rounds, patience=options.plan.patience)
         options.page.write_text(text, encoding="utf-8")
+    elif options.page is not None:
+        console.print(f"{options.page} stays as it is: not everything was measured")
     if options.json:
         print(json.dumps(bench_report.as_json(outcome), indent=2))  # noqa: T201 - the command's output
     else:
@@ -95,7 +97,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rests", type=_positive, metavar="N",
                         help=f"changes after {whole.rest:g} s of idleness; {whole.rests} when left out")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the results to FILE as Markdown too")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="when all was measured, write it to FILE as Markdown"
+    )
     options = parser.parse_args(argv)
     given = {name: getattr(options, name) for name in ("counts", "rounds", "rests")}
     options.plan = replace(

@@ -115,6 +115,10 @@ class Outcome:
     figures: tuple[Figure, ...]
     agents: Mapping[str, Mapping[str, Series]]
 
+    def complete(self, keys: Sequence[str]) -> bool:
+        """Whether each of these figures was measured of two agents."""
+        return len(self.agents) > 1 and all(set(keys) <= set(series) for series in self.agents.values())
+
     def rows(self) -> list[tuple[Figure, list[Series | None]]]:
         """Figures of which something was measured, with a series for each agent."""
         rows = [

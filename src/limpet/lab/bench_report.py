@@ -101,7 +101,8 @@ the peer's figure is ours. Budgets are ours alone; they were set before anything
 METHOD = """\
 - **The machine** of an agent is made of namespaces (processes, mounts, network, host name, control groups) over a throw-away
   copy of one Debian root file system, with systemd as PID 1. It is booted and settled before the agent's service is started.
-  The peer is the package `waagent` as Debian ships it; limpet runs on the same machine's `/usr/bin/python3`.
+  The peer is the package `waagent` as Debian ships it; limpet runs on the same machine's `/usr/bin/python3`. The compiled files of both, and of the
+  standard library, are there before the first start.
 - **The configuration** is the same `/etc/waagent.conf` for both, with Debian's values; switched off is only what does not
   exist in a namespace (provisioning, resource disk) and log collection, so polls are 6 s apart for the peer and as
   limpet chooses for us.
