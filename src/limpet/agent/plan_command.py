@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from limpet.agent.worklist import Installed
     from limpet.model.extensions import ExtensionSettings
 
+EPILOG = """\
+examples:
+  limpet plan ExtensionsConfig.xml
+  limpet plan --json
+
+exit codes: 0 shown, 1 the goal state cannot be had or read, 2 wrong usage or configuration
+"""
+
 
 class Warnings(EventLog):
     """What is not as it should be, on standard error."""
@@ -40,8 +48,11 @@ class Warnings(EventLog):
 def main(arguments: Sequence[str]) -> int:
     """Print the plan. Raises: ConfigurationError, FabricError, HostError."""
     parser = argparse.ArgumentParser(
-        prog="limpet plan", description="Show what a goal state would do here, in order and why. Nothing is done."
-    )  # fmt: skip
+        prog="limpet plan",
+        description="Show what a goal state would do here, in order and why. Nothing is done.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "file", nargs="?", type=Path, help="ExtensionsConfig (XML) or vmSettings (JSON); without it the fabric is asked"
     )  # fmt: skip

@@ -18,10 +18,22 @@ if TYPE_CHECKING:
 
     from limpet.agent.settings import Config
 
+EPILOG = """\
+example:
+  limpet settings --set goal_state.period=3
+
+exit codes: 0 shown, 2 wrong usage or configuration
+"""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Print what was asked for. Raises: ConfigurationError."""
-    parser = argparse.ArgumentParser(prog="limpet settings", description="Show the settings in effect.")
+    parser = argparse.ArgumentParser(
+        prog="limpet settings",
+        description="Show the settings in effect, each with where its value came from.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add_options(parser)
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="for programs")
