@@ -107,10 +107,14 @@ class Stage:
 
     @property
     def store(self) -> Store:
-        return Store(self.files, LAYOUT, self.log)
+        return Store(self.files, self.layout, self.log)
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(library=self.config.library, logs=self.config.log_dir)
 
     def folder(self, name: str = SAMPLE, version: str = "1.0.0") -> HandlerFolder:
-        return LAYOUT.handler(name, version)
+        return self.layout.handler(name, version)
 
     def host(self, name: str = SAMPLE, version: str = "1.0.0", **members: Any) -> None:
         """Let the fabric offer a package. members: of its handlerManifest."""
