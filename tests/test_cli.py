@@ -189,3 +189,12 @@ def test_output_that_nobody_reads_is_no_traceback() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verbs_help_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        VERBS[verb].load()(["--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "example" in said
