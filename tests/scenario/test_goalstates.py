@@ -284,6 +284,18 @@ def test_settings_wait_for_a_certificate_that_comes_with_the_next_look() -> None
     assert play.played == ["Sample-1.0.0 enable"]
 
 
+def test_a_certificate_that_is_late_under_the_same_goal_state_is_asked_for_once_more() -> None:
+    play = stage(thumbprints=(NEW,))
+    play.host()
+    play.core.alter("certificates", b"<CertificateFile/>")
+    play.publish(enable(protected="MII=", thumbprint=NEW))
+    play.agent.poller.poll()
+    play.core.heal()
+    play.clock.after(1, play.agent.poller.poll)
+    play.agent.worker.work()
+    assert play.played == ["Sample-1.0.0 install", "Sample-1.0.0 enable"]
+
+
 def test_a_certificate_that_does_not_come_is_reported_and_its_rotation_heals_it() -> None:
     play = stage()
     play.host()
