@@ -59,6 +59,16 @@ def test_anything_else_is_waited_for_to_the_end(word: str | None) -> None:
     assert "within 90 minutes" in outcome
 
 
+def test_what_was_waited_for_with_one_goal_state_is_forgotten_with_the_next() -> None:
+    fake, board, _ = waiting()
+    statuses = Statuses(store(fake), fake.clock)
+    dependencies = Dependencies(statuses, board, ports(fake))
+    for number in range(20):
+        fake.files.replace(folder().status / f"{number}.status", b'[{"status": {"status": "success"}}]')
+        assert dependencies.wait(item(handler(settings(number))), dependencies.deadline(), 1) is None
+    assert len(statuses._paths) == 1
+
+
 def test_what_has_no_settings_is_not_waited_for() -> None:
     fake, _, dependencies = waiting()
     bare = item(handler())
