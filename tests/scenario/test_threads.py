@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.scenario.core import Core
 from tests.scenario.handlers import SAMPLE, enable, package, uninstall
 from tests.scenario.stage import Stage
 
+from limpet.agent.resident import Tasks
 from limpet.agent.settings import Config
 from limpet.host.clock import RealClock
 from limpet.host.fake import FakeMachine
@@ -16,9 +20,10 @@ from limpet.host.fake_work import FakeFetcher, FakeProcesses, FakeVault
 from limpet.host.files import RealFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from limpet.host.fake_work import Invocation
     from limpet.wire.http import Request, Response
 
 
@@ -94,6 +99,45 @@ def reported(play: Stage) -> tuple[str, int] | None:
     if not handlers or handlers[0].settings is None:
         return None
     return handlers[0].version, handlers[0].settings.sequence_number
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Signal handlers are the process's: what was there is put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_what_a_handler_comes_to_while_the_agent_ends_is_reported(tmp_path: Path, signals: None) -> None:
+    play = sharing(tmp_path)
+    play.core.host(package())
+    play.publish(enable())
+
+    def end(run: Invocation) -> None:
+        play.say(run, "transitioning")
+        os.kill(os.getpid(), signal.SIGTERM)
+        for thread in threading.enumerate():
+            if thread.name == "report":
+                thread.join(10)
+        play.say(run, "success")
+
+    play.parts["enable"] = end
+    assert Tasks(play.agent, play.log).run() == 0
+    assert play.state() == "success"
+    assert play.entry().status == "Ready"
+
+
+def test_a_task_that_fails_ends_the_agent_with_an_error(tmp_path: Path, signals: None) -> None:
+    play = sharing(tmp_path)
+
+    def bug(_: Request) -> Response:
+        raise KeyError("bug")
+
+    play.machine.http.served = bug
+    assert Tasks(play.agent, play.log).run() == 1
+    assert "poll" in play.log.of("agent.ended")[0]["failed"]
 
 
 def test_goal_states_that_follow_each_other_while_everything_runs_end_in_the_last_one(tmp_path: Path) -> None:

@@ -83,8 +83,11 @@ class Reporter:
         self._reported_at = -heartbeat
         self._failures = 0
 
-    def report(self) -> float:
-        """Report when there is reason to. Gives the seconds until the next look, unless the bell rings before."""
+    def report(self, *, last: bool = False) -> float:
+        """Report when there is reason to. Gives the seconds until the next look, unless the bell rings before.
+
+        last: the agent ends, so that a change does not wait for its turn.
+        """
         now = self._clock.monotonic()
         snapshot = self._board.snapshot
         if snapshot is None:
@@ -95,7 +98,7 @@ class Reporter:
         if not due and count == self._seen and not self._statuses.changed():
             return LOOK_EVERY_IDLE
         finished = not self._board.processing and count != self._seen
-        wait = 0.0 if finished else self._pace.wait(now)
+        wait = 0.0 if finished or last else self._pace.wait(now)
         if wait > 0:
             return wait
         try:

@@ -54,6 +54,8 @@ class Tasks:
             board.wait(board.count, None)
         for thread in threads:
             thread.join(GRACE if thread.name == "work" else 5.0)
+        if not any(thread.is_alive() for thread in threads if thread.name == "report"):
+            self._guarded("report", self._last_report)  # what the work has come to since that task ended
         self._agent.close()
         self._log.info("agent.ended", failed=", ".join(self._failed) or None)
         return 1 if self._failed else 0
@@ -92,7 +94,10 @@ class Tasks:
         while not board.stopping:
             seen = board.count
             board.wait(seen, self._agent.reporter.report())
-        self._agent.reporter.report()
+        self._last_report()
+
+    def _last_report(self) -> None:
+        self._agent.reporter.report(last=True)
 
     def _chores(self) -> None:
         while not self._agent.board.stopping:

@@ -50,7 +50,7 @@ class Runner:
         try:
             choice, version = self._version(item)
             folder = self._store.layout.handler(item.handler.name, version.text)
-            work = plan(item, version, self._store.installed())
+            work = plan(item, version, self._store.installed(item.handler.name))
             self._log.info(
                 "handler.work",
                 handler=item.title,

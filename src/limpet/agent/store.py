@@ -40,12 +40,12 @@ class Store:
         self.layout = layout
         self._log = log
 
-    def installed(self) -> tuple[Installed, ...]:
-        """Every handler version that has a folder here, whatever its state."""
+    def installed(self, name: str | None = None) -> tuple[Installed, ...]:
+        """Every handler version that has a folder here, whatever its state. name: only those of one handler."""
         found = []
         for folder_name in self.files.names(self.layout.library):
             handler = handler_of_folder(folder_name)
-            if handler is not None:
+            if handler is not None and name in {None, handler[0]}:
                 folder = self.layout.handler(*handler)
                 found.append(
                     Installed(
@@ -56,7 +56,7 @@ class Store:
 
     def versions(self, name: str) -> tuple[Installed, ...]:
         """The versions of one handler that were unpacked or reported of here, whatever their state."""
-        return tuple(here for here in self.installed() if here.name == name and self._is_package(here))
+        return tuple(here for here in self.installed(name) if self._is_package(here))
 
     def folder_of(self, handler: Handler, installed: Sequence[Installed] | None = None) -> HandlerFolder:
         """The folder that speaks for a handler: of the versions the wanted one accepts, the newest that is here.
@@ -67,7 +67,7 @@ class Store:
             requested = Version.parse(handler.version)
         except ValueError:
             return self.layout.handler(handler.name, handler.version)
-        here = self.installed() if installed is None else installed
+        here = self.installed(handler.name) if installed is None else installed
         mine = [each.version for each in here if each.name == handler.name]
         matching = [version for version in mine if version.matches(requested)]
         if handler.wanted is not Wanted.ENABLED:
