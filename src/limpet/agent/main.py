@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from limpet.agent.config import load_config
 from limpet.agent.endpoint import find_endpoint
-from limpet.agent.running import Running
+from limpet.agent.running import HEAPS, Running
 from limpet.host.clock import RealClock
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
@@ -74,4 +74,6 @@ def become_resident(running: Running) -> NoReturn:
     descriptor = os.memfd_create("limpet-running", 0)
     os.write(descriptor, running.render())
     command = interpreter_command("limpet.agent.resident", str(descriptor))
-    os.execv(command[0], command)  # noqa: S606 - our own interpreter, our own arguments
+    # Without the columns of source lines, and with one heap for all threads: 0.2 MB less.
+    lean = [command[0], "-X", "no_debug_ranges", *command[1:]]
+    os.execve(lean[0], lean, {**os.environ, HEAPS: "1"})  # noqa: S606 - our own interpreter, our own arguments

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from limpet.agent import build
-from limpet.agent.running import Running
+from limpet.agent.running import HEAPS, Running
 from limpet.host.clock import RealClock
 from limpet.host.log import open_log
 
@@ -25,6 +25,7 @@ _LARGEST = 64 * 1024
 
 def main(argv: Sequence[str]) -> int:
     """Run the agent. argv: the descriptor of the file that says how. Gives the exit code."""
+    os.environ.pop(HEAPS, None)
     descriptor = int(argv[0])
     running = Running.parse(os.pread(descriptor, _LARGEST, 0))
     os.close(descriptor)

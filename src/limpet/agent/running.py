@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from limpet.agent.config import Config
 
+HEAPS = "MALLOC_ARENA_MAX"
+"""The C library's variable for the number of heaps. It is for the agent alone, not for handlers."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
