@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 class Tasks:
-    """Poll, work, report and chores, each in a thread of its own; when one fails, the agent ends."""
+    """Poll, work and report in threads of their own, chores in this one; when one fails, the agent ends."""
 
     def __init__(self, agent: Agent, log: Log) -> None:
         self._agent = agent
@@ -43,16 +43,14 @@ class Tasks:
 
     def run(self) -> int:
         """Run until a signal or a failure. Gives the exit code."""
-        board = self._agent.board
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda received, _frame: self._stop(received))
-        tasks = {"poll": self._poll, "work": self._work, "report": self._report, "chores": self._chores}
+        tasks = {"poll": self._poll, "work": self._work, "report": self._report}
         threads = [threading.Thread(target=self._guarded, args=item, name=item[0]) for item in tasks.items()]
         for thread in threads:
             thread.daemon = True
             thread.start()
-        while not board.stopping:
-            board.wait(board.count, None)
+        self._guarded("chores", self._chores)
         for thread in threads:
             thread.join(GRACE if thread.name == "work" else 5.0)
         if not any(thread.is_alive() for thread in threads if thread.name == "report"):

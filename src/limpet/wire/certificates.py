@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -57,14 +56,14 @@ def parse_certificate_file(body: bytes) -> CertificateBundle:
 def decoded(text: str, document: str, what: str) -> bytes:
     """Base64 with any white space in it. Raises: MalformedDocument."""
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
     except (binascii.Error, ValueError):
         raise MalformedDocument(document, f"{what} is not base64") from None
 
 
 def render_certificate_file(bundle: CertificateBundle) -> bytes:
     """The document `parse_certificate_file` reads; without `Data` where there are no certificates."""
-    text = base64.b64encode(bundle.data).decode()
+    text = binascii.b2a_base64(bundle.data, newline=False).decode()
     lines = "\n".join(text[at : at + COLUMNS] for at in range(0, len(text), COLUMNS))
     incarnation, kind = bundle.incarnation, bundle.format
     return (

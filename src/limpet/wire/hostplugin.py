@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -103,7 +103,7 @@ def status_request(host_plugin: str, identity: HostPluginIdentity, inner: Reques
         "headers": [{"headerName": name, "headerValue": value} for name, value in headers.items()],
     }
     if inner.body:
-        document["content"] = base64.b64encode(inner.body).decode()
+        document["content"] = binascii.b2a_base64(inner.body, newline=False).decode()
     return Request(
         method="PUT",
         url=f"http://{host_plugin}/status",
