@@ -97,7 +97,6 @@ class Subject:
         self._vm = vm
         self._wanted = wanted
         self._sequence = 0
-        self._changes = 0
 
     def start(self) -> tuple[float, int]:
         """Seconds from the process's start to the first success, and the requests that it took. Raises: LabError."""
@@ -112,9 +111,8 @@ class Subject:
         pause(offset)
         after = self._world.vm(self._vm)["statusReports"]
         self._sequence += 1
-        self._changes += 1
+        settings = {"round": self._sequence}
         began = now()
-        settings = {"round": self._changes}
         self._world.publish(self._vm, *({"handler": name, "public": settings} for name in self._wanted))
         return self._success(after=after) - began
 
@@ -188,19 +186,24 @@ class Bench:
         # Once unmeasured: what the first start reads from the disk, every later one finds in memory.
         self._started(agent, layers, 1, defaultdict(list), "warm-up").end()
         for count in self._plan.counts:
-            subject: Subject | None = None
-            for number in self._plan.repetitions():
-                if subject is not None:
-                    subject.end()
-                subject = self._started(agent, layers, count, found, f"round {number + 1}")
-            if subject is None:
-                continue
+            subject = self._started_often(agent, layers, count, found)
             for number in self._plan.repetitions():
                 self._changed(agent, subject, figures.change(count), unaligned(number), found)
             if count == 1 and self._plan.window:
                 self._idled(agent, subject, found)
             subject.end()
         return {figure.key: Series(values=tuple(values)) for figure, values in found.items()}
+
+    def _started_often(
+        self, agent: Agent, layers: Sequence[Path], count: int, found: dict[Figure, list[float]]
+    ) -> Subject:
+        """Start in one fresh machine after the other; the last one goes on."""
+        repetitions = self._plan.repetitions()
+        subject = self._started(agent, layers, count, found, f"round {next(repetitions) + 1}")
+        for number in repetitions:
+            subject.end()
+            subject = self._started(agent, layers, count, found, f"round {number + 1}")
+        return subject
 
     def _started(
         self, agent: Agent, layers: Sequence[Path], count: int, found: dict[Figure, list[float]], which: str
