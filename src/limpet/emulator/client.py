@@ -140,6 +140,10 @@ class AdminClient:
         params = {"name": package.name, "version": str(package.version)}
         return self._object("POST", "/v1/packages", content=package.zip_bytes, params=params)
 
+    def ovf_environment(self, vm: str) -> bytes:
+        """The document of a VM's provisioning disc, with its secrets."""
+        return str(self._object("GET", f"{_vm(vm)}/ovf-env")["document"]).encode()
+
     def faults(self) -> list[dict[str, Any]]:
         """Every fault rule and what became of it."""
         return self._list("GET", "/v1/faults")

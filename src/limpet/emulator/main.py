@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from limpet.emulator.commands import asking, faulting, publishing, serve, waiting
+from limpet.emulator.commands import asking, faulting, media, publishing, serve, waiting
 from limpet.emulator.commands.arguments import EXIT_CODES
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (serve, publishing, asking, waiting, faulting):
+    for group in (serve, publishing, asking, waiting, faulting, media):
         group.add(commands)
     return whole
 

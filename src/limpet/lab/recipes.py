@@ -84,5 +84,25 @@ VM = Recipe(
 )
 """A plain Debian VM that can be provisioned, with Debian's own agent in it but not started."""
 
+PROVISIONED_VM = replace(
+    VM.with_packages(
+        "e2fsprogs",  # a resource disk's file system
+        "fdisk",
+        "fuse",  # the host's kernel has no iso9660 and udf: fuseiso stands behind mount(8), see provisioning_media
+        "fuseiso",
+        "parted",
+    ),
+    enabled=("networking.service",),
+    disabled=("ssh.service", "walinuxagent.service"),
+)
+"""A VM as it comes from an image: its NIC is configured by its own services, and it can read a provisioning DVD."""
+
+CLOUD_INIT_VM = replace(
+    PROVISIONED_VM,
+    packages=(*(name for name in PROVISIONED_VM.packages if name != "waagent"), "cloud-init"),
+    disabled=("ssh.service",),
+)
+"""The same with Debian's cloud-init instead of waagent."""
+
 NEXT_VM = replace(VM, suite="trixie")
 """The same of the next Debian: its waagent acts on FastTrack goal states, where Debian 12's only compares them."""
