@@ -39,9 +39,7 @@ class Verb(NamedTuple):
 VERBS: Mapping[str, Verb] = {
     "agent": Verb("limpet.agent.main", "main", "Follow the goal state until told to stop."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
-    "settings": Verb(
-        "limpet.agent.settings_command", "main", "Show the settings in effect and their origin."
-    ),
+    "settings": Verb("limpet.manage.config_command", "main", "Show the settings in effect and their origin."),
     "emulator": Verb("limpet.emulator.main", "main", "Serve a fabric for tests and for people.", "emulator"),
     "lab": Verb("limpet.lab.main", "main", "Run the demo and the benches on this machine.", "lab"),
 }

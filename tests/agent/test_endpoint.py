@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from limpet.agent.endpoint import PATIENCE, SAVED_LEASE, WELL_KNOWN, Endpoint, candidates, find_endpoint
-from limpet.agent.settings import Config
+from limpet.config.settings import Config
 from limpet.host.fake import FakeMachine
 from limpet.model.errors import FabricUnreachable
 from limpet.model.goalstate import PROTOCOL_VERSION, Versions

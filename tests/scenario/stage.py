@@ -12,8 +12,8 @@ from tests.scenario.handlers import OPERATIONS, SAMPLE, TENANT, enable, package,
 from limpet.agent.build import Agent, assemble
 from limpet.agent.layout import HandlerFolder, Layout
 from limpet.agent.machine import Machine
-from limpet.agent.settings import Config
 from limpet.agent.store import Store
+from limpet.config.settings import Config
 from limpet.emulator.goalstates import Publication
 from limpet.host.fake import FakeMachine
 from limpet.host.log import EventLog

@@ -12,7 +12,7 @@ from tests.scenario.core import VM, Core
 from tests.scenario.handlers import SAMPLE, enable, package
 from tests.scenario.stage import Stage
 
-from limpet.agent.settings import Config
+from limpet.config.settings import Config
 from limpet.emulator.clock import SystemClock
 from limpet.emulator.goalstates import rotate_certificates
 from limpet.emulator.pki import Sealer, TenantCertificate, encrypt_for, new_tenant_certificate

@@ -13,7 +13,7 @@ from tests.scenario.handlers import SAMPLE, enable, package, uninstall
 from tests.scenario.stage import Stage
 
 from limpet.agent.resident import Tasks
-from limpet.agent.settings import Config
+from limpet.config.settings import Config
 from limpet.host.clock import RealClock
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_work import FakeFetcher, FakeProcesses, FakeVault

@@ -40,7 +40,7 @@ from limpet.host.vault import OpensslVault
 
 if TYPE_CHECKING:
     from limpet.agent.running import Running
-    from limpet.agent.settings import Config
+    from limpet.config.settings import Config
     from limpet.host.ports import Clock, Log
     from limpet.model.status import GuestInfo
     from limpet.model.telemetry import Value

@@ -17,7 +17,7 @@ from limpet.wire.http import KIB, accepted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from limpet.agent.settings import Config
+    from limpet.config.settings import Config
     from limpet.host.ports import Clock, Files, Http, Log
     from limpet.model.network import Lease
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from limpet.agent.config import load_config
 from limpet.agent.endpoint import find_endpoint
 from limpet.agent.running import HEAPS, Running
+from limpet.config.load import load_config
 from limpet.host.clock import RealClock
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-    from limpet.agent.config import Config
+    from limpet.config.load import Config
 
 EPILOG = """\
 example:
@@ -39,7 +39,7 @@ def configuration(argv: Sequence[str]) -> Config:
         return load_config(RealFiles())
     import argparse  # noqa: PLC0415 - the service starts the agent without arguments, and this stays resident
 
-    from limpet.agent.settings_command import add_options  # noqa: PLC0415
+    from limpet.config.options import add_options  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(
         prog="limpet agent",

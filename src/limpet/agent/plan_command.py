@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limpet.agent.config import load_config
 from limpet.agent.forecast import foresee
 from limpet.agent.layout import Layout
 from limpet.agent.lifecycle import COMMAND_SECONDS, Step
 from limpet.agent.plan_sources import from_fabric, from_file
-from limpet.agent.settings_command import add_options
 from limpet.agent.store import Store
+from limpet.config.load import load_config
+from limpet.config.options import add_options
 from limpet.host.files import RealFiles
 from limpet.host.log import EventLog, event_line
 from limpet.model.redact import redacted

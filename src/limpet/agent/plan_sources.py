@@ -30,8 +30,8 @@ from limpet.wire.vmsettings import parse_vm_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from limpet.agent.settings import Config
     from limpet.agent.store import Store
+    from limpet.config.settings import Config
     from limpet.host.ports import Files, Log
     from limpet.model.extensions import Handler
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from limpet.agent.config import Config
+    from limpet.config.load import Config
 
 HEAPS = "MALLOC_ARENA_MAX"
 """The C library's variable for the number of heaps. It is for the agent alone, not for handlers."""

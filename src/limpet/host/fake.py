@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.host.fake_commands import FakeCommands
 from limpet.host.fake_files import FakeFiles
 from limpet.host.fake_work import FakeFetcher, FakeProcesses, FakeVault, served
 from limpet.model.errors import FabricUnreachable
@@ -27,16 +28,20 @@ if TYPE_CHECKING:
     from limpet.wire.http import Request, Response
 
 __all__ = [
+    "Battery",
     "Entry",
     "FakeClock",
+    "FakeCommands",
     "FakeFetcher",
     "FakeFiles",
     "FakeHttp",
+    "FakeKernel",
     "FakeLog",
     "FakeMachine",
     "FakeProcesses",
     "FakeRandom",
     "FakeVault",
+    "PowerCut",
     "nobody",
 ]
 
@@ -152,6 +157,54 @@ class FakeHttp:
         return served(self.served, request)
 
 
+class PowerCut(BaseException):
+    """The machine is off from here on; what was changed before stays."""
+
+
+class Battery:
+    """Lets so many changes happen, then the power is cut at every further one. left: None is without end."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+        self.spent = 0
+
+    def spend(self) -> None:
+        """Called before each change. Raises: PowerCut."""
+        if self.left is not None and self.left <= 0:
+            raise PowerCut
+        self.spent += 1
+        if self.left is not None:
+            self.left -= 1
+
+
+@dataclass
+class FakeKernel:
+    """A kernel that remembers. name: the host name; credited: what was mixed into its pool."""
+
+    clock: FakeClock
+    kernel_release: str = "6.1.0-28-cloud-amd64"
+    name: str = "localhost"
+    credited: list[bytes] = field(default_factory=list)
+    before: Callable[[], None] = lambda: None
+
+    def credit_entropy(self, content: bytes) -> None:
+        """Mix bytes into the pool and credit them."""
+        self.before()
+        self.credited.append(content)
+
+    def release(self) -> str:
+        """The kernel's release."""
+        return self.kernel_release
+
+    def host_name(self) -> str:
+        """The host name it has now."""
+        return self.name
+
+    def uptime(self) -> float:
+        """Seconds since it started."""
+        return self.clock.monotonic()
+
+
 class FakeMachine:
     """All ports over one clock and one file system, with a library folder in place."""
 
@@ -170,6 +223,10 @@ class FakeMachine:
         self.files = FakeFiles(self.clock)
         self.files.make_folder(library, mode=0o700)
         self.http = FakeHttp(fabric)
+        self.battery = Battery()
+        self.commands = FakeCommands(self.files)
+        self.kernel = FakeKernel(self.clock)
+        self.files.before = self.commands.before = self.kernel.before = self.battery.spend
         self.processes = FakeProcesses(self.files, self.clock)
         self.vault = FakeVault(self.files, library)
         self.fetcher = FakeFetcher(self.files, storage)

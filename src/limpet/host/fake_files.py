@@ -11,7 +11,7 @@ from limpet.host.ports import FileInfo
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from limpet.host.ports import Clock
 
@@ -20,18 +20,20 @@ _MOST_LINKS = 16
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
-    """What a name stands for: a file with content, a link with a target, or else a folder."""
+    """What a name stands for: a file with content, a link with a target, a block device, or else a folder."""
 
     content: bytes | None = None
     target: Path | None = None
     mode: int = 0o755
     modified: float = 0.0
     changed_ns: int = 0
+    owner: tuple[int, int] = (0, 0)
+    block: bool = False
 
     @property
     def is_folder(self) -> bool:
         """Whether it is a folder."""
-        return self.content is None and self.target is None
+        return self.content is None and self.target is None and not self.block
 
 
 @dataclass
@@ -39,13 +41,16 @@ class FakeFiles:
     """Behaves as RealFiles does; tests/contract compares them.
 
     nodes: everything by its absolute path. broken: operations on these paths raise HostError with the reason given,
-    as on a bad disk. full: whether every write finds the disk full.
+    as on a bad disk. full: whether every write finds the disk full. before: called before each change; it may cut the power.
+    pokes: what was written to the kernel's settings and to devices, in order.
     """
 
     clock: Clock
     nodes: dict[Path, Node] = field(default_factory=lambda: {Path("/"): Node()})
     broken: dict[Path, str] = field(default_factory=dict)
     full: bool = False
+    before: Callable[[], None] = lambda: None
+    pokes: list[tuple[Path, bytes]] = field(default_factory=list)
     _changes: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def link(self, path: Path, target: Path) -> None:
@@ -60,14 +65,30 @@ class FakeFiles:
             raise HostError(f"{path} has {len(content)} bytes; at most {at_most} are accepted")
         return content
 
-    def replace(self, path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+    def block_device(self, path: Path) -> None:
+        """Put a block device at `path`."""
+        self.make_folder(path.parent)
+        self._put(path, Node(block=True, mode=0o660))
+
+    def replace(
+        self,
+        path: Path,
+        content: bytes,
+        *,
+        mode: int = 0o644,
+        durable: bool = True,
+        owner: tuple[int, int] | None = None,
+        beneath: Path | None = None,
+    ) -> None:
         """Put `content` at `path`. Raises: HostError."""
         del durable
+        self.before()
+        self._refuse_links(path.parent, beneath)
         place = self._writable(path)
         here = self.nodes.get(place)
         if here is not None and here.is_folder:
             raise HostError(f"cannot write {path}: Is a directory")
-        self._put(place, Node(content=content, mode=mode, modified=self.clock.now()))
+        self._put(place, Node(content=content, mode=mode, modified=self.clock.now(), owner=owner or (0, 0)))
 
     def info(self, path: Path) -> FileInfo | None:
         """What is at `path`; None where nothing is."""
@@ -82,6 +103,10 @@ class FakeFiles:
             changed_ns=node.changed_ns,
             is_file=node.content is not None,
             is_folder=node.is_folder,
+            is_link=node.target is not None,
+            is_block=node.block,
+            uid=node.owner[0],
+            gid=node.owner[1],
         )
 
     def names(self, folder: Path) -> list[str]:
@@ -90,20 +115,37 @@ class FakeFiles:
         place = self._real(folder / "x").parent
         return sorted(path.name for path in self.nodes if path.parent == place and path != place)
 
-    def make_folder(self, path: Path, *, mode: int = 0o755) -> None:
-        """Make a folder and its parents; an existing one keeps its mode. Raises: HostError."""
+    def make_folder(
+        self,
+        path: Path,
+        *,
+        mode: int = 0o755,
+        owner: tuple[int, int] | None = None,
+        beneath: Path | None = None,
+    ) -> None:
+        """Make a folder and its parents; an existing one keeps its mode and owner. Raises: HostError."""
+        self.before()
+        self._refuse_links(path, beneath)
         self._check(path)
         place = self._real(path / "x").parent
         for parent in [*reversed(place.parents), place]:
             node = self.nodes.get(parent)
             if node is None:
-                own = mode if parent == place else 0o755
-                self._put(parent, Node(mode=own, modified=self.clock.now()))
+                ours = parent == place or (beneath is not None and beneath in parent.parents)
+                self._put(
+                    parent,
+                    Node(
+                        mode=mode if ours else 0o755,
+                        modified=self.clock.now(),
+                        owner=(owner or (0, 0)) if ours else (0, 0),
+                    ),
+                )
             elif not node.is_folder:
                 raise HostError(f"cannot make the folder {path}: something else is there")
 
     def remove(self, path: Path) -> None:
         """Remove a file, a link, or a folder with all in it; nothing happens where nothing is."""
+        self.before()
         self._check(path)
         place = self._real(path)
         for each in [each for each in self.nodes if each == place or place in each.parents]:
@@ -111,10 +153,12 @@ class FakeFiles:
 
     def copy(self, source: Path, destination: Path) -> None:
         """Copy a regular file with its mode and times. Raises: FileNotFoundError, HostError."""
+        self.before()
         self._put(self._writable(destination), replace(self._file(source)))
 
     def append(self, path: Path, content: bytes, *, at_most: int) -> None:
         """Add to a log; when it would grow past `at_most` bytes its head is dropped at a line boundary."""
+        self.before()
         place = self._writable(path)
         node = self._file(path) if place in self.nodes else Node(content=b"", mode=0o644)
         old = node.content or b""
@@ -123,6 +167,42 @@ class FakeFiles:
             _, _, old = old[-room - 1 :].partition(b"\n") if room else (b"", b"", b"")
         new = (old + content)[-at_most:]
         self._put(place, replace(node, content=new, modified=self.clock.now()))
+
+    def target(self, path: Path) -> Path | None:
+        """What a symbolic link says, unresolved; None where there is none."""
+        self._check(path)
+        node = self.nodes.get(self._real(path))
+        return None if node is None else node.target
+
+    def poke(self, path: Path, content: bytes) -> None:
+        """Write to a setting of the kernel, which takes what is written, or to a device. Raises: HostError."""
+        self.before()
+        self._check(path)
+        place = self._real(path)
+        node = self.nodes.get(place)
+        if node is None or node.is_folder:
+            raise HostError(f"cannot set {path}: {'Is a directory' if node else 'No such file or directory'}")
+        self.pokes.append((path, content))
+        if node.content is not None:
+            self._put(place, replace(node, content=content))
+
+    def allocate(self, path: Path, size: int) -> None:
+        """Make a file of `size` bytes, mode 0600; a power cut may leave a shorter one. Raises: HostError."""
+        self.before()
+        place = self._writable(path)
+        self._put(place, Node(content=bytes(size // 2), mode=0o600, modified=self.clock.now()))
+        self.before()
+        self._put(place, Node(content=bytes(size), mode=0o600, modified=self.clock.now()))
+
+    def _refuse_links(self, path: Path, beneath: Path | None) -> None:
+        if beneath is None:
+            return
+        if not path.is_relative_to(beneath) or ".." in path.parts:
+            raise HostError(f"{path} is not below {beneath}")
+        for each in (path, *path.parents):
+            node = self.nodes.get(each)
+            if beneath in each.parents and node is not None and not node.is_folder:
+                raise HostError(f"cannot go to {path}: there is a link or no folder on the way")
 
     def _put(self, place: Path, node: Node) -> None:
         self.nodes[place] = replace(node, changed_ns=next(self._changes))

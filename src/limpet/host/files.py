@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.host import trusted
 from limpet.host.ports import FileInfo
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 _PIECE = 256 * 1024
 _READ = (
@@ -39,17 +41,33 @@ class RealFiles:
             raise HostError(f"{path} grows beyond the {at_most} bytes that are accepted")
         return content
 
-    def replace(self, path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+    def replace(
+        self,
+        path: Path,
+        content: bytes,
+        *,
+        mode: int = 0o644,
+        durable: bool = True,
+        owner: tuple[int, int] | None = None,
+        beneath: Path | None = None,
+    ) -> None:
         """Put `content` at `path`; a reader, or a power cut, sees the old file or the new one.
 
-        durable: whether it must be on the disk when this returns. Raises: HostError.
+        durable: whether it must be on the disk when this returns. owner: user and group id. beneath: a folder from which on
+        no link among the parents is followed. Raises: HostError.
         """
 
         def fill(descriptor: int) -> None:
             _write_all(descriptor, content)
+            if owner is not None:
+                os.fchown(descriptor, *owner)
             os.fchmod(descriptor, mode)
 
-        _replace(path, fill, durable=durable)
+        if beneath is None:
+            _replace(path, fill, durable=durable)
+            return
+        with trusted.folder(path.parent, beneath) as parent:
+            _replace(Path(f"/proc/self/fd/{parent}", path.name), fill, durable=durable, shown=path)
 
     def info(self, path: Path) -> FileInfo | None:
         """What is at `path`; None where nothing is. Raises: HostError."""
@@ -65,6 +83,10 @@ class RealFiles:
             changed_ns=found.st_ctime_ns,
             is_file=stat.S_ISREG(found.st_mode),
             is_folder=stat.S_ISDIR(found.st_mode),
+            is_link=stat.S_ISLNK(found.st_mode),
+            is_block=stat.S_ISBLK(found.st_mode),
+            uid=found.st_uid,
+            gid=found.st_gid,
         )
 
     def names(self, folder: Path) -> list[str]:
@@ -75,10 +97,23 @@ class RealFiles:
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
-    def make_folder(self, path: Path, *, mode: int = 0o755) -> None:
-        """Make a folder and its parents; an existing one keeps its mode. Raises: HostError."""
+    def make_folder(
+        self,
+        path: Path,
+        *,
+        mode: int = 0o755,
+        owner: tuple[int, int] | None = None,
+        beneath: Path | None = None,
+    ) -> None:
+        """Make a folder and its parents; an existing one keeps its mode and owner.
+
+        beneath: a folder from which on no link is followed, and below which new parents get `owner` too. Raises: HostError.
+        """
         with _said(f"cannot make the folder {path}"):
-            _make_folder(path, mode)
+            if beneath is not None:
+                trusted.make_folder(path, beneath, mode, owner)
+            else:
+                _make_folder(path, mode, owner)
 
     def remove(self, path: Path) -> None:
         """Remove a file, a link, or a folder with all in it; nothing happens where nothing is. Raises: HostError."""
@@ -115,6 +150,42 @@ class RealFiles:
                     return
             kept = _last_lines(path, min(at_most // 2, max(0, at_most - len(content))))
             self.replace(path, (kept + content)[-at_most:], mode=found.st_mode & _PERMISSIONS, durable=False)
+
+    def target(self, path: Path) -> Path | None:
+        """What a symbolic link says, unresolved; None where there is none. Raises: HostError."""
+        with _said(f"cannot look at {path}"):
+            try:
+                return path.readlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            except OSError as error:
+                if error.errno == errno.EINVAL:
+                    return None
+                raise
+
+    def poke(self, path: Path, content: bytes) -> None:
+        """Write to something that exists and is no file of a disk: /sys, /proc, a device. Raises: HostError."""
+        with _said(f"cannot set {path}"):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                _write_all(descriptor, content)
+            finally:
+                os.close(descriptor)
+
+    def allocate(self, path: Path, size: int) -> None:
+        """Make a file of `size` bytes that holds no holes, mode 0600; nothing is left when it fails. Raises: HostError."""
+        with _said(f"cannot allocate {path}"):
+            path.unlink(missing_ok=True)
+            descriptor = os.open(path, _CREATE, 0o600)
+            try:
+                os.fchmod(descriptor, 0o600)
+                os.posix_fallocate(descriptor, 0, size)
+                os.fsync(descriptor)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -163,7 +234,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _replace(path: Path, fill: Callable[[int], None], *, durable: bool) -> None:
+def _replace(path: Path, fill: Callable[[int], None], *, durable: bool, shown: Path | None = None) -> None:
     # The name is this thread's own, so what a power cut left under it is nobody's and may go.
     temporary = path.parent / f".{path.name[:200]}.{os.getpid()}-{threading.get_native_id()}"
     try:
@@ -181,7 +252,7 @@ def _replace(path: Path, fill: Callable[[int], None], *, durable: bool) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise HostError(f"cannot write {path}: {error.strerror or error}") from error
+        raise HostError(f"cannot write {shown or path}: {error.strerror or error}") from error
 
 
 def _sync_folder(folder: Path) -> None:
@@ -192,17 +263,19 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _make_folder(path: Path, mode: int) -> None:
+def _make_folder(path: Path, mode: int, owner: tuple[int, int] | None = None) -> None:
     try:
         path.mkdir(mode)
     except FileNotFoundError:
         _make_folder(path.parent, 0o755)
-        _make_folder(path, mode)
+        _make_folder(path, mode, owner)
         return
     except FileExistsError:
         if not path.is_dir():
             raise HostError(f"cannot make the folder {path}: something else is there") from None
         return
+    if owner is not None:
+        os.chown(path, *owner, follow_symlinks=False)
     path.chmod(mode)  # mkdir's mode is cut by the umask
 
 

@@ -57,6 +57,10 @@ class FileInfo:
     changed_ns: int
     is_file: bool
     is_folder: bool
+    is_link: bool = False
+    is_block: bool = False
+    uid: int = 0
+    gid: int = 0
 
 
 class Files(Protocol):
@@ -65,10 +69,20 @@ class Files(Protocol):
     def read(self, path: Path, *, at_most: int) -> bytes:
         """The content of a regular file. Raises: FileNotFoundError, HostError when larger or not a regular file."""
 
-    def replace(self, path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+    def replace(
+        self,
+        path: Path,
+        content: bytes,
+        *,
+        mode: int = 0o644,
+        durable: bool = True,
+        owner: tuple[int, int] | None = None,
+        beneath: Path | None = None,
+    ) -> None:
         """Put `content` at `path`; a reader, or a power cut, sees the old file or the new one.
 
         durable: whether it must be on the disk when this returns; False for copies that are only informative.
+        owner: user and group id. beneath: a folder from which on no link among the parents is followed.
         Raises: HostError.
         """
 
@@ -78,8 +92,19 @@ class Files(Protocol):
     def names(self, folder: Path) -> list[str]:
         """The names in a folder, sorted; empty where there is none."""
 
-    def make_folder(self, path: Path, *, mode: int = 0o755) -> None:
-        """Make a folder and its parents; an existing one keeps its mode."""
+    def make_folder(
+        self,
+        path: Path,
+        *,
+        mode: int = 0o755,
+        owner: tuple[int, int] | None = None,
+        beneath: Path | None = None,
+    ) -> None:
+        """Make a folder and its parents; an existing one keeps its mode and owner.
+
+        beneath: a folder from which on no link is followed, and below which new parents get `owner` too.
+        Raises: HostError.
+        """
 
     def remove(self, path: Path) -> None:
         """Remove a file, a link, or a folder with all in it; nothing happens where nothing is."""
@@ -89,6 +114,15 @@ class Files(Protocol):
 
     def append(self, path: Path, content: bytes, *, at_most: int) -> None:
         """Add to a log; when it would grow past `at_most` bytes its head is dropped at a line boundary."""
+
+    def target(self, path: Path) -> Path | None:
+        """What a symbolic link says, unresolved; None where there is none. Raises: HostError."""
+
+    def poke(self, path: Path, content: bytes) -> None:
+        """Write to something that exists and is no file of a disk: /sys, /proc, a device. Raises: HostError."""
+
+    def allocate(self, path: Path, size: int) -> None:
+        """Make a file of `size` bytes that holds no holes, mode 0600; nothing is left when it fails. Raises: HostError."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +154,58 @@ class Processes(Protocol):
 
     def stop_current(self) -> None:
         """End the command that is running now, if any, with its whole group."""
+
+
+class Commands(Protocol):
+    """Programs of the machine."""
+
+    def run(
+        self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0, at_most: int = 1024 * 1024
+    ) -> Completed:
+        """Run a program and wait for it; at most `at_most` bytes of each of its streams are kept (the head).
+
+        It gets a small fixed environment (C locale) and is found by a fixed PATH. exit_code is 127 when there is no such
+        program, None when it was killed at `timeout` seconds. Raises: HostError, when it cannot be started for another reason.
+        """
+
+    def exists(self, program: str) -> bool:
+        """Whether there is a program of that name."""
+
+
+class Kernel(Protocol):
+    """What is asked of the kernel directly."""
+
+    def credit_entropy(self, content: bytes) -> None:
+        """Mix bytes into the pool and credit them (ioctl RNDADDENTROPY). Raises: HostError."""
+
+    def release(self) -> str:
+        """The kernel's release, such as ``6.1.0-28-cloud-amd64``."""
+
+    def host_name(self) -> str:
+        """The host name it has now."""
+
+    def uptime(self) -> float:
+        """Seconds since it started."""
+
+
+class Wire(Protocol):
+    """One NIC's Ethernet, below IP: what DHCP needs before there is an address."""
+
+    def send(self, packet: bytes) -> None:
+        """Broadcast a UDP packet from port 68 to port 67. Raises: HostError."""
+
+    def receive(self, timeout: float) -> bytes | None:
+        """The payload of the next UDP packet for port 68; None when none came in `timeout` seconds. Raises: HostError."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Links(Protocol):
+    """The NICs."""
+
+    def open_wire(self, interface: str) -> Wire:
+        """A NIC's Ethernet. Raises: HostError."""
 
 
 class Vault(Protocol):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from limpet.agent.settings import SETTINGS
-from limpet.agent.settings_command import main, page
+from limpet.config.settings import SETTINGS
+from limpet.manage.config_command import main, page
 from limpet.model.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]

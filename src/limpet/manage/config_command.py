@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.agent.config import DEFAULT_PATH, load_config
-from limpet.agent.config_waagent import NOT_USED
-from limpet.agent.settings import SETTINGS, shown
+from limpet.config.load import load_config
+from limpet.config.options import add_options
+from limpet.config.settings import SETTINGS, shown
+from limpet.config.waagent import NOT_USED
 from limpet.host.files import RealFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from limpet.agent.settings import Config
+    from limpet.config.settings import Config
 
 EPILOG = """\
 example:
@@ -45,16 +46,6 @@ def main(arguments: Sequence[str]) -> int:
     config = load_config(RealFiles(), path=options.config, options=options.set)
     sys.stdout.write(as_json(config) if options.json else as_text(config))
     return 0
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options by which every program of the agent is configured."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"configuration instead of {DEFAULT_PATH}"
-    )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; wins over every file"
-    )
 
 
 def as_text(config: Config) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -126,3 +126,49 @@ def _authority(value: object) -> str:
 AUTHORITY = Kind(
     describe="an IPv4 address or a host name, with :port where it is not the usual one", accept=_authority
 )
+
+
+def whole(lowest: int, highest: int, unit: str = "") -> Kind[int]:
+    """A whole number; `unit` is for people."""
+    describe = f"a whole number{unit and f' of {unit}'} from {lowest} to {highest}"
+
+    def accept(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise ValueError(describe)
+        return value
+
+    return Kind(describe=describe, accept=accept, decode=_number)
+
+
+def choice(*words: str, aliases: Mapping[str, str] | None = None) -> Kind[str]:
+    """One of some words, in any case. aliases: what waagent.conf says for one of them."""
+    describe = f"one of {', '.join(words)}"
+
+    def accept(value: object) -> str:
+        if not isinstance(value, str) or value.lower() not in words:
+            raise ValueError(describe)
+        return value.lower()
+
+    def decode(text: str) -> object:
+        return (aliases or {}).get(text.lower(), text)
+
+    return Kind(describe=describe, accept=accept, decode=decode)
+
+
+def words(*allowed: str, aliases: Mapping[str, str] | None = None) -> Kind[tuple[str, ...]]:
+    """Some of the allowed words, as a TOML array or separated by commas."""
+    describe = f"some of {', '.join(allowed)}"
+
+    def accept(value: object) -> tuple[str, ...]:
+        found = value.split(",") if isinstance(value, str) else value
+        if not isinstance(found, list):
+            raise ValueError(describe)  # noqa: TRY004 - every wrong value is one kind of error here
+        chosen = tuple(str(word).strip().lower() for word in found)
+        if not chosen or not set(chosen) <= set(allowed):
+            raise ValueError(describe)
+        return chosen
+
+    def decode(text: str) -> object:
+        return (aliases or {}).get(text.lower(), text)
+
+    return Kind(describe=describe, accept=accept, decode=decode)

@@ -1,52 +1,19 @@
-"""The settings: one table, which is also the value that programs receive.
-
-`config.goal_state_period` is a float, seconds, `config.origin("goal_state.period")` says where it came from. The reference
-page docs/settings.md is made from this table.
-"""
+"""The settings of the agent itself: the fabric, goal states, extensions, downloads, and where it keeps its things."""
 
 # ruff: noqa: RUF009 - the defaults are values that cannot change, paths too
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
-from limpet import __version__
-from limpet.agent.kinds import ADDRESS, AUTHORITY, DISCOVERY, PATH, PORT, SWITCH, TEXT, Kind, seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-T = TypeVar("T")
-
-DEFAULT_ORIGIN = "default"
+from limpet.config.kinds import ADDRESS, AUTHORITY, DISCOVERY, PATH, PORT, SWITCH, TEXT, seconds
+from limpet.config.setting import setting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
-    """One row of the table. attribute: its name in `Config`. waagent: its key in waagent.conf, if that has one."""
-
-    name: str
-    attribute: str
-    kind: Kind[Any]
-    default: Any
-    help: str
-    waagent: str | None
-
-
-def setting(name: str, kind: Kind[T], default: T, purpose: str, waagent: str | None = None) -> T:
-    """A field of `Config` that is a setting."""
-    return field(default=default, metadata={"name": name, "kind": kind, "help": purpose, "waagent": waagent})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
-    """Every setting, with where its value came from.
-
-    origins: by setting's name, those that are not defaults. notes: what is wrong in waagent.conf.
-    unused: keys of waagent.conf that have no effect here, with the reason.
-    """
+class AgentSettings:
+    """What `limpet agent` goes by."""
 
     # fmt: off
     fabric_endpoint: str | None = setting(
@@ -137,36 +104,3 @@ class Config:
         "agent.waagent_conf", PATH, Path("/etc/waagent.conf"),
         "The other agent's configuration, honoured where it exists.")
     # fmt: on
-    origins: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()
-
-    @property
-    def proxy(self) -> str | None:
-        """The proxy for downloads as a URL."""
-        return None if self.proxy_host is None else f"http://{self.proxy_host}:{self.proxy_port}"
-
-    @property
-    def user_agent(self) -> str:
-        """How the agent names itself to the fabric's services."""
-        return f"limpet/{__version__}"
-
-    def origin(self, name: str) -> str:
-        """Where the value of the setting `name` came from."""
-        return self.origins.get(name, DEFAULT_ORIGIN)
-
-
-SETTINGS: Mapping[str, Setting] = {
-    member.metadata["name"]: Setting(attribute=member.name, default=member.default, **member.metadata)
-    for member in fields(Config)
-    if member.metadata
-}
-
-
-def shown(value: object) -> str:
-    """A setting's value as people write it."""
-    if value is None:
-        return "unset"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)

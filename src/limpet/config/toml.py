@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from limpet.agent.entry import Entry, content
+from limpet.config.entry import Entry, content
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.agent.entry import Entry, content
+from limpet.config.entry import Entry, content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,28 +14,17 @@ if TYPE_CHECKING:
 
 _REASONS: Mapping[str, tuple[str, ...]] = {
     "the agent does not do this yet": (
-        "Logs.Verbose", "Logs.Console", "Logs.Collect", "Logs.CollectPeriod",
-        "OS.EnableFirewall", "OS.EnableFirewallPeriod", "OS.RootDeviceScsiTimeout", "OS.RootDeviceScsiTimeoutPeriod",
-        "OS.RemovePersistentNetRulesPeriod", "OS.MonitorDhcpClientRestartPeriod", "OS.EnableFIPS",
-        "OS.EnableRDMA", "OS.UpdateRdmaDriver", "OS.CheckRdmaDriver", "OS.HomeDir", "OS.PasswordPath", "OS.SudoersDir",
-        "Provisioning.MonitorHostName", "Provisioning.MonitorHostNamePeriod",
-        "Provisioning.PasswordCryptId", "Provisioning.PasswordCryptSaltLength", "Provisioning.AllowResetSysUser",
-        "DetectScvmmEnv", "Policy.PolicyFilePath", "Monitor.NetworkConfigurationChanges",
+        "OS.EnableFIPS", "OS.EnableRDMA", "OS.UpdateRdmaDriver", "OS.CheckRdmaDriver",
+        "Policy.PolicyFilePath", "Monitor.NetworkConfigurationChanges",
         "AutoUpdate.Enabled", "AutoUpdate.UpdateToLatestVersion", "Autoupdate.Frequency",
-        "Debug.CgroupCheckPeriod", "Debug.CgroupLogMetrics", "Debug.CgroupDisableOnProcessCheckFailure",
-        "Debug.CgroupDisableOnQuotaCheckFailure", "Debug.AgentCpuQuota", "Debug.AgentCpuThrottledTimeThreshold",
-        "Debug.AgentMemoryQuota", "Debug.EnableAgentMemoryUsageCheck", "Debug.EnableCgroupV2ResourceLimiting",
+        "Debug.CgroupLogMetrics", "Debug.CgroupDisableOnProcessCheckFailure",
+        "Debug.CgroupDisableOnQuotaCheckFailure", "Debug.AgentCpuThrottledTimeThreshold",
+        "Debug.EnableAgentMemoryUsageCheck",
         "Debug.EnableGAVersioning", "Debug.EnableRsmDowngrade", "Debug.EnableExtensionPolicy",
         "Debug.EnableSignatureValidation", "Debug.SelfUpdateHotfixFrequency", "Debug.SelfUpdateRegularFrequency",
-        "Debug.FirewallRulesLogPeriod", "Debug.LogCollectorInitialDelay",
+        "Debug.FirewallRulesLogPeriod",
     ),
-    "it concerns provisioning, which the agent does not do": (
-        "Provisioning.Agent", "Provisioning.DeleteRootPassword", "Provisioning.RegenerateSshHostKeyPair",
-        "Provisioning.SshHostKeyPairType", "Provisioning.DecodeCustomData", "Provisioning.ExecuteCustomData",
-        "ResourceDisk.Format", "ResourceDisk.Filesystem", "ResourceDisk.MountPoint", "ResourceDisk.MountOptions",
-        "ResourceDisk.EnableSwap", "ResourceDisk.EnableSwapEncryption", "ResourceDisk.SwapSizeMB",
-        "DVD.MountPoint", "OS.SshDir", "OS.SshClientAliveInterval",
-    ),
+    "it has an effect on FreeBSD only": ("ResourceDisk.EnableSwapEncryption",),
     "one instance is held by a lock, agent.lock, not by a pid file": ("Pid.File",),
     "downloads are made with TLS wherever the fabric asks for it": ("OS.AllowHTTP",),
     "no agent of today reads it": (

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.agent.config import load_config
-from limpet.agent.config_waagent import NOT_USED
-from limpet.agent.settings import SETTINGS, Config
+from limpet.config.load import load_config
+from limpet.config.settings import SETTINGS, Config
+from limpet.config.waagent import NOT_USED
 from limpet.host.fake import FakeFiles, FakeMachine
 from limpet.model.errors import ConfigurationError
 
@@ -244,7 +244,7 @@ def test_a_configuration_cannot_be_changed() -> None:
 def test_without_limpet_toml_its_parser_is_not_loaded() -> None:
     code = (
         "import sys, json\n"
-        "from limpet.agent.config import load_config\n"
+        "from limpet.config.load import load_config\n"
         "class Disk:\n"
         "    def read(self, path, *, at_most):\n"
         "        raise FileNotFoundError\n"

@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limpet.agent import config_toml, config_waagent
-from limpet.agent.config_waagent import NOT_USED
-from limpet.agent.entry import Entry, unknown
-from limpet.agent.settings import SETTINGS, Config, shown
+from limpet.config import toml, waagent
+from limpet.config.entry import Entry, unknown
+from limpet.config.settings import SETTINGS, Config, shown
+from limpet.config.waagent import NOT_USED
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def load_config(files: Files, *, path: Path | None = None, options: Sequence[str
     Raises: ConfigurationError, with file and line and what is wrong there.
     """
     written = [
-        *config_toml.read(files, path or DEFAULT_PATH, required=path is not None),
+        *toml.read(files, path or DEFAULT_PATH, required=path is not None),
         *map(_option, options),
     ]
     ours = {entry.name: entry for entry in _accepted(written)}
     conf = ours.get("agent.waagent_conf")
-    theirs = config_waagent.read(files, Config().waagent_conf if conf is None else conf.value)
+    theirs = waagent.read(files, Config().waagent_conf if conf is None else conf.value)
     values, notes, unused = _honoured(theirs)
     values |= ours
     return Config(

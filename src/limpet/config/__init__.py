@@ -1,0 +1,1 @@
+"""What is configured: one table of settings, and where each value comes from."""

@@ -1,0 +1,170 @@
+"""What is done to a machine, as values: they can be printed, compared and counted, and host/apply.py does them.
+
+Every step may be done again after a power loss at any moment: whatever it leaves, the same plan made anew completes it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limpet.model.secret import Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Content = bytes | Secret[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a program of the machine: an argument vector, never a shell.
+
+    accepted: exit codes that mean success. timeout: seconds. stdin is the only way in for a secret.
+    """
+
+    argv: tuple[str, ...]
+    stdin: Content = b""
+    timeout: float = 60.0
+    accepted: tuple[int, ...] = (0,)
+
+    def describe(self) -> str:
+        """One line for people."""
+        return f"run {shlex.join(self.argv)}" + (
+            " with a secret on its input" if isinstance(self.stdin, Secret) else ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Replace a file whole.
+
+    owner: a user's name, whose group it gets too; None leaves it to root. beneath: a folder that somebody else may have
+    filled; no link is followed from there on.
+    """
+
+    path: Path
+    content: Content
+    mode: int = 0o644
+    owner: str | None = None
+    beneath: Path | None = None
+
+    def describe(self) -> str:
+        """One line for people."""
+        size = "a secret" if isinstance(self.content, Secret) else f"{len(self.content)} bytes"
+        return f"write {self.path} ({size}, {self.mode:04o}{f', {self.owner}' if self.owner else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class MakeFolder:
+    """Make a folder, and its parents; one that is there keeps its mode and owner."""
+
+    path: Path
+    mode: int = 0o755
+    owner: str | None = None
+    beneath: Path | None = None
+
+    def describe(self) -> str:
+        """One line for people."""
+        return f"make the folder {self.path} ({self.mode:04o}{f', {self.owner}' if self.owner else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove a file, a link, or a folder with all in it."""
+
+    path: Path
+
+    def describe(self) -> str:
+        """One line for people."""
+        return f"remove {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Poke:
+    """Write to what is not a file of a disk: a setting of the kernel (/sys, /proc) or a device."""
+
+    path: Path
+    content: bytes
+
+    def describe(self) -> str:
+        """One line for people."""
+        shown = (
+            self.content.decode("ascii", "replace").strip()
+            if len(self.content) <= 40
+            else f"{len(self.content)} bytes"
+        )
+        return f"set {self.path} to {shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Allocate:
+    """Make a file of `size` bytes without holes, readable by root alone, as a swap file must be."""
+
+    path: Path
+    size: int
+
+    def describe(self) -> str:
+        """One line for people."""
+        return f"allocate {self.path} ({self.size} bytes, 0600)"
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Mix bytes into the kernel's pool of entropy and credit them, 8 bits a byte."""
+
+    content: Secret[bytes]
+
+    def describe(self) -> str:
+        """One line for people."""
+        return "credit the platform's entropy to the kernel"
+
+
+Step = Run | Write | MakeFolder | Remove | Poke | Allocate | Credit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One duty: steps in order, none when nothing is to be done.
+
+    name: short, unique in a plan, such as ``account``. purpose: what it is for, as a person says it ("make the user
+    alice"). after: tasks without which it makes no sense; it is skipped when one of them failed. problem: why it cannot be
+    done at all, found while planning: it counts as failed, and nothing is tried. advice: what a person does about it.
+    required: whether the VM counts as not provisioned when it fails.
+    """
+
+    name: str
+    purpose: str
+    steps: tuple[Step, ...] = ()
+    after: tuple[str, ...] = ()
+    problem: str | None = None
+    advice: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a task ended. state: done, unchanged, failed or skipped. step: the one that failed, as described.
+
+    seconds: how long it took.
+    """
+
+    task: Task
+    state: str
+    step: str | None = None
+    problem: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether it failed, or was skipped because of another."""
+        return self.state in {"failed", "skipped"}
+
+    def describe(self) -> str:
+        """One line for people: what was to be done, what was tried, how it failed and what to do."""
+        if not self.failed:
+            return f"{self.task.name}: {self.state}"
+        tried = f" ({self.step})" if self.step else ""
+        advice = f" {self.task.advice}" if self.task.advice else ""
+        return f"{self.task.name}: cannot {self.task.purpose}{tried}: {self.problem}.{advice}"

@@ -1,0 +1,107 @@
+"""Does what a plan says, task by task, and goes on with whatever does not depend on what failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limpet.guest.steps import Allocate, Credit, MakeFolder, Outcome, Poke, Remove, Run, Write
+from limpet.host.accounts import ids_of
+from limpet.model.errors import HostError
+from limpet.model.redact import redacted
+from limpet.model.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from limpet.guest.steps import Content, Step, Task
+    from limpet.host.ports import Clock, Commands, Files, Kernel
+
+_LONGEST_COMPLAINT = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interpreter:
+    """Applies tasks through the ports. `files`, `commands` and `kernel` are the machine."""
+
+    files: Files
+    commands: Commands
+    kernel: Kernel
+    clock: Clock
+
+    def apply(
+        self,
+        tasks: Iterable[Task],
+        tell: Callable[[Outcome], None] = lambda _outcome: None,
+        earlier: Iterable[Outcome] = (),
+    ) -> list[Outcome]:
+        """Do every task whose predecessors did not fail. tell: hears of each as it ends. earlier: outcomes to count with."""
+        failed = {outcome.task.name for outcome in earlier if outcome.failed}
+        outcomes = []
+        for task in tasks:
+            missing = next((name for name in task.after if name in failed), None)
+            if missing is not None:
+                outcome = Outcome(task=task, state="skipped", problem=f"{missing} failed")
+            else:
+                outcome = self._applied(task)
+            if outcome.failed:
+                failed.add(task.name)
+            outcomes.append(outcome)
+            tell(outcome)
+        return outcomes
+
+    def _applied(self, task: Task) -> Outcome:
+        if task.problem is not None:
+            return Outcome(task=task, state="failed", problem=task.problem)
+        began = self.clock.monotonic()
+        for step in task.steps:
+            try:
+                self.do(step)
+            except HostError as error:
+                return Outcome(
+                    task=task,
+                    state="failed",
+                    step=step.describe(),
+                    problem=str(error),
+                    seconds=self.clock.monotonic() - began,
+                )
+        state = "done" if task.steps else "unchanged"
+        return Outcome(task=task, state=state, seconds=self.clock.monotonic() - began)
+
+    def do(self, step: Step) -> None:
+        """Do one step. Raises: HostError, with the reason."""
+        match step:
+            case Run():
+                self._run(step)
+            case Write(path=path, content=content, mode=mode, beneath=beneath):
+                owner = self._owner(step.owner)
+                self.files.replace(path, _revealed(content), mode=mode, owner=owner, beneath=beneath)
+            case MakeFolder(path=path, mode=mode, beneath=beneath):
+                self.files.make_folder(path, mode=mode, owner=self._owner(step.owner), beneath=beneath)
+            case Remove(path=path):
+                self.files.remove(path)
+            case Poke(path=path, content=content):
+                self.files.poke(path, content)
+            case Allocate(path=path, size=size):
+                self.files.allocate(path, size)
+            case Credit(content=secret):
+                self.kernel.credit_entropy(secret.reveal())
+
+    def _run(self, step: Run) -> None:
+        done = self.commands.run(step.argv, stdin=_revealed(step.stdin), timeout=step.timeout)
+        if done.exit_code in step.accepted:
+            return
+        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        reason = redacted(said[-1][:_LONGEST_COMPLAINT]) if said else ""
+        if done.exit_code is None:
+            raise HostError(f"it did not end in {step.timeout:g} s")
+        if done.exit_code == 127 and not self.commands.exists(step.argv[0]):
+            raise HostError(f"the program {step.argv[0]} is not installed")
+        raise HostError(reason or f"it ended with {done.exit_code}")
+
+    def _owner(self, name: str | None) -> tuple[int, int] | None:
+        return None if name is None else ids_of(name, self.files)
+
+
+def _revealed(content: Content) -> bytes:
+    return content.reveal() if isinstance(content, Secret) else content

@@ -1,0 +1,48 @@
+"""What is asked of this machine's kernel directly: the Kernel port."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+
+from limpet.model.errors import HostError
+
+_RNDADDENTROPY = 0x40085203
+_DEVICE = "/dev/random"
+
+
+class RealKernel:
+    """This machine's kernel."""
+
+    def credit_entropy(self, content: bytes) -> None:
+        """Mix bytes into the pool and credit them (ioctl RNDADDENTROPY). Raises: HostError."""
+        try:
+            descriptor = os.open(_DEVICE, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(
+                    descriptor, _RNDADDENTROPY, struct.pack("ii", len(content) * 8, len(content)) + content
+                )
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise HostError(f"cannot credit entropy to {_DEVICE}: {error.strerror}") from error
+
+    def release(self) -> str:
+        """The kernel's release, such as ``6.1.0-28-cloud-amd64``."""
+        return os.uname().release
+
+    def host_name(self) -> str:
+        """The host name it has now."""
+        return os.uname().nodename
+
+    def uptime(self) -> float:
+        """Seconds since it started. Raises: HostError."""
+        try:
+            descriptor = os.open("/proc/uptime", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return float(os.read(descriptor, 64).split()[0])
+            finally:
+                os.close(descriptor)
+        except (OSError, ValueError, IndexError) as error:
+            raise HostError(f"cannot read /proc/uptime: {error}") from error
