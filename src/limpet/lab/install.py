@@ -35,17 +35,17 @@ def limpet_layer(rootfs: Path, workspace: Workspace) -> Path:
     The package is taken from where it was imported, be that a source tree or an installation. It is made anew for
     each workspace: that takes two seconds and is never stale. Raises: LabError.
     """
-    parts = {"limpet": Path(limpet.__file__).parent, **{name: _home_of(name) for name in DEPENDENCIES}}
+    parts = {"limpet": Path(limpet.__file__).parent, **{name: home_of(name) for name in DEPENDENCIES}}
     with throw_away_root([rootfs], workspace.folder / "limpet-layer") as root:
         for name, folder in parts.items():
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(folder, Path(f"{root.folder}{LIBRARY}", name), ignore=ignored)
         write(root.folder, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
-        _compile(root.folder)
+        compile_python(root.folder)
         return root.changes
 
 
-def _compile(root: Path) -> None:
+def compile_python(root: Path) -> None:
     """Write the compiled files that the launcher's `-OO` looks for; Debian ships those without `-O` only.
 
     Without them the first start in each new machine would compile what it imports of the standard library.
@@ -57,7 +57,7 @@ def _compile(root: Path) -> None:
     run([*compile_all, "-x", "/(test|tests|idlelib|lib2to3)/", *library], timeout=120).checked()
 
 
-def _home_of(name: str) -> Path:
+def home_of(name: str) -> Path:
     """Where a dependency is installed here."""
     try:
         return Path(str(distribution(name).locate_file(name)))

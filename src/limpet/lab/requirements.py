@@ -25,6 +25,21 @@ COMMANDS = {
 }
 """Command to Debian package."""
 
+VM_COMMANDS = {
+    "apt-get": "apt",
+    "busybox": "busybox-static",
+    "cpio": "cpio",
+    "depmod": "kmod",
+    "dpkg-deb": "dpkg",
+    "mke2fs": "e2fsprogs",
+    "mkntfs": "ntfs-3g",
+    "qemu-img": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "sfdisk": "fdisk",
+    "ssh": "openssh-client",
+}
+"""The same, of what virtual machines need besides."""
+
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 
 
@@ -46,17 +61,22 @@ def lacks() -> list[Lack]:
     return missing_commands(shutil.which) or [*missing_namespaces(), *refused_by_the_kernel(PROBES)]
 
 
-def require() -> None:
-    """Raises: LabError, with one line for each thing that is missing."""
-    if found := lacks():
+def require(*, vms: bool = False) -> None:
+    """Raises: LabError, with one line for each thing that is missing; vms: for virtual machines too."""
+    found = lacks()
+    if vms:
+        found += missing_commands(shutil.which, VM_COMMANDS)
+    if found:
         raise LabError("a lab cannot be built here:\n" + "\n".join(f"  - {lack}" for lack in found))
 
 
-def missing_commands(which: Callable[[str], str | None]) -> list[Lack]:
+def missing_commands(
+    which: Callable[[str], str | None], commands: Mapping[str, str] = COMMANDS
+) -> list[Lack]:
     """Commands that `which` does not find."""
     return [
         Lack(what=f"no command `{command}`", remedy=f"apt-get install {package}")
-        for command, package in sorted(COMMANDS.items())
+        for command, package in sorted(commands.items())
         if which(command) is None
     ]
 
