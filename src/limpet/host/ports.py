@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from ipaddress import IPv4Address
     from pathlib import Path
 
     from limpet.model.ids import Thumbprint
@@ -191,8 +192,11 @@ class Kernel(Protocol):
 class Wire(Protocol):
     """One NIC's Ethernet, below IP: what DHCP needs before there is an address."""
 
-    def send(self, packet: bytes) -> None:
-        """Broadcast a UDP packet from port 68 to port 67. Raises: HostError."""
+    def send(self, payload: bytes, *, source: IPv4Address | None = None) -> None:
+        """Broadcast `payload` in a UDP packet from port 68 to port 67.
+
+        source: the address it comes from, where this machine has one. Raises: HostError.
+        """
 
     def receive(self, timeout: float) -> bytes | None:
         """The payload of the next UDP packet for port 68; None when none came in `timeout` seconds. Raises: HostError."""
@@ -206,6 +210,29 @@ class Links(Protocol):
 
     def open_wire(self, interface: str) -> Wire:
         """A NIC's Ethernet. Raises: HostError."""
+
+    def set_up(self, interface: str, up: bool) -> None:
+        """Bring a link up or down, and nothing else. Raises: HostError."""
+
+
+class Devices(Protocol):
+    """Block devices, below their file systems."""
+
+    def read(self, path: Path, offset: int, size: int) -> bytes:
+        """`size` bytes of a block device from `offset` on; fewer at its end. Raises: HostError, with the system's reason."""
+
+    def eject(self, path: Path) -> None:
+        """Open the drive. Raises: HostError."""
+
+
+class KeyValues(Protocol):
+    """The guest's pool of key-value pairs, which the hypervisor reads. Source: guest-setup.md §D.4."""
+
+    def tell(self, pairs: Sequence[tuple[str, str]]) -> bool:
+        """Add pairs to the pool; what an earlier boot left there is dropped first. A long value goes in parts under one key.
+
+        Says whether anybody listens here. Raises: HostError.
+        """
 
 
 class Vault(Protocol):
