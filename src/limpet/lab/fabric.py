@@ -28,9 +28,11 @@ class Fabric:
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
 
-    def add_vm(self, name: str, address: str) -> dict[str, Any]:
-        """Bring a VM into the world. Gives all that is known of it."""
-        found: dict[str, Any] = self._asked("POST", "/v1/vms", {"name": name, "address": address})
+    def add_vm(self, name: str, address: str, **described: Any) -> dict[str, Any]:
+        """Bring a VM into the world. described: further members, such as ``userName``. Gives all that is known of it."""
+        found: dict[str, Any] = self._asked(
+            "POST", "/v1/vms", {"name": name, "address": address, **described}
+        )
         return found
 
     def vm(self, vm: str) -> dict[str, Any]:

@@ -137,6 +137,15 @@ class Vm:
         """What a script wrote, without white space around it. Raises: LabError, when it did not end with 0."""
         return self.run(script, timeout=timeout).checked().strip()
 
+    def await_told(self, script: str, text: str, *, timeout: float = TIME_TO_SETTLE) -> str:
+        """Run a script again and again until it tells `text`; gives all it told then. Raises: LabError."""
+
+        def look() -> str | None:
+            said = self.run(script).stdout
+            return said if text in said else None
+
+        return wait_for(look, f"{script!r} in {self.name} to tell {text!r}", timeout=timeout, pause=0.2)
+
     def _answering(self) -> Shell:
         if self._shell is None:
             raise LabError(f"{self.name} is not running")
