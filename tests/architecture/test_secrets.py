@@ -21,6 +21,7 @@ REVIEWED = {
     "agent/poll.py": 1,
     "agent/reporter.py": 2,
     "emulator/pfx.py": 1,
+    "emulator/routes/imds.py": 1,
     "host/apply.py": 2,
     "emulator/routes/storage.py": 2,
     "emulator/routes/wireserver.py": 1,

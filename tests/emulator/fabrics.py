@@ -74,7 +74,10 @@ def fabric(**settings: Any) -> Fabric:
 @asynccontextmanager
 async def running(**settings: Any) -> AsyncIterator[Running]:
     owner = fabric(**settings)
-    server = FabricServer(owner, [Listen(service=service, host=HOST, port=0) for service in Service])
+    server = FabricServer(
+        owner,
+        [Listen(service=service, host=HOST, port=0) for service in Service if service is not Service.DHCP],
+    )
     await server.start()
     wire, storage = (server.addresses(service)[0][1] for service in (Service.WIRE_SERVER, Service.STORAGE))
     owner.update(

@@ -140,6 +140,10 @@ class AdminClient:
         params = {"name": package.name, "version": str(package.version)}
         return self._object("POST", "/v1/packages", content=package.zip_bytes, params=params)
 
+    def provisioning(self, vm: str) -> dict[str, Any]:
+        """What the fabric knows of a VM's provisioning."""
+        return self._object("GET", f"{_vm(vm)}/provisioning")
+
     def ovf_environment(self, vm: str) -> bytes:
         """The document of a VM's provisioning disc, with its secrets."""
         return str(self._object("GET", f"{_vm(vm)}/ovf-env")["document"]).encode()

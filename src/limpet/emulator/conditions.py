@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from limpet.emulator.vm import StatusReport, VirtualMachine
+    from limpet.emulator.vm import ProvisioningReport, StatusReport, VirtualMachine
     from limpet.emulator.world import World
-    from limpet.model.health import HealthReport
     from limpet.model.status import HandlerStatus
 
 
@@ -22,6 +21,8 @@ class Condition:
     after_status: only reports with a larger serial count.
     incarnation, etag: was handed out. requests: at least so many to `endpoint` with an id above `after`.
     health: the newest health report's state, with sub status after a slash, such as ``NotReady/Provisioning``.
+    host_name: what the platform's DNS has, by DHCP. role_property: was sent, by its name, or ``name=value``.
+    health_reports: at least so many came.
     """
 
     handler: str | None = None
@@ -42,6 +43,9 @@ class Condition:
     endpoint: str | None = None
     after: int = 0
     health: str | None = None
+    health_reports: int | None = None
+    host_name: str | None = None
+    role_property: str | None = None
 
     def holds(self, world: World, vm: VirtualMachine) -> bool:
         """Whether the condition is met now."""
@@ -49,6 +53,8 @@ class Condition:
             self._seen(vm)
             and self._requested(world, vm)
             and self._healthy(vm)
+            and self._registered(vm)
+            and self._described(vm)
             and (not self._about_status or self._reported(vm))
         )
 
@@ -79,8 +85,21 @@ class Condition:
         return sum(1 for _ in found) >= self.requests
 
     def _healthy(self, vm: VirtualMachine) -> bool:
+        if vm.inbox.health.seen < (self.health_reports or 0):
+            return False
         latest = vm.inbox.health.latest
         return self.health is None or (latest is not None and health_words(latest.value) == self.health)
+
+    def _registered(self, vm: VirtualMachine) -> bool:
+        known = vm.registered_name
+        return self.host_name is None or (known is not None and known.value == self.host_name)
+
+    def _described(self, vm: VirtualMachine) -> bool:
+        if self.role_property is None:
+            return True
+        sent = {(name, value) for each in vm.inbox.role_properties for name, value in each.value.properties}
+        wanted, equals, value = self.role_property.partition("=")
+        return (wanted, value) in sent if equals else wanted in {name for name, _ in sent}
 
     def _reported(self, vm: VirtualMachine) -> bool:
         report = vm.status
@@ -121,6 +140,6 @@ class Condition:
         )
 
 
-def health_words(report: HealthReport) -> str:
+def health_words(report: ProvisioningReport) -> str:
     """A health report in short: ``Ready`` or ``NotReady/Provisioning``."""
     return report.state.value + (f"/{report.sub_status.value}" if report.sub_status else "")

@@ -8,12 +8,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 class Service(Enum):
-    """The services of a fabric, each on its own port. Source: wire-protocol.md §0."""
+    """The services of a fabric, each on its own port; all but DHCP speak HTTP. Source: wire-protocol.md §0."""
 
     WIRE_SERVER = "wire-server"
     HOST_PLUGIN = "host-plugin"
     IMDS = "imds"
     STORAGE = "storage"
+    DHCP = "dhcp"
 
 
 Headers = tuple[tuple[str, str], ...]
@@ -64,13 +65,26 @@ def _rooted(target: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Objection:
+    """What the real fabric refuses about a request that could be answered all the same. status: its answer."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """An answer. remarks: what a stricter fabric would have refused; kept in the ledger, never sent."""
+    """An answer.
+
+    remarks: what is odd about the request; kept in the ledger, never sent. objections: why the real fabric would have
+    refused it: a strict one does so, a lenient one turns them into remarks.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Headers = ()
     remarks: tuple[str, ...] = ()
+    objections: tuple[Objection, ...] = ()
 
 
 XML = ("Content-Type", "text/xml; charset=utf-8")

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from limpet.emulator import dhcp
 from limpet.emulator.faults import Facts, decide
 from limpet.emulator.goalstates import new_vm
 from limpet.emulator.identity import Identity
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from limpet.emulator.clock import Clock
+    from limpet.emulator.dhcp import Answer
     from limpet.emulator.exchange import Call, Reply
     from limpet.emulator.faults import Fault
     from limpet.emulator.ledger import Entry
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from limpet.emulator.routes.table import Endpoint
     from limpet.emulator.vm import VirtualMachine
     from limpet.emulator.world import World
+    from limpet.model.network import DhcpMessage
 
 T = TypeVar("T")
 
@@ -93,8 +96,8 @@ class Fabric:
             await asyncio.gather(self._spare, return_exceptions=True)
             self._spare = None
 
-    async def add_vm(self, name: str, address: str) -> VirtualMachine:
-        """Bring a VM into the world. Raises: NameTaken."""
+    async def add_vm(self, name: str, address: str, *, mac: str = "") -> VirtualMachine:
+        """Bring a VM into the world. mac: of its primary NIC; empty: derived. Raises: NameTaken."""
         async with self._admitting:
             if name in self._world.vms:
                 raise NameTaken(f"there is a VM {name!r} already, at {self._world.vms[name].address}")
@@ -102,11 +105,13 @@ class Fabric:
                 raise NameTaken(f"the address {address} is that of the VM {other.name!r}")
             if len(self._world.vms) >= MOST_VMS:
                 raise NameTaken(f"there are {MOST_VMS} VMs already; remove one first")
+            if mac and self._world.with_mac(mac) is not None:
+                raise NameTaken(f"another NIC has the MAC {mac}")
             certificate = await self.certificate()
             now = self.clock.now()
 
             def add(world: World) -> World:
-                identity = Identity(name=name, seed=world.settings.seed, address=address)
+                identity = Identity(name=name, seed=world.settings.seed, address=address, own_mac=mac)
                 vm = new_vm(world, identity, now, certificates=(certificate,))
                 return world.with_vm(vm).tell(now, "vm", name, address=address, vmId=vm.identity.vm_id)
 
@@ -134,6 +139,19 @@ class Fabric:
 
         self.update(transition)
         return replies[0]
+
+    def serve_dhcp(self, message: DhcpMessage) -> Answer:
+        """What DHCP answers to one message; the world changes accordingly."""
+        now = self.clock.now()
+        answers: list[Answer] = []
+
+        def transition(world: World) -> World:
+            world, answer = dhcp.answer(world, message, now)
+            answers.append(answer)
+            return world
+
+        self.update(transition)
+        return answers[0]
 
     def fault_for(self, endpoint: str, call: Call) -> Fault | None:
         """The fault that a rule has for this call; the rule counts it."""

@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from limpet.emulator.dhcplies import LIES
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+DHCP = "dhcp"
 LONGEST_DELAY = 3600.0
+MOST_REPETITIONS = 100
 LARGEST_CUT = 1 << 30
 MOST_TIMES = 1_000_000
-KINDS = ("status", "cut", "garbage", "refused", "endless")
+KINDS = ("status", "cut", "garbage", "refused", "endless", "lie")
 """What can be done to an answer, one of them at a time; a delay goes with each, or stands alone."""
 
 
@@ -31,7 +35,8 @@ class Fault:
     delay: seconds before anything else. At most one of the others is set; with none, the proper answer follows.
     status: answered instead of the proper answer, with the text `body`. cut: the connection ends after so many bytes of the
     proper answer, head included. garbage: bytes that are not HTTP. refused: the connection is reset without an answer.
-    endless: the proper head, then a body that drips and never ends.
+    endless: the proper head, then a body that drips and never ends. lie: of DHCP, by its name; times: goes with some.
+    Of DHCP, refused is silence, and status and endless do not happen.
     """
 
     delay: float = 0.0
@@ -41,6 +46,14 @@ class Fault:
     garbage: bool = False
     refused: bool = False
     endless: bool = False
+    lie: str | None = None
+    times: int | None = None
+
+    def suits(self, service: str) -> bool:
+        """Whether it can happen to an answer of this service."""
+        if service == DHCP:
+            return self.status is None and not self.endless
+        return self.lie is None
 
     def describe(self) -> str:
         """The fault in words, such as ``delay 2 s, status 503``."""
@@ -50,6 +63,8 @@ class Fault:
         if self.cut is not None:
             words.append(f"cut after {self.cut} bytes")
         words += [name for name in ("garbage", "refused", "endless") if getattr(self, name)]
+        if self.lie is not None:
+            words.append(self.lie + (f" {self.times} times" if self.times else ""))
         return ", ".join(words)
 
     def as_json(self) -> dict[str, Any]:
@@ -59,6 +74,7 @@ class Fault:
             found |= {"status": self.status} | ({"body": self.body} if self.body else {})
         if self.cut is not None:
             found["cut"] = self.cut
+        found |= {name: value for name in ("lie", "times") if (value := getattr(self, name)) is not None}
         return found | {name: True for name in ("garbage", "refused", "endless") if getattr(self, name)}
 
 
@@ -106,6 +122,7 @@ class Rule:
             fnmatchcase(facts.endpoint, self.endpoint)
             and (self.vm is None or (facts.vm is not None and fnmatchcase(facts.vm, self.vm)))
             and self.service in {None, facts.service}
+            and self.fault.suits(facts.service)
             and self.method in {None, facts.method}
             and (self.path is None or fnmatchcase(facts.path, self.path))
         )
@@ -190,6 +207,7 @@ def _read_fault(members: Mapping[str, Any]) -> Fault:
         raise FaultRefused("status", f"{status} is not a status code from 200 to 599")
     if cut is not None and not 0 <= cut <= LARGEST_CUT:
         raise FaultRefused("cut", f"a cut after {cut} bytes is not from 0 to {LARGEST_CUT}")
+    _check_lie(members)
     if members.get("body") and status is None:
         raise FaultRefused("body", "body is the text of a status; give the status as well")
     return Fault(
@@ -200,4 +218,16 @@ def _read_fault(members: Mapping[str, Any]) -> Fault:
         garbage=bool(members.get("garbage")),
         refused=bool(members.get("refused")),
         endless=bool(members.get("endless")),
+        lie=members.get("lie"),
+        times=members.get("times"),
     )
+
+
+def _check_lie(members: Mapping[str, Any]) -> None:
+    lie, times = members.get("lie"), members.get("times")
+    if lie is not None and lie not in LIES:
+        raise FaultRefused("lie", f"there is no lie {lie[:60]!r}; there are {', '.join(LIES)}")
+    if times is not None and lie is None:
+        raise FaultRefused("times", "times goes with a lie, such as repeat")
+    if times is not None and not 1 <= times <= MOST_REPETITIONS:
+        raise FaultRefused("times", f"{times} is not a number from 1 to {MOST_REPETITIONS}")

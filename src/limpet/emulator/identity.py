@@ -17,12 +17,14 @@ class Identity:
     """Who a VM is to the fabric.
 
     generation: how often it moved to another container (hibernation, redeployment).
+    own_mac: 12 upper-case hex digits; empty: derived from the address.
     """
 
     name: str
     seed: str
     address: str
     generation: int = 0
+    own_mac: str = ""
 
     @property
     def vm_id(self) -> VmId:
@@ -57,7 +59,9 @@ class Identity:
 
     @property
     def mac(self) -> str:
-        """Twelve hex digits below the platform's prefix."""
+        """Twelve hex digits; derived ones are below the platform's prefix."""
+        if self.own_mac:
+            return self.own_mac
         packed = ip_address(self.address).packed[-3:]
         return "000D3A" + packed.hex().upper()
 

@@ -26,7 +26,7 @@ class Entry:
     id: grows by one over the whole ledger. at: seconds since 1970 at arrival; seconds: until the answer was written.
     vm: None when the address is no VM's. endpoint: its name in the table of routes, ``unknown`` when it is in none.
     body: the first BODY_COPY bytes of `body_size`. status: what was answered, None when nothing was (refused, cut
-    before the status line). fault: what was done to the exchange on purpose, as words; None when nothing.
+    before the status line); of DHCP the kind of the answer: 2 offer, 5 acknowledgement, 6 refusal. fault: what was done to the exchange on purpose, as words; None when nothing.
     remarks: what a stricter fabric would have refused.
     """
 

@@ -84,6 +84,8 @@ def explained(error: OSError) -> str:
             return "something listens there already, perhaps another emulator"
         case errno.EADDRNOTAVAIL:
             return "this machine does not have that address; add it to an interface, or listen on 127.0.0.1"
+        case errno.ENODEV:
+            return "there is no such interface in this network namespace; see: ip link"
         case errno.EACCES | errno.EPERM:
             return "not allowed; ports below 1024 need root"
         case _:

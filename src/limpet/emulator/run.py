@@ -16,6 +16,7 @@ import uvicorn
 from limpet.emulator.admin.app import create_app
 from limpet.emulator.admin.base import Api
 from limpet.emulator.clock import SystemClock
+from limpet.emulator.dhcpserver import DhcpServer
 from limpet.emulator.exchange import Service
 from limpet.emulator.fabric import Fabric
 from limpet.emulator.listening import HostPort, admin_socket, explained
@@ -47,13 +48,14 @@ class Options:
     """What to serve.
 
     listens: by service; a service that is absent has no port. settings: endpoint and storage are filled in from the ports.
-    scenarios: played in order before the emulator is ready. as_json: events as JSON lines instead of words.
+    scenarios: played in order before the emulator is ready. dhcp: the interface it is served on, if at all. as_json: events as JSON lines instead of words.
     """
 
     listens: Mapping[Service, HostPort]
     admin: HostPort | Path
     settings: Settings
     scenarios: tuple[Scenario, ...] = ()
+    dhcp: str | None = None
     as_json: bool = False
 
 
@@ -69,6 +71,7 @@ async def serve(options: Options) -> None:
     server = FabricServer(
         fabric,
         [Listen(service=service, host=at.host, port=at.port) for service, at in options.listens.items()],
+        None if options.dhcp is None else DhcpServer(fabric, options.dhcp),
     )
     try:
         await _open(server)

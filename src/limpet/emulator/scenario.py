@@ -52,6 +52,7 @@ FABRIC: tuple[Member, ...] = (
     Member(name="seed", type="string", about="names are derived from it"),
     Member(name="location", type="string", about="the region that VMs are told they are in"),
     Member(name="auto", type="boolean", about="whether an unknown address becomes a VM"),
+    Member(name="strict", type="boolean", about="whether what the real fabric refuses is refused"),
     Member(name="fastTrack", type="boolean", about="whether the host plugin has vmSettings"),
     Member(name="hostPluginVersion", type="string", about="as vmSettings tell it, such as 1.0.8.179"),
 )

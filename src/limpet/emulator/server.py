@@ -18,6 +18,7 @@ from limpet.emulator.routes import table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from limpet.emulator.dhcpserver import DhcpServer
     from limpet.emulator.fabric import Fabric
 
 MOST_CONNECTIONS = 1024
@@ -36,9 +37,10 @@ class Listen:
 class FabricServer:
     """Serves a fabric on its ports."""
 
-    def __init__(self, fabric: Fabric, listens: Sequence[Listen]) -> None:
+    def __init__(self, fabric: Fabric, listens: Sequence[Listen], dhcp: DhcpServer | None = None) -> None:
         self._fabric = fabric
         self._listens = list(listens)
+        self._dhcp = dhcp
         self._servers: dict[int, asyncio.Server] = {}
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -47,11 +49,15 @@ class FabricServer:
         self._fabric.prepare()
         for number in range(len(self._listens)):
             await self._open(number)
+        if self._dhcp is not None:
+            self._dhcp.open()
 
     async def close(self) -> None:
         """Close every port and drop every connection."""
         for server in self._servers.values():
             server.close()
+        if self._dhcp is not None:
+            self._dhcp.close()
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -59,11 +65,15 @@ class FabricServer:
         await self._fabric.close()
 
     def addresses(self, service: Service) -> list[tuple[str, int]]:
-        """Where `service` listens, ports as they really are."""
+        """Where `service` listens, ports as they really are; DHCP on an interface."""
+        if service is Service.DHCP:
+            return [] if self._dhcp is None else [(self._dhcp.interface, self._dhcp.port)]
         return [(listen.host, listen.port) for listen in self._listens if listen.service is service]
 
     def is_open(self, service: Service) -> bool:
         """Whether `service` takes connections."""
+        if service is Service.DHCP:
+            return self._dhcp is not None and self._dhcp.is_open
         return any(
             listen.service is service and number in self._servers
             for number, listen in enumerate(self._listens)
@@ -71,6 +81,8 @@ class FabricServer:
 
     async def set_open(self, service: Service, wanted: bool) -> None:
         """Close the ports of `service`, so that connections are refused, or open them again. Raises: OSError."""
+        if service is Service.DHCP and self._dhcp is not None and wanted != self._dhcp.is_open:
+            (self._dhcp.open if wanted else self._dhcp.close)()
         for number, listen in enumerate(self._listens):
             if listen.service is not service or wanted == (number in self._servers):
                 continue

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from limpet.emulator.identity import Identity
     from limpet.emulator.pki import TenantCertificate
     from limpet.model.extensions import AgentFamily, Handler
-    from limpet.model.health import HealthReport, Observation, RoleProperties
-    from limpet.model.ids import Etag
+    from limpet.model.health import Observation, ProvisioningState, ProvisioningSubStatus, RoleProperties
+    from limpet.model.ids import ContainerId, Etag, InstanceId
     from limpet.model.metadata import Compute
     from limpet.model.secret import Secret
     from limpet.model.status import AgentStatus
@@ -63,11 +63,28 @@ class UploadedLog:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProvisioningReport:
+    """What a VM said of its provisioning. form: ``xml`` or ``json``. agent: who sent it, in its own words.
+
+    incarnation, container_id, instance_id: only in XML. Source: guest-setup.md §A.13.
+    """
+
+    form: str
+    state: ProvisioningState
+    sub_status: ProvisioningSubStatus | None = None
+    description: str | None = None
+    agent: str = ""
+    incarnation: Incarnation | None = None
+    container_id: ContainerId | None = None
+    instance_id: InstanceId | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Inbox:
-    """What a VM sent, each kind bounded."""
+    """What a VM sent, each kind bounded. health: provisioning reports of either form."""
 
     statuses: Ring[StatusReport] = field(default_factory=lambda: Ring(capacity=200))
-    health: Ring[Received[HealthReport]] = field(default_factory=lambda: Ring(capacity=200))
+    health: Ring[Received[ProvisioningReport]] = field(default_factory=lambda: Ring(capacity=200))
     role_properties: Ring[Received[RoleProperties]] = field(default_factory=lambda: Ring(capacity=50))
     observations: Ring[Received[Observation]] = field(default_factory=lambda: Ring(capacity=500))
     telemetry: Ring[Received[Event]] = field(default_factory=lambda: Ring(capacity=2000))
@@ -86,7 +103,11 @@ class JitUser:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """Whom the VM is provisioned for, as the metadata service tells it. user_data: base64."""
+    """Whom the VM is provisioned for, as its disc and the metadata service tell it.
+
+    password, custom_data: only on the disc; custom_data and user_data are base64.
+    pps_type: of a pre-provisioned VM, ``None`` for all others. provision_guest_agent: None when the disc does not say.
+    """
 
     user_name: str = "azureuser"
     computer_name: str = ""
@@ -94,6 +115,18 @@ class Account:
     public_keys: tuple[str, ...] = ()
     user_data: str = ""
     has_custom_data: bool = False
+    password: Secret[str] | None = None
+    custom_data: Secret[str] | None = None
+    pps_type: str = "None"
+    provision_guest_agent: bool | None = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Nic:
+    """A network interface of a VM. mac: 12 upper-case hex digits. address: IPv4, given by DHCP."""
+
+    mac: str
+    address: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +170,9 @@ class VirtualMachine:
     users: None when the goal state names no list of just-in-time users.
     incarnations_seen, etags_seen: which goal states were handed out, in order, without repetitions.
     telemetry_calls: arrival times of the latest posts, for throttling.
+    more_nics: beside the primary one. leases: by MAC, when its address was last given by DHCP.
+    registered_name: the host name of the last DHCP request: what the platform's DNS knows.
+    reprovision_data: the ovf-env.xml that a pre-provisioned VM is waiting for; None while there is none.
     """
 
     identity: Identity
@@ -154,6 +190,15 @@ class VirtualMachine:
     incarnations_seen: tuple[Incarnation, ...] = ()
     etags_seen: tuple[Etag, ...] = ()
     telemetry_calls: tuple[float, ...] = ()
+    more_nics: tuple[Nic, ...] = ()
+    leases: Mapping[str, float] = field(default_factory=dict, hash=False)
+    registered_name: Received[str] | None = None
+    reprovision_data: Secret[bytes] | None = None
+
+    @property
+    def nics(self) -> tuple[Nic, ...]:
+        """Its interfaces, the primary one first."""
+        return (Nic(mac=self.identity.mac, address=self.identity.address), *self.more_nics)
 
     @property
     def name(self) -> str:

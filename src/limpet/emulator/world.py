@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from limpet.emulator.faults import Rule
     from limpet.emulator.packages import HostedPackage
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.vm import Nic, VirtualMachine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,12 +28,14 @@ class Settings:
     endpoint: the wire server's address, ``168.63.129.16`` or ``host:port``. storage: the URL under which blobs are,
     without a slash at its end. auto: whether an unknown address becomes a VM at its first request.
     host_plugin_version: at least 1.0.8.133 for FastTrack. Source: wire-protocol.md §5.3.
+    strict: refuse what the real fabric refuses, and not only remark on it.
     seed: from which names are derived. storage_key: signs the URLs of blobs.
     """
 
     endpoint: str = "168.63.129.16"
     storage: str = "http://168.63.129.16:80/storage"
     auto: bool = True
+    strict: bool = False
     fast_track: bool = True
     host_plugin_version: str = "1.0.8.179"
     location: str = "westeurope"
@@ -86,8 +88,15 @@ class World:
             raise UnknownVm(f"there is no VM {name!r}; known: {known}") from error
 
     def at(self, address: str) -> VirtualMachine | None:
-        """The VM whose requests come from `address`."""
-        return next((vm for vm in self.vms.values() if vm.address == address), None)
+        """The VM whose requests come from `address`, which may be that of a NIC that is not its primary one."""
+        return next(
+            (vm for vm in self.vms.values() if any(nic.address == address for nic in vm.nics)),
+            None,
+        )
+
+    def with_mac(self, mac: str) -> tuple[VirtualMachine, Nic] | None:
+        """The VM that has the NIC with this MAC (12 upper-case hex digits), and the NIC."""
+        return next(((vm, nic) for vm in self.vms.values() for nic in vm.nics if nic.mac == mac), None)
 
     def with_vm(self, vm: VirtualMachine) -> World:
         """The world with `vm` added or replaced."""

@@ -8,7 +8,7 @@ from limpet.emulator.admin import views
 from limpet.emulator.admin.base import Api, answer, body, flag, number
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.reading import Member
-from limpet.emulator.conditions import Condition, health_words
+from limpet.emulator.conditions import Condition
 from limpet.emulator.routes.table import NAMES
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ CONDITION: tuple[Member, ...] = (
     Member(
         name="health", type="string", about="the newest health report, such as Ready or NotReady/Provisioning"
     ),
+    Member(name="healthReports", type="integer", about="at least so many health reports came"),
+    Member(name="hostName", type="string", about="the platform's DNS has this host name, by DHCP"),
+    Member(name="roleProperty", type="string", about="this role property was sent: its name, or name=value"),
 )
 WAIT: tuple[Member, ...] = (
     Member(
@@ -106,17 +109,6 @@ async def statuses(api: Api, request: Request) -> Response:
     found, after, raw = api.vm(request), number(request, "after", 0), flag(request, "raw")
     reports = [report for report in found.inbox.statuses if report.serial > after][:MOST_AT_ONCE]
     return answer([views.report(report, raw=raw) for report in reports])
-
-
-async def health(api: Api, request: Request) -> Response:
-    """The latest provisioning reports, oldest first."""
-    found = api.vm(request)
-    return answer(
-        [
-            {"at": report.at, "words": health_words(report.value), **views.plain(report.value)}
-            for report in found.inbox.health
-        ]
-    )
 
 
 async def telemetry(api: Api, request: Request) -> Response:

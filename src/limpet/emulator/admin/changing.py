@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING
 
 from limpet.emulator import goalstates
@@ -11,11 +11,11 @@ from limpet.emulator.admin import views
 from limpet.emulator.admin.base import Api, answer, body
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.publishing import PUBLICATION, SOURCES, publication
-from limpet.emulator.admin.reading import Body, Member
+from limpet.emulator.admin.reading import Body, Member, check
 from limpet.emulator.changes import ChangeRefused
 from limpet.emulator.fabric import NameTaken
 from limpet.emulator.goalstates import Publication
-from limpet.emulator.vm import Account, JitUser, VirtualMachine
+from limpet.emulator.vm import Account, JitUser, Nic, VirtualMachine
 from limpet.model.extensions import Source
 from limpet.model.secret import Secret
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 60
 
+NIC: tuple[Member, ...] = (
+    Member(name="mac", type="string", required=True, about="such as 00:0d:3a:00:00:05"),
+    Member(name="address", type="string", required=True, about="what DHCP gives it, such as 10.0.1.5"),
+)
 NEW_VM: tuple[Member, ...] = (
     Member(name="name", type="string", required=True, about="letters, digits and hyphens"),
     Member(
@@ -37,8 +41,32 @@ NEW_VM: tuple[Member, ...] = (
     Member(name="computerName", type="string", about="the host name, as the metadata service tells it"),
     Member(name="publicKeys", type="array", item_type="string", about="the administrator's ssh keys"),
     Member(name="disablePassword", type="boolean", about="whether ssh takes keys only; true when left out"),
+    Member(
+        name="password", type="string", about="the administrator's password; on the provisioning disc only"
+    ),
     Member(name="userData", type="string", about="user data in base64"),
-    Member(name="customData", type="boolean", about="whether the VM has custom data"),
+    Member(name="customData", type="string", about="custom data in base64; on the provisioning disc only"),
+    Member(
+        name="hasCustomData",
+        type="boolean",
+        about="whether the metadata service tells of custom data; left out: when there is some",
+    ),
+    Member(
+        name="ppsType",
+        type="string",
+        choices=("None", "Running", "Savable", "PreprovisionedOSDisk"),
+        about="of a pre-provisioned VM; None when left out",
+    ),
+    Member(
+        name="provisionGuestAgent",
+        type="boolean",
+        nullable=True,
+        about="as the provisioning disc says; null: it says nothing; true when left out",
+    ),
+    Member(
+        name="mac", type="string", about="of its primary NIC; left out: 00:0d:3a and the address's last bytes"
+    ),
+    Member(name="nics", type="array", items=NIC, about="its other NICs; they have no way to the platform"),
 )
 ROTATION: tuple[Member, ...] = (
     Member(
@@ -88,11 +116,15 @@ async def add_vm(api: Api, request: Request) -> Response:
         address = str(ip_address(address))
     except ValueError as error:
         raise asked.refuse("address", f"{address[:80]!r} is not an address", "such as 10.0.0.4") from error
+    described = _description(asked)
+    mac = "" if "mac" not in asked else _mac(asked, "mac")
+    nics = _nics(api, asked, {address})
     try:
-        vm = await api.fabric.add_vm(name, address)
+        vm = await api.fabric.add_vm(name, address, mac=mac)
     except NameTaken as error:
         raise Problem(409, str(error), where="body", todo="choose another, or DELETE the VM first") from error
-    _replace(api, vm.name, lambda vm: _described(vm, asked))
+    compute = replace(vm.compute, location=asked.get("location", vm.compute.location))
+    _replace(api, name, lambda vm: replace(vm, account=described, compute=compute, more_nics=nics))
     return answer(views.vm_whole(api.fabric.world, api.named(name)), 201)
 
 
@@ -154,17 +186,45 @@ async def list_users(api: Api, request: Request) -> Response:
     return _told(api, name, "users")
 
 
-def _described(vm: VirtualMachine, asked: Body) -> VirtualMachine:
-    account = Account(
+def _description(asked: Body) -> Account:
+    custom_data, password = asked.get("customData"), asked.get("password")
+    return Account(
         user_name=asked.get("userName", Account().user_name),
         computer_name=asked.get("computerName", ""),
         disable_password=asked.get("disablePassword", True),
         public_keys=tuple(asked.get("publicKeys", [])),
         user_data=asked.get("userData", ""),
-        has_custom_data=asked.get("customData", False),
+        has_custom_data=asked.get("hasCustomData", custom_data is not None),
+        password=None if password is None else Secret(password),
+        custom_data=None if custom_data is None else Secret(custom_data),
+        pps_type=asked.get("ppsType", "None"),
+        provision_guest_agent=asked.get("provisionGuestAgent", True),
     )
-    compute = replace(vm.compute, location=asked.get("location", vm.compute.location))
-    return replace(vm, account=account, compute=compute)
+
+
+def _mac(asked: Body, name: str) -> str:
+    found = asked.get(name).replace(":", "").replace("-", "").upper()
+    if len(found) != 12 or not set(found) <= set("0123456789ABCDEF"):
+        raise asked.refuse(name, f"{asked.get(name)[:40]!r} is not a MAC", "such as 00:0d:3a:00:00:04")
+    return str(found)
+
+
+def _nics(api: Api, asked: Body, taken: set[str]) -> tuple[Nic, ...]:
+    """The NICs beside the primary one: each address is given once. Raises: Problem."""
+    found = []
+    for number, members in enumerate(asked.get("nics", [])):
+        nic = check(members, NIC, f"{asked.where}.nics[{number}]")
+        address = nic.get("address")
+        try:
+            address = str(IPv4Address(address))
+        except ValueError as error:
+            raise nic.refuse("address", f"{address[:80]!r} is not IPv4", "such as 10.0.1.5") from error
+        mac = _mac(nic, "mac")
+        if address in taken or api.fabric.world.at(address) or api.fabric.world.with_mac(mac):
+            raise nic.refuse("address", "another NIC has this address or MAC", "choose others")
+        taken.add(address)
+        found.append(Nic(mac=mac, address=address))
+    return tuple(found)
 
 
 async def _held(api: Api, request: Request, *, on_hold: bool) -> Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from limpet.emulator.admin.base import Api, answer, body
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.reading import Member
+from limpet.emulator.dhcplies import LIES
 from limpet.emulator.exchange import Service
 from limpet.emulator.faults import FaultRefused, read_rule, with_rule
 from limpet.emulator.routes.table import NAMES
@@ -43,7 +44,11 @@ RULE: tuple[Member, ...] = (
     Member(name="body", type="string", about="the text that goes with `status`"),
     Member(name="cut", type="integer", about="end the connection after so many bytes of the proper answer"),
     Member(name="garbage", type="boolean", about="answer bytes that are not HTTP"),
-    Member(name="refused", type="boolean", about="reset the connection without an answer"),
+    Member(
+        name="refused", type="boolean", about="reset the connection without an answer; of DHCP: stay silent"
+    ),
+    Member(name="lie", type="string", choices=tuple(LIES), about="of DHCP: how the answer is wrong"),
+    Member(name="times", type="integer", about="so often, with the lie repeat"),
     Member(name="endless", type="boolean", about="answer with a body that drips and never ends"),
 )
 

@@ -18,7 +18,7 @@ _PATH_MEMBER = re.compile(r"{(\w+)(?::\w+)?}")
 _PATH_MEMBERS = {
     "vm": "the VM's name",
     "rule": "the fault rule's id",
-    "service": "wire-server, host-plugin, imds or storage",
+    "service": "wire-server, host-plugin, imds, storage or dhcp",
 }
 _PROBLEM = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limpet.emulator.admin import asking, changing, faulting, operating
+from limpet.emulator.admin import asking, changing, faulting, operating, provisioning
 from limpet.emulator.admin.paths import Operation, Parameter
 from limpet.emulator.admin.publishing import PUBLICATION
 
@@ -71,8 +71,30 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path=f"{_VM}/health",
         name="health",
-        about="Provisioning reports, oldest first",
-        handler=asking.health,
+        about="Provisioning reports of either form, oldest first",
+        handler=provisioning.health,
+    ),
+    Operation(
+        method="GET",
+        path=f"{_VM}/provisioning",
+        name="provisioning",
+        about="What the fabric knows of the VM's provisioning: reports, role properties, host name, leases",
+        handler=provisioning.provisioning,
+    ),
+    Operation(
+        method="GET",
+        path=f"{_VM}/ovf-env",
+        name="ovfEnvironment",
+        about="The document of the VM's provisioning disc, with its secrets",
+        handler=provisioning.ovf_environment,
+    ),
+    Operation(
+        method="PUT",
+        path=f"{_VM}/reprovision",
+        name="reprovision",
+        about="Give a pre-provisioned VM the document that it waits for",
+        handler=provisioning.reprovision,
+        members=provisioning.REPROVISION,
     ),
     Operation(
         method="GET",

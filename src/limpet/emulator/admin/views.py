@@ -52,6 +52,8 @@ def vm_line(vm: VirtualMachine) -> dict[str, Any]:
         "incarnation": vm.current_incarnation,
         "etag": vm.etag,
         "health": health_words(health.value) if health else None,
+        "healthAt": health.at if health else None,
+        "hostName": vm.registered_name.value if vm.registered_name else None,
         "statusReports": vm.inbox.statuses.seen,
     }
 
@@ -83,6 +85,30 @@ def vm_whole(world: World, vm: VirtualMachine) -> dict[str, Any]:
         },
         "latestLog": plain(inbox.logs.latest),
         "roleProperties": plain(inbox.role_properties.latest),
+    }
+
+
+def health_reports(vm: VirtualMachine) -> list[dict[str, Any]]:
+    """The latest provisioning reports, oldest first."""
+    return [
+        {"at": report.at, "words": health_words(report.value), **plain(report.value)}
+        for report in vm.inbox.health
+    ]
+
+
+def provisioning(vm: VirtualMachine) -> dict[str, Any]:
+    """How a VM was provisioned, as far as the fabric heard of it."""
+    named = vm.registered_name
+    return {
+        "reports": health_reports(vm),
+        "roleProperties": [
+            {"at": sent.at, "properties": dict(plain(sent.value.properties))}
+            for sent in vm.inbox.role_properties
+        ],
+        "hostName": None if named is None else {"at": named.at, "name": plain(named.value)},
+        "nics": [
+            {"mac": nic.mac, "address": nic.address, "leasedAt": vm.leases.get(nic.mac)} for nic in vm.nics
+        ],
     }
 
 

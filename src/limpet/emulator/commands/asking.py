@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from limpet.emulator.client import EmulatorRefused
 from limpet.emulator.commands.arguments import (
     Exit,
     Parsers,
@@ -43,7 +44,7 @@ def add(parsers: Parsers) -> None:
     status = add_command(
         parsers,
         "status",
-        "Show the newest status that a VM reported.",
+        "Show how a VM was provisioned, and the newest status that it reported.",
         "  limpet emulator status --vm vm1",
         _status,
     )
@@ -82,20 +83,57 @@ def _vms(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found)
     else:
-        columns = ("VM", "address", "health", "reports", "incarnation", "etag")
-        names = ("name", "address", "health", "statusReports", "incarnation", "etag")
-        print_table(columns, ([vm[name] for name in names] for vm in found))
+        columns = ("VM", "address", "health", "at", "host name", "reports", "incarnation", "etag")
+        names = ("hostName", "statusReports", "incarnation", "etag")
+        print_table(
+            columns,
+            (
+                [
+                    *(vm[name] for name in ("name", "address", "health")),
+                    None if vm["healthAt"] is None else _time(vm["healthAt"]),
+                    *(vm[name] for name in names),
+                ]
+                for vm in found
+            ),
+        )
     return Exit.DONE
 
 
 def _status(arguments: argparse.Namespace) -> int:
     with client(arguments) as api:
-        found = api.status(chosen_vm(api, arguments.vm))
+        vm = chosen_vm(api, arguments.vm)
+        provisioning = api.provisioning(vm)
+        try:
+            found = api.status(vm)
+        except EmulatorRefused as error:
+            # A VM that was only provisioned, by an agent that does nothing more, has something to show.
+            if arguments.json or not provisioning["reports"]:
+                raise
+            print_provisioning(provisioning)
+            say(f"no status: {error}")
+            return Exit.DONE
     if arguments.json:
-        print_json(found)
+        print_json({**found, "provisioning": provisioning})
     else:
+        print_provisioning(provisioning)
         print_status(found)
     return Exit.DONE
+
+
+def print_provisioning(found: dict[str, Any]) -> None:
+    """How a VM was provisioned, for people: a line for each report, role property and name."""
+    for report in found["reports"]:
+        words = f"{report['words']}" + (f": {report['description']}" if report["description"] else "")
+        say(
+            plain(
+                f"provisioning {_time(report['at'])} {words} ({report['form']}, {report['agent'] or 'nobody'})"
+            )
+        )
+    for sent in found["roleProperties"]:
+        pairs = ", ".join(f"{name} {value}" for name, value in sent["properties"].items())
+        say(plain(f"role property {_time(sent['at'])} {pairs}"))
+    if found["hostName"]:
+        say(plain(f"host name    {_time(found['hostName']['at'])} {found['hostName']['name']}"))
 
 
 def print_status(report: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from limpet.emulator.commands.arguments import (
     print_json,
     say,
 )
+from limpet.emulator.dhcplies import LIES
 from limpet.emulator.text import print_table
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 EXAMPLE = """\
   limpet emulator faults add goal-state --status 503 --count 3
   limpet emulator faults add 'blob-*' --delay 2 --cut 1000 --vm vm1
+  limpet emulator faults add dhcp-discover --lie no-wire-server --count 1
+  limpet emulator faults add 'dhcp-*' --refused
   limpet emulator faults
   limpet emulator faults clear"""
 
 _LIMITS = (
     ("vm", str, "only for VMs of this name (a glob)"),
-    ("service", str, "only for wire-server, host-plugin, imds or storage"),
+    ("service", str, "only for wire-server, host-plugin, imds, storage or dhcp"),
     ("method", str, "only for this method"),
     ("path", str, "only for this path (a glob)"),
     ("skip", int, "let so many requests go well first"),
@@ -37,10 +40,12 @@ _KINDS = (
     ("status", int, "CODE", "answer this status instead"),
     ("body", str, "TEXT", "the text that goes with --status"),
     ("cut", int, "BYTES", "end the connection after so many bytes of the answer"),
+    ("lie", str, "NAME", f"of DHCP: {', '.join(LIES)}"),
+    ("times", int, "N", "so often, with --lie repeat"),
 )
 _FLAGS = (
     ("garbage", "answer bytes that are not HTTP"),
-    ("refused", "reset the connection without an answer"),
+    ("refused", "reset the connection without an answer; of DHCP: stay silent"),
     ("endless", "answer with a body that never ends"),
 )
 

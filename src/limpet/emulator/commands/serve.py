@@ -25,7 +25,9 @@ EXAMPLE = """\
   limpet emulator serve --vm vm1=127.0.0.1 --handler examples/Limpet.Sample.Hello-1.0.0
   limpet emulator publish Limpet.Sample.Hello --settings '{"greeting": "hello"}'
 at the addresses that agents know, as root, with them on an interface:
-  limpet emulator serve --wire 168.63.129.16:80 --host-plugin 168.63.129.16:32526 --imds 169.254.169.254:80"""
+  limpet emulator serve --wire 168.63.129.16:80 --host-plugin 168.63.129.16:32526 --imds 169.254.169.254:80
+and with DHCP on a bridge, in a network namespace of its own:
+  ip netns exec fabric limpet emulator serve --dhcp br0 --wire 168.63.129.16:80 --vm vm1=10.0.0.4"""
 
 _SERVICES = (
     ("wire", Service.WIRE_SERVER, "127.0.0.1:10080", "the wire server"),
@@ -76,6 +78,16 @@ def add(parsers: Parsers) -> None:
         metavar="PATH",
         help="host a handler's folder or zip; may be repeated",
     )
+    parser.add_argument(
+        "--dhcp",
+        metavar="INTERFACE",
+        help="serve DHCP on this interface, port 67, as root: VMs are found by their MACs (default: no DHCP)",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse what the real fabric refuses, instead of only remarking on it",
+    )
     parser.add_argument("--no-fast-track", action="store_true", help="the host plugin has no vmSettings")
     parser.add_argument("--seed", help="derive the names of VMs from this text")
     parser.add_argument("--json", action="store_true", help="tell what happens as JSON lines, for programs")
@@ -99,6 +111,7 @@ def options(arguments: argparse.Namespace) -> Options:
         admin=arguments.admin,
         settings=_settings(arguments, given, auto=not named_vms),
         scenarios=(*scenarios, _from_command_line(arguments)),
+        dhcp=arguments.dhcp,
         as_json=arguments.json,
     )
 
@@ -147,6 +160,7 @@ def _settings(arguments: argparse.Namespace, given: Mapping[str, Any], *, auto: 
     auto = given.get("auto", auto)
     return Settings(
         auto=auto if arguments.auto is None else arguments.auto,
+        strict=arguments.strict or given.get("strict", known.strict),
         fast_track=given.get("fastTrack", known.fast_track) and not arguments.no_fast_track,
         host_plugin_version=given.get("hostPluginVersion", known.host_plugin_version),
         location=given.get("location", known.location),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
   limpet emulator wait --health Ready
+  limpet emulator wait --health Ready --host-name vm1 --role-property CertificateThumbprint
   limpet emulator wait --handler Limpet.Sample.Hello --sequence 1 --status success
   limpet emulator wait --handler Limpet.Sample.Hello --gone --timeout 30
   limpet emulator wait --endpoint telemetry --requests 1"""
@@ -35,6 +36,9 @@ _WORDS = (
     ("handler-status", str, "and the handler's status is this word, such as Ready"),
     ("goal-state", str, "the goal state's aggregate status is Success or Failed"),
     ("health", str, "the newest health report is Ready, NotReady or NotReady/Provisioning"),
+    ("health-reports", int, "at least so many health reports came"),
+    ("host-name", str, "the platform's DNS has this host name, by DHCP"),
+    ("role-property", str, "this role property was sent: NAME or NAME=VALUE"),
     ("incarnation", str, "the goal state with this incarnation was handed out"),
     ("etag", str, "vmSettings with this ETag were handed out"),
     ("requests", int, "at least so many requests came"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from limpet.emulator.exchange import XML, Call, Reply
+from limpet.emulator.exchange import XML, Call, Objection, Reply
+from limpet.model.goalstate import PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +41,14 @@ if TYPE_CHECKING:
     Route = Callable[[World, VirtualMachine, Call, Context], tuple[World, Reply]]
 
 
+def version_objections(call: Call) -> tuple[Objection, ...]:
+    """The wire server refuses whoever does not say which protocol it speaks. Source: wire-protocol.md §1.6."""
+    given = call.header("x-ms-version")
+    if given == PROTOCOL_VERSION:
+        return ()
+    return (Objection(status=400, message=f"x-ms-version should be {PROTOCOL_VERSION}"),)
+
+
 def text(status: int, message: str, *, remarks: tuple[str, ...] = ()) -> Reply:
     """A short answer in plain text."""
     return Reply(
@@ -50,6 +59,6 @@ def text(status: int, message: str, *, remarks: tuple[str, ...] = ()) -> Reply:
     )
 
 
-def document(body: bytes, *, remarks: tuple[str, ...] = ()) -> Reply:
+def document(body: bytes, *, remarks: tuple[str, ...] = (), objections: tuple[Objection, ...] = ()) -> Reply:
     """An XML document."""
-    return Reply(body=body, headers=(XML,), remarks=remarks)
+    return Reply(body=body, headers=(XML,), remarks=remarks, objections=objections)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.emulator.routes.context import text
@@ -23,4 +24,14 @@ def answer(world: World, endpoint: Endpoint | None, call: Call, context: Context
             404,
             f"{call.source} is no VM of this fabric; add it by the admin API, or start the emulator with --auto",
         )
-    return endpoint.route(world, vm, call, context)
+    return settled(world, *endpoint.route(world, vm, call, context))
+
+
+def settled(before: World, after: World, reply: Reply) -> tuple[World, Reply]:
+    """What becomes of objections: in a strict world the first one is the answer and nothing was done."""
+    if not reply.objections:
+        return after, reply
+    messages = tuple(objection.message for objection in reply.objections)
+    if before.settings.strict:
+        return before, replace(text(reply.objections[0].status, messages[0]), remarks=messages)
+    return after, replace(reply, remarks=(*reply.remarks, *messages), objections=())

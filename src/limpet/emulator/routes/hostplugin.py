@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from limpet.emulator.exchange import JSON, Call, Reply, Service
+from limpet.emulator.exchange import JSON, Call, Objection, Reply, Service
 from limpet.emulator.routes import storage
 from limpet.emulator.routes.context import text
 from limpet.emulator.vm import Received, UploadedLog
@@ -46,7 +46,7 @@ def vm_settings(world: World, vm: VirtualMachine, call: Call, _context: Context)
     goal_state = replace(newest.goal_state, on_hold=bool(newest.goal_state.on_hold))
     world = world.with_vm(vm.saw(etag=vm.etag))
     return world, Reply(
-        body=render_vm_settings(goal_state, newest.ticks), headers=(JSON, etag), remarks=_remarks(call)
+        body=render_vm_settings(goal_state, newest.ticks), headers=(JSON, etag), objections=_objections(call)
     )
 
 
@@ -70,10 +70,10 @@ def status(world: World, vm: VirtualMachine, call: Call, context: Context) -> tu
         body=inner.body,
     )
     world, answer = storage.write(world, upload, context.now, channel="host-plugin")
-    remarks = (*_remarks(call), *answer.remarks)
+    objections = (*_objections(call), *answer.objections)
     if answer.status == 201:
-        return world, Reply(remarks=remarks)
-    return world, replace(answer, remarks=remarks)
+        return world, Reply(remarks=answer.remarks, objections=objections)
+    return world, replace(answer, objections=objections)
 
 
 def artifact(world: World, vm: VirtualMachine, call: Call, context: Context) -> tuple[World, Reply]:
@@ -96,7 +96,7 @@ def artifact(world: World, vm: VirtualMachine, call: Call, context: Context) -> 
         ),
     )
     world, answer = storage.get_blob(world, vm, download, context)
-    return world, replace(answer, remarks=(*_remarks(call), *answer.remarks))
+    return world, replace(answer, objections=(*_objections(call), *answer.objections))
 
 
 def agent_log(world: World, vm: VirtualMachine, call: Call, context: Context) -> tuple[World, Reply]:
@@ -112,7 +112,7 @@ def agent_log(world: World, vm: VirtualMachine, call: Call, context: Context) ->
         for name in ("x-ms-vmagentlog-deploymentid", "x-ms-client-name", "x-ms-client-version")
         if not call.header(name)
     ]
-    return world, Reply(remarks=(*_remarks(call), *remarks))
+    return world, Reply(remarks=tuple(remarks), objections=_objections(call))
 
 
 def _stale(vm: VirtualMachine, call: Call) -> Reply | None:
@@ -130,5 +130,7 @@ def _error(status: int, code: str, message: str) -> Reply:
     return Reply(status=status, body=body, headers=(JSON,))
 
 
-def _remarks(call: Call) -> tuple[str, ...]:
-    return () if call.header("x-ms-version") == API_VERSION else (f"x-ms-version should be {API_VERSION}",)
+def _objections(call: Call) -> tuple[Objection, ...]:
+    if call.header("x-ms-version") == API_VERSION:
+        return ()
+    return (Objection(status=400, message=f"x-ms-version should be {API_VERSION}"),)

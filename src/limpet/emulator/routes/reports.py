@@ -1,4 +1,4 @@
-"""What agents post to the wire server: health, role properties, telemetry, observations. Source: wire-protocol.md §7-§9."""
+"""What agents post to the wire server about their work: telemetry and observations. Source: wire-protocol.md §8, §9."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from limpet.emulator.exchange import Reply
 from limpet.emulator.routes.context import text
 from limpet.emulator.vm import Received
 from limpet.model.errors import MalformedDocument
-from limpet.model.redact import redacted
-from limpet.wire.health import parse_health_report, parse_role_properties
 from limpet.wire.healthservice import parse_observations
 from limpet.wire.telemetry import parse_telemetry
 
@@ -24,42 +22,6 @@ TELEMETRY_CALLS = 15
 TELEMETRY_PERIOD = 15.0
 """So many posts in so many seconds are taken. Source: wire-protocol.md §8.3."""
 LARGEST_TELEMETRY = 64 * 1024
-
-
-def health(world: World, vm: VirtualMachine, call: Call, context: Context) -> tuple[World, Reply]:
-    """A provisioning report."""
-    try:
-        report = parse_health_report(call.body)
-    except MalformedDocument as error:
-        return world, text(400, str(error))
-    remarks = []
-    if report.container_id != vm.identity.container_id:
-        remarks.append("the report names another container")
-    if report.instance_id != vm.identity.instance_id:
-        remarks.append("the report names another role instance")
-    if report.incarnation not in vm.fabric:
-        remarks.append(f"the report answers incarnation {report.incarnation}, which is not served")
-    ring = vm.inbox.health.append(Received(at=context.now, value=report))
-    world = world.with_vm(replace(vm, inbox=replace(vm.inbox, health=ring)))
-    world = world.tell(
-        context.now,
-        "health",
-        vm.name,
-        state=report.state.value,
-        subStatus=report.sub_status.value if report.sub_status else None,
-        description=redacted(report.description or ""),
-    )
-    return world, Reply(remarks=tuple(remarks))
-
-
-def role_properties(world: World, vm: VirtualMachine, call: Call, context: Context) -> tuple[World, Reply]:
-    """Named values of the role instance; success is 202 and nothing else. Source: wire-protocol.md §7.3."""
-    try:
-        properties = parse_role_properties(call.body)
-    except MalformedDocument as error:
-        return world, text(400, str(error))
-    ring = vm.inbox.role_properties.append(Received(at=context.now, value=properties))
-    return world.with_vm(replace(vm, inbox=replace(vm.inbox, role_properties=ring))), Reply(status=202)
 
 
 def telemetry(world: World, vm: VirtualMachine, call: Call, context: Context) -> tuple[World, Reply]:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from limpet.emulator import dhcp
 from limpet.emulator.exchange import Call, Service
-from limpet.emulator.routes import hostplugin, imds, reports, storage, wireserver
+from limpet.emulator.routes import hostplugin, imds, provisioning, reports, storage, wireserver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,10 +73,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _config("full-config", "fullconfig"),
     _endpoint("certificates", _WIRE, "GET", _DOCUMENT, wireserver.certificates, {"comp": "certificates"}),
     _endpoint("remote-access", _WIRE, "GET", _DOCUMENT, wireserver.remote_access, {"comp": "remoteaccess"}),
-    _endpoint("health", _WIRE, "POST", _MACHINE, reports.health, {"comp": "health"}),
+    _endpoint("health", _WIRE, "POST", _MACHINE, provisioning.health, {"comp": "health"}),
     _endpoint(
-        "role-properties", _WIRE, "POST", _MACHINE, reports.role_properties, {"comp": "roleproperties"}
+        "role-properties", _WIRE, "POST", _MACHINE, provisioning.role_properties, {"comp": "roleproperties"}
     ),
+    _endpoint("health-json", _WIRE, "POST", "/provisioning/health", provisioning.health_json),
     _endpoint("telemetry", _WIRE, "POST", _MACHINE, reports.telemetry, {"comp": "telemetrydata"}),
     _endpoint("health-service", _WIRE, "POST", "/HealthService", reports.observations),
     _endpoint("host-plugin-versions", _PLUGIN, "GET", "/versions", hostplugin.versions),
@@ -85,11 +87,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _endpoint("extension-artifact", _PLUGIN, "GET", "/extensionArtifact", hostplugin.artifact),
     _endpoint("vm-agent-log", _PLUGIN, "PUT", "/vmAgentLog", hostplugin.agent_log),
     _endpoint("instance-metadata", Service.IMDS, "GET", r"/metadata/instance(/.*)?", imds.instance),
+    _endpoint("metadata-versions", Service.IMDS, "GET", r"/metadata/versions/?", imds.versions),
+    _endpoint("reprovision-data", Service.IMDS, "GET", r"/metadata/reprovisiondata/?", imds.reprovision_data),
+    _endpoint(
+        "scheduled-events", Service.IMDS, "GET POST", r"/metadata/scheduledevents/?", imds.scheduled_events
+    ),
+    _endpoint("attested-document", Service.IMDS, "GET", r"/metadata/attested/document/?", imds.not_emulated),
+    _endpoint("identity", Service.IMDS, "GET", r"/metadata/identity(/.*)?", imds.not_emulated),
     _endpoint("blob-download", Service.STORAGE, "GET HEAD", r"/.+", storage.get_blob),
     _endpoint("blob-upload", Service.STORAGE, "PUT", r"/.+", storage.put_blob),
 )
 
-NAMES = frozenset(endpoint.name for endpoint in ENDPOINTS) | {UNKNOWN}
+NAMES = frozenset(endpoint.name for endpoint in ENDPOINTS) | frozenset(dhcp.ENDPOINTS) | {UNKNOWN}
 
 
 def find(call: Call, storage_prefix: str) -> Endpoint | None:

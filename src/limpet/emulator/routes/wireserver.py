@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from limpet.emulator.routes.context import document, text
+from limpet.emulator.routes.context import document, text, version_objections
 from limpet.model.goalstate import (
     PROTOCOL_VERSION,
     CertificateBundle,
@@ -62,14 +62,15 @@ def goal_state(world: World, vm: VirtualMachine, call: Call, _context: Context) 
         else Url(f"{_base(world, vm)}?comp=remoteaccess&incarnation={current}"),
     )
     world = world.with_vm(vm.saw(incarnation=current))
-    return world, document(render_goal_state(answer), remarks=_version_remarks(call))
+    return world, document(
+        render_goal_state(answer), remarks=_remarks(call), objections=version_objections(call)
+    )
 
 
 def configuration(world: World, vm: VirtualMachine, call: Call, _context: Context) -> tuple[World, Reply]:
     """One of the documents that a goal state points to."""
     kind = call.query.get("type", "").lower()
     incarnation = Incarnation(call.query.get("incarnation", vm.current_incarnation))
-    remarks = _version_remarks(call)
     if (gone := _stale(vm, call)) is not None:
         return world, gone
     served = vm.fabric.get(incarnation)
@@ -103,7 +104,7 @@ def configuration(world: World, vm: VirtualMachine, call: Call, _context: Contex
         return world, text(404, "fullConfig is not emulated")
     else:
         return world, text(400, f"unknown type of configuration {kind[:40]!r}")
-    return world, document(body, remarks=remarks)
+    return world, document(body, remarks=_remarks(call), objections=version_objections(call))
 
 
 def certificates(world: World, vm: VirtualMachine, call: Call, context: Context) -> tuple[World, Reply]:
@@ -119,7 +120,9 @@ def certificates(world: World, vm: VirtualMachine, call: Call, context: Context)
         except ValueError as error:
             return world, text(400, str(error))
     bundle = CertificateBundle(incarnation=incarnation, format="Pkcs7BlobWithPfxContents", data=data)
-    return world, document(render_certificate_file(bundle), remarks=_version_remarks(call))
+    return world, document(
+        render_certificate_file(bundle), remarks=_remarks(call), objections=version_objections(call)
+    )
 
 
 def remote_access(world: World, vm: VirtualMachine, call: Call, context: Context) -> tuple[World, Reply]:
@@ -144,7 +147,9 @@ def remote_access(world: World, vm: VirtualMachine, call: Call, context: Context
     except ValueError as error:
         return world, text(400, str(error))
     answer = RemoteAccess(incarnation=vm.current_incarnation, version="1", users=users)
-    return world, document(render_remote_access(answer), remarks=_version_remarks(call))
+    return world, document(
+        render_remote_access(answer), remarks=_remarks(call), objections=version_objections(call)
+    )
 
 
 def _base(world: World, vm: VirtualMachine) -> str:
@@ -176,10 +181,5 @@ def _transport(call: Call) -> tuple[bytes, Cipher]:
         raise ValueError(f"x-ms-cipher-name {name[:40]!r} is not supported") from error
 
 
-def _version_remarks(call: Call) -> tuple[str, ...]:
-    remarks = []
-    if call.header("x-ms-version") != PROTOCOL_VERSION:
-        remarks.append(f"x-ms-version should be {PROTOCOL_VERSION}")
-    if not call.header("x-ms-agent-name"):
-        remarks.append("x-ms-agent-name is missing")
-    return tuple(remarks)
+def _remarks(call: Call) -> tuple[str, ...]:
+    return () if call.header("x-ms-agent-name") else ("x-ms-agent-name is missing",)
