@@ -1,1 +1,10 @@
-"""Program 1, the boot stage: provisions the VM once, before its network belongs to anybody. Standard library only."""
+"""Program 1, the boot stage: provisions the VM once, before its network belongs to anybody. Standard library only.
+
+Importing it first makes the imports that follow cheap (decision: docs/decisions/0013-lean-start.md).
+"""
+
+from limpet.lean import alone, lean_values
+
+lean_values()
+alone("pathlib", "urllib.parse", "quote_from_bytes")  # for file: URLs
+alone("subprocess", "locale")  # to decode text; our pipes carry bytes
