@@ -18,12 +18,15 @@ from limpet.host.http import PlainHttp
 from limpet.host.lock import SingleInstance
 from limpet.host.log import open_log
 from limpet.host.worker import interpreter_command
+from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from collections.abc import Sequence
     from typing import NoReturn
 
     from limpet.config.load import Config
+    from limpet.host.ports import Files, Log
 
 EPILOG = """\
 example:
@@ -33,22 +36,27 @@ exit codes: 0 ended by a signal, 1 cannot start or a task failed, 2 wrong usage 
 """
 
 
-def configuration(argv: Sequence[str]) -> Config:
-    """The configuration, as the command line has it. Exits with 2 for what it does not understand."""
-    if not argv:
-        return load_config(RealFiles())
+def parser() -> ArgumentParser:
+    """The command line of the agent."""
     import argparse  # noqa: PLC0415 - the service starts the agent without arguments, and this stays resident
 
     from limpet.config.options import add_options  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog="limpet agent",
         description="Follow the fabric's goal state: run VM extensions and report status, until told to stop.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_options(parser)
-    options = parser.parse_args(argv)
+    add_options(made)
+    return made
+
+
+def configuration(argv: Sequence[str]) -> Config:
+    """The configuration, as the command line has it. Exits with 2 for what it does not understand."""
+    if not argv:
+        return load_config(RealFiles())
+    options = parser().parse_args(argv)
     return load_config(RealFiles(), path=options.config, options=options.set)
 
 
@@ -60,20 +68,35 @@ def main(argv: Sequence[str] = ()) -> NoReturn:
     config = configuration(argv)
     log = open_log(config.log_file)
     with SingleInstance(config.lock) as lock:
+        write_pid(config, RealFiles(), log)
         for note in config.notes:
             log.warning("configuration.note", note=note)
         http = PlainHttp(user_agent=config.user_agent)
         endpoint = find_endpoint(config, http, RealFiles(), RealClock(), log)
         running = Running.of(config, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
         lock.hand_down()
-        become_resident(running)
+        become_resident(running, fips=config.fips)
 
 
-def become_resident(running: Running) -> NoReturn:
-    """Replace this program by the resident agent, which reads `running` from a file in memory."""
+def write_pid(config: Config, files: Files, log: Log) -> None:
+    """Write the process id where the configuration asks for it. The agent goes on without it."""
+    if config.pid_file is None:
+        return
+    try:
+        files.replace(config.pid_file, str(os.getpid()).encode(), durable=False)
+    except HostError as error:
+        log.warning("pid_file.unwritable", problem=error)
+
+
+def become_resident(running: Running, *, fips: bool = False) -> NoReturn:
+    """Replace this program by the resident agent, which reads `running` from a file in memory.
+
+    fips: whether everything it starts, openssl and handlers among it, finds OPENSSL_FIPS=1. Source: guest-setup.md §G.2.
+    """
     descriptor = os.memfd_create("limpet-running", 0)
     os.write(descriptor, running.render())
     command = interpreter_command("limpet.agent.resident", str(descriptor))
     # Without the columns of source lines, and with one heap for all threads: 0.2 MB less.
     lean = [command[0], "-X", "no_debug_ranges", *command[1:]]
-    os.execve(lean[0], lean, {**os.environ, HEAPS: "1"})  # noqa: S606 - our own interpreter, our own arguments
+    environment = {**os.environ, HEAPS: "1", **({"OPENSSL_FIPS": "1"} if fips else {})}
+    os.execve(lean[0], lean, environment)  # noqa: S606 - our own interpreter, our own arguments

@@ -45,20 +45,25 @@ class Warnings(EventLog):
             sys.stderr.write(f"{level}: {event_line(event, fields)}\n")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the plan. Raises: ConfigurationError, FabricError, HostError."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line of the plan."""
+    made = argparse.ArgumentParser(
         prog="limpet plan",
         description="Show what a goal state would do here, in order and why. Nothing is done.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    made.add_argument(
         "file", nargs="?", type=Path, help="ExtensionsConfig (XML) or vmSettings (JSON); without it the fabric is asked"
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="for programs")
-    add_options(parser)
-    options = parser.parse_args(arguments)
+    made.add_argument("--json", action="store_true", help="for programs")
+    add_options(made)
+    return made
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the plan. Raises: ConfigurationError, FabricError, HostError."""
+    options = parser().parse_args(arguments)
     files, log = RealFiles(), Warnings()
     config = load_config(files, path=options.config, options=options.set)
     store = Store(files, Layout(library=config.library, logs=config.log_dir), log)

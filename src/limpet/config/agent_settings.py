@@ -74,6 +74,10 @@ class AgentSettings:
         "certificates.openssl", PATH, Path("/usr/bin/openssl"),
         "The openssl program.",
         "OS.OpensslPath")
+    fips: bool = setting(
+        "certificates.fips", SWITCH, False,
+        "Set OPENSSL_FIPS=1 for openssl, and for everything else that the agent starts.",
+        "OS.EnableFIPS")
     proxy_host: str | None = setting(
         "proxy.host", ADDRESS, None,
         "The proxy for downloads; never used for the fabric.",
@@ -100,6 +104,10 @@ class AgentSettings:
     lock: Path = setting(
         "agent.lock", PATH, Path("/run/limpet-agent.lock"),
         "Held open by the one agent that runs.")
+    pid_file: Path | None = setting(
+        "agent.pid_file", PATH, None,
+        "Where the agent writes its process id, for scripts that want it; nothing in limpet reads it.",
+        "Pid.File")
     waagent_conf: Path = setting(
         "agent.waagent_conf", PATH, Path("/etc/waagent.conf"),
         "The other agent's configuration, honoured where it exists.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from limpet.config.boot_settings import BootSettings
-from limpet.config.kinds import SWITCH, seconds, whole
+from limpet.config.kinds import SWITCH, seconds, whole, whole_or_none
 from limpet.config.setting import setting
 
 
@@ -31,8 +31,8 @@ class DutySettings(BootSettings):
         "Time between two looks for udev's persistent names.",
         "OS.RemovePersistentNetRulesPeriod")
     scsi_timeout: int | None = setting(
-        "kernel.scsi_timeout", whole(1, 86400, "seconds"), 300,
-        "How long the kernel waits for a SCSI disk; unset leaves it alone.",
+        "kernel.scsi_timeout", whole_or_none(86400, "seconds"), 300,
+        "How long the kernel waits for a SCSI disk; 0 leaves that alone.",
         "OS.RootDeviceScsiTimeout")
     scsi_timeout_period: float = setting(
         "kernel.scsi_timeout_period", seconds(1, 86400), 30.0,

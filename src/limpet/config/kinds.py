@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,17 +17,31 @@ _LONGEST_TEXT = 4096
 _SWITCH_WORDS = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}
 
 
+def shown(value: object) -> str:
+    """A value as people write it."""
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind(Generic[T_co]):
     """One kind of value.
 
     describe: what may be written, for people. accept: takes a TOML value; raises ValueError with a sentence that
     goes on after "must be". decode: makes of plain text (waagent.conf, an option) what TOML would have given.
+    render: writes a value as waagent.conf has it. optional: whether waagent.conf's ``None`` is a value, that of absence.
     """
 
     describe: str
     accept: Callable[[object], T_co]
     decode: Callable[[str], object] = str
+    render: Callable[[Any], str] = shown
+    optional: bool = False
 
     def read(self, value: object) -> T_co:
         """Give the value in use. Raises: ValueError, with what is expected and what is there."""
@@ -48,13 +62,18 @@ def _switch_word(text: str) -> object:
     return _SWITCH_WORDS.get(text.lower(), text)
 
 
-SWITCH = Kind(describe="true or false", accept=_switch, decode=_switch_word)
+def _y_or_n(value: object) -> str:
+    return "y" if value else "n"
+
+
+SWITCH = Kind(describe="true or false", accept=_switch, decode=_switch_word, render=_y_or_n)
 
 # What waagent.conf calls Protocol.EndpointDiscovery: "dhcp" (look at leases) or "static".
 DISCOVERY = Kind(
     describe=SWITCH.describe,
     accept=_switch,
     decode=lambda text: {"dhcp": True, "static": False}.get(text.lower(), _switch_word(text)),
+    render=lambda value: "dhcp" if value else "static",
 )
 
 
@@ -140,6 +159,17 @@ def whole(lowest: int, highest: int, unit: str = "") -> Kind[int]:
     return Kind(describe=describe, accept=accept, decode=_number)
 
 
+def whole_or_none(highest: int, unit: str = "") -> Kind[int | None]:
+    """A whole number, where 0 is none at all."""
+    number = whole(0, highest, unit)
+    return Kind(
+        describe=f"{number.describe}; 0 is none",
+        accept=lambda value: number.accept(value) or None,
+        decode=_number,
+        optional=True,
+    )
+
+
 def choice(*words: str, aliases: Mapping[str, str] | None = None) -> Kind[str]:
     """One of some words, in any case. aliases: what waagent.conf says for one of them."""
     describe = f"one of {', '.join(words)}"
@@ -152,7 +182,10 @@ def choice(*words: str, aliases: Mapping[str, str] | None = None) -> Kind[str]:
     def decode(text: str) -> object:
         return (aliases or {}).get(text.lower(), text)
 
-    return Kind(describe=describe, accept=accept, decode=decode)
+    def render(value: str) -> str:
+        return next((theirs for theirs, ours in (aliases or {}).items() if ours == value), value)
+
+    return Kind(describe=describe, accept=accept, decode=decode, render=render)
 
 
 def words(*allowed: str, aliases: Mapping[str, str] | None = None) -> Kind[tuple[str, ...]]:

@@ -17,11 +17,11 @@ from limpet.config.waagent import NOT_USED
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from limpet.host.ports import Files
 
-__all__ = ["DEFAULT_PATH", "Config", "load_config"]
+__all__ = ["DEFAULT_PATH", "Config", "accepted", "honoured", "load_config"]
 
 DEFAULT_PATH = Path("/etc/limpet.toml")
 
@@ -39,10 +39,10 @@ def load_config(files: Files, *, path: Path | None = None, options: Sequence[str
         *toml.read(files, path or DEFAULT_PATH, required=path is not None),
         *map(_option, options),
     ]
-    ours = {entry.name: entry for entry in _accepted(written)}
+    ours = {entry.name: entry for entry in map(accepted, written)}
     conf = ours.get("agent.waagent_conf")
     theirs = waagent.read(files, Config().waagent_conf if conf is None else conf.value)
-    values, notes, unused = _honoured(theirs)
+    values, notes, unused = honoured(theirs)
     values |= ours
     return Config(
         **{SETTINGS[name].attribute: entry.value for name, entry in values.items()},
@@ -60,19 +60,18 @@ def _option(text: str) -> Entry[Any]:
     return Entry(name=name, value=value if row is None else row.kind.decode(value), origin="option")
 
 
-def _accepted(entries: Iterable[Entry[Any]]) -> Iterator[Entry[Any]]:
-    """Each entry with the value in use. Raises: ConfigurationError, at the first that cannot be used."""
-    for entry in entries:
-        row = SETTINGS.get(entry.name)
-        if row is None:
-            raise ConfigurationError(f"{entry.origin}: {unknown('setting', entry.name, SETTINGS)}")
-        try:
-            yield Entry(name=entry.name, value=row.kind.read(entry.value), origin=entry.origin)
-        except ValueError as error:
-            raise ConfigurationError(f"{entry.origin}: {entry.name} {error}") from error
+def accepted(entry: Entry[Any]) -> Entry[Any]:
+    """An entry of ours with the value in use. Raises: ConfigurationError, when it cannot be used."""
+    row = SETTINGS.get(entry.name)
+    if row is None:
+        raise ConfigurationError(f"{entry.origin}: {unknown('setting', entry.name, SETTINGS)}")
+    try:
+        return Entry(name=entry.name, value=row.kind.read(entry.value), origin=entry.origin)
+    except ValueError as error:
+        raise ConfigurationError(f"{entry.origin}: {entry.name} {error}") from error
 
 
-def _honoured(entries: Iterable[Entry[str | None]]) -> tuple[dict[str, Entry[Any]], list[str], list[str]]:
+def honoured(entries: Iterable[Entry[str | None]]) -> tuple[dict[str, Entry[Any]], list[str], list[str]]:
     """What waagent.conf says: values by our names, what is wrong in it, and which of its keys have no effect here."""
     values: dict[str, Entry[Any]] = {}
     notes, unused = [], []
@@ -82,7 +81,10 @@ def _honoured(entries: Iterable[Entry[str | None]]) -> tuple[dict[str, Entry[Any
             unused.append(f"{entry.origin}: {entry.name} has no effect: {NOT_USED[entry.name]}")
         elif row is None:
             notes.append(f"{entry.origin}: {unknown('key', entry.name, _WAAGENT_KEYS)}")
-        elif entry.value is not None:
+        elif entry.value is None:
+            if row.kind.optional:
+                values[row.name] = Entry(name=row.name, value=None, origin=entry.origin)
+        else:
             try:
                 value = row.kind.read(row.kind.decode(entry.value))
             except ValueError as error:

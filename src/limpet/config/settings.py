@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from limpet import __version__
 from limpet.config.duty_settings import DutySettings
+from limpet.config.kinds import shown
 from limpet.config.setting import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+__all__ = ["SETTINGS", "Config", "shown"]
 
 DEFAULT_ORIGIN = "default"
 
@@ -51,12 +54,3 @@ SETTINGS: Mapping[str, Setting] = {
     for member in fields(Config)
     if member.metadata
 }
-
-
-def shown(value: object) -> str:
-    """A setting's value as people write it."""
-    if value is None:
-        return "unset"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -13,19 +13,26 @@ if TYPE_CHECKING:
     from limpet.host.ports import Files
 
 _REASONS: Mapping[str, tuple[str, ...]] = {
-    "the agent does not do this yet": (
-        "OS.EnableFIPS", "OS.EnableRDMA", "OS.UpdateRdmaDriver", "OS.CheckRdmaDriver",
-        "Policy.PolicyFilePath", "Monitor.NetworkConfigurationChanges",
+    "RDMA drivers are the image's business: the kernels of today bring theirs": (
+        "OS.EnableRDMA", "OS.UpdateRdmaDriver", "OS.CheckRdmaDriver",
+    ),
+    "extension policies and package signatures are not evaluated yet": (
+        "Policy.PolicyFilePath", "Debug.EnableExtensionPolicy", "Debug.EnableSignatureValidation",
+    ),
+    "limpet does not update itself: that is done by whoever installed it": (
         "AutoUpdate.Enabled", "AutoUpdate.UpdateToLatestVersion", "Autoupdate.Frequency",
+        "Debug.EnableGAVersioning", "Debug.EnableRsmDowngrade",
+        "Debug.SelfUpdateHotfixFrequency", "Debug.SelfUpdateRegularFrequency",
+    ),
+    "limits are never dropped, and the kernel enforces them without being watched": (
         "Debug.CgroupLogMetrics", "Debug.CgroupDisableOnProcessCheckFailure",
         "Debug.CgroupDisableOnQuotaCheckFailure", "Debug.AgentCpuThrottledTimeThreshold",
         "Debug.EnableAgentMemoryUsageCheck",
-        "Debug.EnableGAVersioning", "Debug.EnableRsmDowngrade", "Debug.EnableExtensionPolicy",
-        "Debug.EnableSignatureValidation", "Debug.SelfUpdateHotfixFrequency", "Debug.SelfUpdateRegularFrequency",
-        "Debug.FirewallRulesLogPeriod",
+    ),
+    "changes of the network and of the firewall are logged when they happen": (
+        "Monitor.NetworkConfigurationChanges", "Debug.FirewallRulesLogPeriod",
     ),
     "it has an effect on FreeBSD only": ("ResourceDisk.EnableSwapEncryption",),
-    "one instance is held by a lock, agent.lock, not by a pid file": ("Pid.File",),
     "downloads are made with TLS wherever the fabric asks for it": ("OS.AllowHTTP",),
     "no agent of today reads it": (
         "Provisioning.Enabled", "Provisioning.UseCloudInit", "LBProbeResponder", "Role.ConfigurationConsumer",

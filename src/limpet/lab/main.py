@@ -23,18 +23,23 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 """Each with its module, whose `main` takes the arguments and gives the exit code."""
 
 
-def main(argv: Sequence[str] = ()) -> int:
-    """Run one of the lab's commands. Gives its exit code. Raises: LabError."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line of the lab: its commands read their own."""
+    made = argparse.ArgumentParser(
         prog="limpet lab",
         description="A machine room on this host: fabric and VMs in namespaces, without a way out. Needs root.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = made.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, purpose) in COMMANDS.items():
         commands.add_parser(name, help=purpose, add_help=False).set_defaults(module=module)
+    return made
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Run one of the lab's commands. Gives its exit code. Raises: LabError."""
     # What follows the command is the command's own to read, its --help too.
-    known = parser.parse_args(argv[:1])
+    known = parser().parse_args(argv[:1])
     run: Callable[[Sequence[str]], int] = import_module(known.module).main
     return run(argv[1:])
