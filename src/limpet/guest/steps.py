@@ -21,13 +21,15 @@ Content = bytes | Secret[bytes]
 class Run:
     """Run a program of the machine: an argument vector, never a shell.
 
-    accepted: exit codes that mean success. timeout: seconds. stdin is the only way in for a secret.
+    accepted: exit codes that mean success. timeout: seconds. stdin is the only way in for a secret. output: a file, for root
+    alone, that gets the head of what the program says, however it ends.
     """
 
     argv: tuple[str, ...]
     stdin: Content = b""
     timeout: float = 60.0
     accepted: tuple[int, ...] = (0,)
+    output: Path | None = None
 
     def describe(self) -> str:
         """One line for people."""
@@ -40,20 +42,21 @@ class Run:
 class Write:
     """Replace a file whole.
 
-    owner: a user's name, whose group it gets too; None leaves it to root. beneath: a folder that somebody else may have
-    filled; no link is followed from there on.
+    owner: a user's name, whose group it gets too, or the ids of user and group as they were found; None leaves it to root.
+    beneath: a folder that somebody else may have filled; no link is followed from there on.
     """
 
     path: Path
     content: Content
     mode: int = 0o644
-    owner: str | None = None
+    owner: str | tuple[int, int] | None = None
     beneath: Path | None = None
 
     def describe(self) -> str:
         """One line for people."""
         size = "a secret" if isinstance(self.content, Secret) else f"{len(self.content)} bytes"
-        return f"write {self.path} ({size}, {self.mode:04o}{f', {self.owner}' if self.owner else ''})"
+        owner = f", {self.owner}" if isinstance(self.owner, str) else ""
+        return f"write {self.path} ({size}, {self.mode:04o}{owner})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,18 @@ class MakeFolder:
     def describe(self) -> str:
         """One line for people."""
         return f"make the folder {self.path} ({self.mode:04o}{f', {self.owner}' if self.owner else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Put a copy of a file, with its mode, in the place of another: what a program made becomes durable and whole by it."""
+
+    source: Path
+    path: Path
+
+    def describe(self) -> str:
+        """One line for people."""
+        return f"copy {self.source} to {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +136,18 @@ class Credit:
         return "credit the platform's entropy to the kernel"
 
 
-Step = Run | Write | MakeFolder | Remove | Poke | Allocate | Credit
+@dataclass(frozen=True, slots=True)
+class NameHost:
+    """Give the kernel the host name."""
+
+    name: str
+
+    def describe(self) -> str:
+        """One line for people."""
+        return f"name the host {self.name}"
+
+
+Step = Run | Write | MakeFolder | Copy | Remove | Poke | Allocate | Credit | NameHost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

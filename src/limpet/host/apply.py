@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from limpet.guest.steps import Allocate, Credit, MakeFolder, Outcome, Poke, Remove, Run, Write
+from limpet.guest.steps import (
+    Allocate,
+    Copy,
+    Credit,
+    MakeFolder,
+    NameHost,
+    Outcome,
+    Poke,
+    Remove,
+    Run,
+    Write,
+)
 from limpet.host.accounts import ids_of
 from limpet.model.errors import HostError
 from limpet.model.redact import redacted
@@ -13,6 +24,7 @@ from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from limpet.guest.steps import Content, Step, Task
     from limpet.host.ports import Clock, Commands, Files, Kernel
@@ -78,6 +90,8 @@ class Interpreter:
                 self.files.replace(path, _revealed(content), mode=mode, owner=owner, beneath=beneath)
             case MakeFolder(path=path, mode=mode, beneath=beneath):
                 self.files.make_folder(path, mode=mode, owner=self._owner(step.owner), beneath=beneath)
+            case Copy(source=source, path=path):
+                self._copy(source, path)
             case Remove(path=path):
                 self.files.remove(path)
             case Poke(path=path, content=content):
@@ -86,9 +100,13 @@ class Interpreter:
                 self.files.allocate(path, size)
             case Credit(content=secret):
                 self.kernel.credit_entropy(secret.reveal())
+            case NameHost(name=name):
+                self.kernel.set_host_name(name)
 
     def _run(self, step: Run) -> None:
         done = self.commands.run(step.argv, stdin=_revealed(step.stdin), timeout=step.timeout)
+        if step.output is not None:
+            self.files.replace(step.output, done.stdout + done.stderr, mode=0o600)
         if done.exit_code in step.accepted:
             return
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
@@ -99,8 +117,14 @@ class Interpreter:
             raise HostError(f"the program {step.argv[0]} is not installed")
         raise HostError(reason or f"it ended with {done.exit_code}")
 
-    def _owner(self, name: str | None) -> tuple[int, int] | None:
-        return None if name is None else ids_of(name, self.files)
+    def _copy(self, source: Path, path: Path) -> None:
+        try:
+            self.files.copy(source, path)
+        except FileNotFoundError as error:
+            raise HostError(f"there is no {source}") from error
+
+    def _owner(self, owner: str | tuple[int, int] | None) -> tuple[int, int] | None:
+        return ids_of(owner, self.files) if isinstance(owner, str) else owner
 
 
 def _revealed(content: Content) -> bytes:

@@ -14,6 +14,10 @@ class RealRandom:
         """Uniform on [0, 1)."""
         return (int.from_bytes(os.urandom(8)) >> (64 - _FRACTION_BITS)) / (1 << _FRACTION_BITS)
 
+    def octets(self, count: int) -> bytes:
+        """So many bytes that nobody can guess."""
+        return os.urandom(count)
+
     def guid(self) -> str:
         """A new random GUID (RFC 9562 version 4), lower case with dashes."""
         value = int.from_bytes(os.urandom(16))

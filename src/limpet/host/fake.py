@@ -103,6 +103,10 @@ class FakeRandom:
         digits = self._draw().hex()
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
 
+    def octets(self, count: int) -> bytes:
+        """So many bytes, the same in every run."""
+        return b"".join(self._draw() for _ in range(count // 32 + 1))[:count]
+
     def _draw(self) -> bytes:
         return hashlib.sha256(f"{self._seed} {next(self._numbers)}".encode()).digest()
 
@@ -199,6 +203,11 @@ class FakeKernel:
     def host_name(self) -> str:
         """The host name it has now."""
         return self.name
+
+    def set_host_name(self, name: str) -> None:
+        """Give it another one."""
+        self.before()
+        self.name = name
 
     def uptime(self) -> float:
         """Seconds since it started."""

@@ -36,6 +36,15 @@ class RealKernel:
         """The host name it has now."""
         return os.uname().nodename
 
+    def set_host_name(self, name: str) -> None:
+        """Give it another one, at most 64 bytes. Raises: HostError."""
+        import socket  # noqa: PLC0415 - only for this, and not cheap
+
+        try:
+            socket.sethostname(name)
+        except OSError as error:
+            raise HostError(f"cannot name the host {name}: {error.strerror}") from error
+
     def uptime(self) -> float:
         """Seconds since it started. Raises: HostError."""
         try:

@@ -36,6 +36,9 @@ class Random(Protocol):
     def guid(self) -> str:
         """A new random GUID, lower case with dashes."""
 
+    def octets(self, count: int) -> bytes:
+        """So many bytes that nobody can guess."""
+
 
 class Http(Protocol):
     """Plain HTTP to the fabric's own addresses: never a proxy, never TLS, no redirects."""
@@ -146,10 +149,12 @@ class Processes(Protocol):
         folder: Path,
         environment: Mapping[str, str],
         timeout: float,
+        groups: Sequence[Path] = (),
     ) -> Completed:
         """Run a shell fragment in its own session and wait for the shell, not for what it left running.
 
         stdout and stderr: at most 3200 bytes of head and of tail each are kept, whatever is written.
+        groups: control groups to be in from the first instruction on; one that cannot be entered is done without.
         Raises: HostError, when it cannot be started. Source: extensions.md §4.
         """
 
@@ -184,6 +189,9 @@ class Kernel(Protocol):
 
     def host_name(self) -> str:
         """The host name it has now."""
+
+    def set_host_name(self, name: str) -> None:
+        """Give it another one, at most 64 bytes. Raises: HostError."""
 
     def uptime(self) -> float:
         """Seconds since it started."""
@@ -246,6 +254,53 @@ class Vault(Protocol):
 
         Gives (thumbprint, has a private key) for each. Raises: HostError, with the reason, also when the bundle
         is for another key.
+        """
+
+
+class ControlGroups(Protocol):
+    """The kernel's file systems of control groups: folders that come with their files."""
+
+    def read(self, path: Path) -> str | None:
+        """The text of one of a group's files; None where it cannot be read."""
+
+    def write(self, path: Path, text: str) -> None:
+        """Write to one of a group's files. Raises: HostError, with the kernel's reason."""
+
+    def make(self, group: Path) -> None:
+        """Make a group and those above it; one that is there stays as it is. Raises: HostError."""
+
+    def remove(self, group: Path) -> bool:
+        """Remove an empty group. Says whether it is gone; one with processes stays."""
+
+    def below(self, group: Path) -> list[str]:
+        """The names of the groups in a group, sorted; empty where there is none."""
+
+
+class Work(Protocol):
+    """A worker that was started."""
+
+    def ended(self) -> Completed | None:
+        """How it ended; None while it works."""
+
+    def kill(self) -> None:
+        """End it with all that it started."""
+
+
+class Workers(Protocol):
+    """Short-lived processes of this package, for what shall not stay in a resident one."""
+
+    def start(
+        self,
+        module: str,
+        *arguments: str,
+        given: bytes = b"",
+        groups: Sequence[Path] = (),
+        gentle: bool = False,
+    ) -> Work:
+        """Start ``module.main(arguments)`` in an interpreter of its own. Raises: HostError.
+
+        given: its standard input. groups: control groups to be in from the first instruction on. gentle: with the lowest
+        claim on processor and disk. Of each of its streams the first MiB is kept.
         """
 
 
