@@ -40,6 +40,16 @@ class Fabric:
         found: dict[str, Any] = self._asked("GET", f"/v1/vms/{vm}")
         return found
 
+    def provisioning(self, vm: str) -> dict[str, Any]:
+        """What the fabric knows of a VM's provisioning: reports with their times, role properties, host name, leases."""
+        found: dict[str, Any] = self._asked("GET", f"/v1/vms/{vm}/provisioning")
+        return found
+
+    def add_fault(self, endpoint: str, **more: Any) -> dict[str, Any]:
+        """One more fault rule. more: its further members, such as ``status`` or ``lie``."""
+        found: dict[str, Any] = self._asked("POST", "/v1/faults", {"endpoint": endpoint, **more})
+        return found
+
     def host(self, package: bytes, *, name: str | None = None, version: str | None = None) -> dict[str, Any]:
         """Host a handler's package, a zip. name, version: left out, as its manifest says."""
         given = {key: value for key, value in (("name", name), ("version", version)) if value is not None}

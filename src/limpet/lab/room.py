@@ -43,29 +43,40 @@ class Room:
         self._stack = stack
         self._ports: list[Port] = []
 
-    def port(self) -> Port:
-        """A new network with an eth0 on the fabric, addressed, its default route by the fabric. Raises: LabError."""
+    def port(self, *, addressed: bool = True) -> Port:
+        """A new network with an eth0 on the fabric, addressed, its default route by the fabric. Raises: LabError.
+
+        addressed: False leaves that to DHCP, by the emulator's ``--dhcp br0``; the port's address is what it will get.
+        """
         number = len(self._ports)
         if number >= MOST_GUESTS:
             raise LabError(f"a room has place for {MOST_GUESTS} guests")
         guest = self._stack.enter_context(netns.network(f"{self.workspace.name}-vm{number}"))
         address = GATEWAY.network[FIRST_GUEST + number]
         port = Port(network=guest, address=str(address), mac=f"00:0d:3a:00:00:{FIRST_GUEST + number:02x}")
-        netns.plug(
-            self.fabric,
-            f"port{number}",
-            guest,
-            address=f"{address}/{GATEWAY.network.prefixlen}",
-            mac=port.mac,
-            gateway=str(GATEWAY.ip),
-            destinations=("default", *PLATFORM),
-        )
+        if addressed:
+            netns.plug(
+                self.fabric,
+                f"port{number}",
+                guest,
+                address=f"{address}/{GATEWAY.network.prefixlen}",
+                mac=port.mac,
+                gateway=str(GATEWAY.ip),
+                destinations=("default", *PLATFORM),
+            )
+        else:
+            netns.lay_cable(self.fabric, f"port{number}", guest, mac=port.mac)
         self._ports.append(port)
         return port
 
-    def machine(self, layers: Sequence[Path], *, name: str | None = None) -> tuple[Machine, Port]:
-        """A machine on a port of its own, not booted yet. layers: root file systems, the first one on top."""
-        port = self.port()
+    def machine(
+        self, layers: Sequence[Path], *, name: str | None = None, addressed: bool = True
+    ) -> tuple[Machine, Port]:
+        """A machine on a port of its own, not booted yet. layers: root file systems, the first one on top.
+
+        addressed: False leaves its NIC to DHCP, as `port` says.
+        """
+        port = self.port(addressed=addressed)
         made = self._stack.enter_context(
             machine(name or f"vm{len(self._ports) - 1}", self.workspace, port.network, layers)
         )

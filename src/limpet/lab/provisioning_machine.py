@@ -1,0 +1,84 @@
+"""A machine as the platform makes it from an image: nothing but its hardware tells it who it is to become."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from limpet.lab.provisioning_hardware import DVD, Hardware, azure_dmi, fit
+from limpet.lab.provisioning_media import disc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from limpet.lab.fabric import Fabric
+    from limpet.lab.machine import Machine
+    from limpet.lab.room import Port, Room
+
+INTERFACES = """\
+auto lo
+iface lo inet loopback
+
+allow-hotplug eth0
+auto eth0
+iface eth0 inet dhcp
+"""
+FILES: Mapping[str, str] = {
+    "/etc/network/interfaces": INTERFACES,
+    "/etc/default/locale": "LANG=C.UTF-8\n",  # as in Debian's cloud images; cloud-init makes another one otherwise
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What the platform is asked for.
+
+    account: members of the fabric's VM, such as ``userName``; the metadata service and a disc ``--from-vm`` have it.
+    disc: further options of ``limpet emulator media``; None: there is no disc.
+    """
+
+    account: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    disc: Sequence[str] | None = ()
+    generation: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewMachine:
+    """A machine that was never booted. init: what to boot it with. vm_id: as the platform has it."""
+
+    machine: Machine
+    port: Port
+    init: tuple[str, ...]
+    vm_id: str
+
+    def boot(self) -> str:
+        """Boot it and give what came of it, as `Machine.settle` does. Raises: LabError."""
+        self.machine.boot(self.init)
+        return self.machine.settle()
+
+
+@contextmanager
+def new_machine(
+    room: Room, world: Fabric, admin: Path, layers: Sequence[Path], wish: Wish, *, name: str = "vm0"
+) -> Iterator[NewMachine]:
+    """A machine with its disc in the drive, its DMI strings and an unconfigured NIC; the fabric knows it by `name`.
+
+    The emulator of `room` must serve DHCP (``--dhcp br0``) on the unix socket `admin`. Raises: LabError.
+    """
+    machine, port = room.machine(layers, name=name, addressed=False)
+    vm_id = world.add_vm(name, port.address, **wish.account)["vmId"]
+    with ExitStack() as stack:
+        drives: dict[str, Path] = {}
+        if wish.disc is not None:
+            image = room.workspace.folder / f"{name}.iso"
+            options = ("--admin", f"unix:{admin}", "--from-vm", name, *wish.disc)
+            drives[DVD] = stack.enter_context(disc(image, *options))
+        for path, content in FILES.items():
+            machine.write(path, content)
+        init = fit(machine, Hardware(sysfs=azure_dmi(vm_id, generation=wish.generation), drives=drives))
+        try:
+            yield NewMachine(machine=machine, port=port, init=init, vm_id=vm_id)
+        finally:
+            machine.kill()  # before its drives go
