@@ -1,0 +1,213 @@
+"""What must go before a disk becomes an image: identity, secrets, and traces of the VM it was. Source: guest-setup.md §A.9.1.
+
+The user is removed before the library is emptied, because ovf-env.xml in it says who that is: a run that was cut short is
+completed by another. A task for each entry of a folder: one that cannot be removed must not keep the others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.guest.deprovision_user import UserFacts, plan_user
+from limpet.guest.steps import NameHost, Remove, Run, Task, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from limpet.guest.steps import Step
+
+NAMELESS = "localhost.localdomain"
+HOSTNAME_FILE = Path("/etc/hostname")
+MACHINE_ID = Path("/etc/machine-id")
+OVF = "ovf-env.xml"
+
+_SEND_HOST_NAME = re.compile(rb'^([ \t]*send[ \t]+host-name[ \t]+)"([^"\n]*)"([ \t]*;)', re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeprovisionPolicy:
+    """What was asked for, and what the configuration says of it. user: whether the provisioned user goes too."""
+
+    user: bool = False
+    host_keys: bool = True
+    root_password: bool = True
+    library: Path = Path("/var/lib/waagent")
+    logs: Path = Path("/var/log/azure")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeprovisionFacts:
+    """What is there to go.
+
+    services: units of agents that run. library, logs: names in those folders; a folder that is a link counts as a problem and
+    is not followed. state: what limpet keeps of its own. traces: histories and log files. resolver: files with the addresses of
+    name servers. resolver_kept: why resolv.conf stays. peer: what another agent made outside the library.
+    dhclient: configurations of dhclient. identity: files by which a machine is told from others; machine_id: whether
+    /etc/machine-id says something.
+    """
+
+    services: tuple[str, ...] = ()
+    user: UserFacts | None = None
+    host_keys: tuple[Path, ...] = ()
+    leases: tuple[Path, ...] = ()
+    host_name: str = NAMELESS
+    static_name: bytes | None = None
+    dhclient: Mapping[Path, bytes] = field(default_factory=dict)
+    root_locked: bool = True
+    library: tuple[str, ...] = ()
+    library_problem: str | None = None
+    logs: tuple[str, ...] = ()
+    logs_problem: str | None = None
+    state: tuple[Path, ...] = ()
+    traces: tuple[Path, ...] = ()
+    resolver: tuple[Path, ...] = ()
+    resolver_kept: str | None = None
+    peer: tuple[Path, ...] = ()
+    machine_id: bool = False
+    identity: tuple[Path, ...] = ()
+
+
+def plan_deprovision(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list[Task]:
+    """Everything that is to be done, in order; tasks without steps are left out, and those that cannot be done are not."""
+    tasks = [
+        _services(facts),
+        *(plan_user(facts.user) if policy.user and facts.user is not None else ()),
+        *(_host_keys(facts) if policy.host_keys else ()),
+        _removal("leases", "forget the DHCP leases of this VM", facts.leases),
+        _host_name(facts),
+        *(_root(facts) if policy.root_password else ()),
+        *_library(policy, facts),
+        *_folder("logs", "empty", policy.logs, facts.logs, facts.logs_problem),
+        *(_removal(f"state/{path.name}", f"remove {path}", [path]) for path in facts.state),
+        *(_removal(f"traces/{path.name}", f"remove {path}", [path]) for path in facts.traces),
+        _removal("resolver", "forget the name servers of this VM's network", facts.resolver),
+        _removal("peer", "remove what another agent made for this VM", facts.peer),
+        _identity(facts),
+    ]
+    return [task for task in tasks if task.steps or task.problem is not None]
+
+
+def losses(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list[str]:
+    """What will be lost, a line each, for the person who is asked."""
+    return [*_losses(policy, facts)]
+
+
+def _losses(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iterator[str]:
+    if facts.services:
+        yield f"The agent will be stopped: {', '.join(facts.services)}."
+    if policy.user and facts.user is not None:
+        yield from facts.user.losses()
+    if policy.host_keys and facts.host_keys:
+        yield f"The SSH host keys will be deleted: {len(facts.host_keys)} files in {facts.host_keys[0].parent}."
+    if policy.root_password and not facts.root_locked:
+        yield "Root's password will be disabled: nobody will be able to log in as root by password."
+    yield from _losses_of_state(policy, facts)
+    for path in (*facts.state, *facts.traces, *facts.resolver, *facts.peer, *facts.identity):
+        yield f"{path} will be deleted."
+    if facts.machine_id:
+        yield f"{MACHINE_ID} will be emptied: the next boot makes a new one."
+
+
+def _losses_of_state(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iterator[str]:
+    if facts.leases:
+        yield f"The DHCP leases will be deleted: {len(facts.leases)} files."
+    if _host_name(facts).steps:
+        yield f"The host name {facts.host_name} will become {NAMELESS}."
+    if facts.library:
+        yield (
+            f"{policy.library} will be emptied: certificates and keys, the handlers and their settings, the record that this "
+            f"VM is provisioned ({len(facts.library)} entries)."
+        )
+    if facts.logs:
+        yield f"{policy.logs} will be emptied: the logs of handlers ({len(facts.logs)} entries)."
+
+
+def notes(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list[str]:
+    """What is left as it is and somebody might expect to go."""
+    found = []
+    if policy.user and facts.user is None:
+        found.append(
+            f"No user will be deleted: there is no {policy.library / OVF} that says who was provisioned."
+        )
+    if policy.user and facts.user is not None and facts.user.kept:
+        found.append(facts.user.kept)
+    if facts.resolver_kept:
+        found.append(facts.resolver_kept)
+    return found
+
+
+def _services(facts: DeprovisionFacts) -> Task:
+    steps: tuple[Step, ...] = (Run(("systemctl", "stop", *facts.services)),) if facts.services else ()
+    return Task(
+        name="services",
+        purpose="stop the agent",
+        steps=steps,
+        advice="Stop it by hand and run this again: an agent that runs writes its files anew.",
+    )
+
+
+def _host_keys(facts: DeprovisionFacts) -> Iterator[Task]:
+    for path in facts.host_keys:
+        yield _removal(f"host-keys/{path.name}", f"delete the SSH host key {path}", [path])
+
+
+def _host_name(facts: DeprovisionFacts) -> Task:
+    steps: list[Step] = []
+    if facts.static_name is not None and facts.static_name.strip() != NAMELESS.encode():
+        steps.append(Write(path=HOSTNAME_FILE, content=f"{NAMELESS}\n".encode()))
+    for path, content in facts.dhclient.items():
+        changed = _SEND_HOST_NAME.sub(rb'\1"' + NAMELESS.encode() + rb'"\3', content)
+        if changed != content:
+            steps.append(Write(path=path, content=changed))
+    if facts.host_name != NAMELESS:
+        steps.append(NameHost(NAMELESS))
+    return Task(name="host-name", purpose="give up the host name", steps=tuple(steps))
+
+
+def _root(facts: DeprovisionFacts) -> Iterator[Task]:
+    if not facts.root_locked:
+        yield Task(
+            name="root",
+            purpose="disable root's password",
+            steps=(Run(("usermod", "--password", "*", "root")),),
+            advice="Do it by hand: passwd --lock root.",
+        )
+
+
+def _library(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iterator[Task]:
+    """ovf-env.xml goes last, and stays when the user that it names could not be removed."""
+    others = [name for name in facts.library if name != OVF]
+    yield from _folder("library", "empty", policy.library, others, facts.library_problem)
+    if OVF in facts.library:
+        path = policy.library / OVF
+        yield Task(
+            name=f"library/{OVF}",
+            purpose=f"remove {path}",
+            steps=(Remove(path=path),),
+            after=("user",) if policy.user else (),
+        )
+
+
+def _folder(
+    name: str, verb: str, folder: Path, entries: Sequence[str], problem: str | None
+) -> Iterator[Task]:
+    if problem is not None:
+        advice = "Look at where it leads, and empty that by hand."
+        yield Task(name=name, purpose=f"{verb} {folder}", problem=problem, advice=advice)
+        return
+    for entry in entries:
+        yield _removal(f"{name}/{entry}", f"remove {folder / entry}", [folder / entry])
+
+
+def _identity(facts: DeprovisionFacts) -> Task:
+    steps: list[Step] = [Remove(path=path) for path in facts.identity]
+    if facts.machine_id:
+        steps.append(Write(path=MACHINE_ID, content=b"", mode=0o444))
+    return Task(name="identity", purpose="forget what tells this machine from others", steps=tuple(steps))
+
+
+def _removal(name: str, purpose: str, paths: Iterable[Path]) -> Task:
+    return Task(name=name, purpose=purpose, steps=tuple(Remove(path=path) for path in paths))

@@ -1,0 +1,194 @@
+"""What of this VM is on the disk: everything that `limpet deprovision` may have to remove. No link is followed."""
+
+from __future__ import annotations
+
+import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.guest.deprovision import HOSTNAME_FILE, MACHINE_ID, OVF, DeprovisionFacts
+from limpet.guest.deprovision_user import UserFacts
+from limpet.guest.names import user_name_problem
+from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
+from limpet.host.facts.reading import bytes_of, is_there, names_in, text_of
+from limpet.model.errors import HostError, MalformedDocument
+from limpet.wire.http import MIB
+from limpet.wire.ovfenv import parse_ovf_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from limpet.guest.deprovision import DeprovisionPolicy
+    from limpet.host.ports import Commands, Files, Kernel
+
+SERVICES = ("limpet-agent.service", "walinuxagent.service", "waagent.service")
+STATE = Path("/var/lib/limpet")
+_SYSTEMD = Path("/run/systemd/system")
+_PASSWD, _LOGIN_DEFS = Path("/etc/passwd"), Path("/etc/login.defs")
+_LARGEST = 4 * MIB
+_DHCLIENT = tuple(
+    Path("/etc", name) for name in ("dhcp/dhclient.conf", "dhcp3/dhclient.conf", "dhclient.conf")
+)
+
+# Source: guest-setup.md §A.9.1, step 3; NetworkManager's own client is newer than that list.
+_LEASES = {
+    "/var/lib/dhclient": "*",
+    "/var/lib/dhcpcd": "*",
+    "/var/lib/dhcp": "*",
+    "/var/db": "dhclient.leases.*",
+    "/var/lib/NetworkManager": "*.lease",
+    "/run/systemd/netif/leases": "*",
+}
+_TRACES = {"/root": ".bash_history", "/var/log": "waagent.log*"}
+# What tells two clones apart later, and must not be the same in both.
+_IDENTITY = (Path("/var/lib/systemd/random-seed"), Path("/var/lib/dbus/machine-id"))
+
+_RESOLV = Path("/etc/resolv.conf")
+_RESOLVCONF = Path("/etc/resolvconf/resolv.conf.d")
+
+_UNITS = (Path("/etc/systemd/system"), Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"))
+_WANTS = ("network.target.wants", "multi-user.target.wants")
+_DROP_INS = ("10-Slice.conf", "11-CPUAccounting.conf", "12-CPUQuota.conf", "13-MemoryAccounting.conf")
+_PEERS = ("walinuxagent", "waagent")
+
+
+def look(
+    files: Files,
+    commands: Commands,
+    kernel: Kernel,
+    policy: DeprovisionPolicy,
+    *,
+    ssh_dir: Path,
+    shadow: Path,
+    sudoers: Path,
+    home_dir: Path,
+) -> DeprovisionFacts:
+    """Look at everything. ssh_dir, shadow, sudoers, home_dir: where the configuration says these are."""
+    library, library_problem = _entries(files, policy.library)
+    logs, logs_problem = _entries(files, policy.logs)
+    resolver, resolver_kept = _resolver(files)
+    machine_id = files.info(MACHINE_ID)
+    return DeprovisionFacts(
+        services=_services(files, commands),
+        user=_user(files, policy.library, sudoers=sudoers, home_dir=home_dir) if OVF in library else None,
+        host_keys=_matching(files, ssh_dir, "ssh_host_*key*"),
+        leases=tuple(
+            path for folder, pattern in _LEASES.items() for path in _matching(files, Path(folder), pattern)
+        ),
+        host_name=kernel.host_name(),
+        static_name=bytes_of(files, HOSTNAME_FILE),
+        dhclient={
+            path: content for path in _DHCLIENT if (content := bytes_of(files, path, at_most=MIB)) is not None
+        },
+        root_locked=_root_locked(files, shadow),
+        library=library,
+        library_problem=library_problem,
+        logs=logs,
+        logs_problem=logs_problem,
+        state=_matching(files, STATE, "*"),
+        traces=tuple(
+            path for folder, pattern in _TRACES.items() for path in _matching(files, Path(folder), pattern)
+        ),
+        resolver=resolver,
+        resolver_kept=resolver_kept,
+        peer=tuple(_peer(files)),
+        machine_id=machine_id is not None and machine_id.is_file and machine_id.size > 0,
+        identity=tuple(
+            path for path in _IDENTITY if (found := files.info(path)) is not None and found.is_file
+        ),
+    )
+
+
+def _services(files: Files, commands: Commands) -> tuple[str, ...]:
+    if not is_there(files, _SYSTEMD):
+        return ()
+    try:
+        done = commands.run(("systemctl", "is-active", *SERVICES), timeout=30)
+    except HostError:
+        return ()
+    states = done.stdout.decode("ascii", "replace").split()
+    return tuple(
+        unit for unit, state in zip(SERVICES, states, strict=False) if state not in {"inactive", "unknown"}
+    )
+
+
+def _entries(files: Files, folder: Path) -> tuple[tuple[str, ...], str | None]:
+    """The names in a folder, or why it is not gone into."""
+    try:
+        found = files.info(folder)
+        if found is None:
+            return (), None
+        if not found.is_folder:
+            what = f"a link to {files.target(folder)}" if found.is_link else "no folder"
+            return (), f"{folder} is {what}"
+        return tuple(files.names(folder)), None
+    except HostError as error:
+        return (), str(error)
+
+
+def _matching(files: Files, folder: Path, pattern: str) -> tuple[Path, ...]:
+    return tuple(folder / name for name in names_in(files, folder) if fnmatch.fnmatchcase(name, pattern))
+
+
+def _user(files: Files, library: Path, *, sudoers: Path, home_dir: Path) -> UserFacts | None:
+    try:
+        name = parse_ovf_environment(files.read(library / OVF, at_most=MIB)).user_name
+    except FileNotFoundError:
+        return None
+    except (HostError, MalformedDocument) as error:
+        return UserFacts(name=None, problem=f"{library / OVF} does not say who it is: {error}")
+    if name is None:
+        return None
+    if problem := user_name_problem(name):
+        return UserFacts(name=None, problem=f"{library / OVF} names nobody: {problem}")
+    users = parse_passwd(text_of(files, _PASSWD, at_most=_LARGEST) or "")
+    account = next((user for user in users if user.name == name), None)
+    least = parse_words(text_of(files, _LOGIN_DEFS, at_most=MIB) or "").get("UID_MIN", "")
+    home = None if account is None or not account.home.startswith("/") else Path(account.home)
+    mail = Path("/var/mail", name)
+    return UserFacts(
+        name=name,
+        uid=None if account is None else account.uid,
+        uid_min=int(least) if least.isdecimal() else 1000,
+        home=home,
+        home_dir=home_dir,
+        homes=tuple(Path(user.home) for user in users if user.name != name),
+        home_there=home is not None and is_there(files, home),
+        mail=mail if is_there(files, mail) else None,
+        sudoers={
+            path: content
+            for path in _matching(files, sudoers, "*")
+            if (content := bytes_of(files, path, at_most=MIB)) is not None
+        },
+    )
+
+
+def _root_locked(files: Files, shadow: Path) -> bool:
+    """Whether root has no password that opens anything; one that cannot be looked at counts as locked."""
+    lines = parse_shadow(text_of(files, shadow, at_most=_LARGEST) or "")
+    return all(line.hash[:1] in {"*", "!"} for line in lines if line.name == "root")
+
+
+def _resolver(files: Files) -> tuple[tuple[Path, ...], str | None]:
+    """Source: guest-setup.md §A.9.1, step 8. A link leads to what a service writes anew at each boot, and stays."""
+    found = files.info(_RESOLV)
+    kept = (_RESOLVCONF / "tail", _RESOLVCONF / "original")
+    written = tuple(path for path in kept if is_there(files, path))
+    if found is None or not found.is_link:
+        return (() if found is None else (_RESOLV,)) + written, None
+    return (
+        written,
+        f"{_RESOLV} will stay: it leads to {files.target(_RESOLV)}, which is written anew at each boot.",
+    )
+
+
+def _peer(files: Files) -> Iterator[Path]:
+    names = ["azure-walinuxagent-logcollector.slice"]
+    for peer in _PEERS:
+        names.append(f"{peer}-network-setup.service")
+        names += [f"{wants}/{peer}-network-setup.service" for wants in _WANTS]
+        names += [f"{peer}.service.d/{name}" for name in _DROP_INS]
+    for folder in _UNITS:
+        if any((info := files.info(each)) is not None and info.is_link for each in (folder, *folder.parents)):
+            continue  # /lib is /usr/lib: the files are found there
+        yield from (folder / name for name in names if is_there(files, folder / name))

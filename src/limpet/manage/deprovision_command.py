@@ -1,0 +1,147 @@
+"""`limpet deprovision`: makes this machine ready to become an image. It says what will be lost, and asks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.config.load import load_config
+from limpet.config.options import add_options
+from limpet.guest.deprovision import DeprovisionPolicy, losses, notes, plan_deprovision
+from limpet.host.facts.deprovision import look
+from limpet.manage.acting import interpreter
+from limpet.manage.telling import ended, plain, planned, say, say_json, say_outcome, say_plan
+from limpet.model.errors import ConfigurationError, HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from limpet.config.settings import Config
+    from limpet.guest.deprovision import DeprovisionFacts
+    from limpet.host.apply import Interpreter
+
+EPILOG = """\
+examples:
+  limpet deprovision --user --dry-run
+  limpet deprovision --user --force && poweroff
+
+Order, conditions and files: docs/waagent.md. Where cloud-init provisions, run `cloud-init clean --logs` too.
+
+exit codes: 0 done, 1 not done or not all of it, 2 wrong usage or configuration, 130 interrupted before anything was done
+"""
+QUESTION = "Do you want to proceed (y/n)? "
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="limpet deprovision",
+        description="Remove from this machine what makes it this one: host keys, certificates, handlers, leases, logs, names."
+        " What is then on the disk can become an image. It says what will be lost, and asks.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--user", action="store_true", help="delete the provisioned user and its home too")
+    made.add_argument("--dry-run", action="store_true", help="say what would be done; do nothing")
+    made.add_argument("--force", action="store_true", help="do not ask")
+    made.add_argument("--json", action="store_true", help="for programs; needs --force or --dry-run")
+    add_options(made)
+    return made
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do it. Raises: ConfigurationError; HostError, when not run by root."""
+    options = parser().parse_args(arguments)
+    if options.json and not (options.force or options.dry_run):
+        raise ConfigurationError(
+            "--json cannot ask: add --force to do it, or --dry-run to see what would be done"
+        )
+    acting = interpreter()
+    config = load_config(acting.files, path=options.config, options=options.set)
+    if os.geteuid() != 0 and not options.dry_run:
+        raise HostError("only root can do this; --dry-run shows what would be done, as far as you may look")
+    return run(options, config, acting, ask=_ask if sys.stdin.isatty() else None)
+
+
+def run(
+    options: argparse.Namespace, config: Config, acting: Interpreter, ask: Callable[[str], str] | None
+) -> int:
+    """The command on any machine. ask: puts a question to a person; None where there is none. Raises: ConfigurationError."""
+    policy = DeprovisionPolicy(
+        user=options.user,
+        host_keys=config.regenerate_host_keys,
+        root_password=config.delete_root_password,
+        library=config.library,
+        logs=config.log_dir,
+    )
+    facts = look(
+        acting.files,
+        acting.commands,
+        acting.kernel,
+        policy,
+        ssh_dir=config.ssh_dir,
+        shadow=config.shadow_file,
+        sudoers=config.sudoers_dir,
+        home_dir=config.home_dir,
+    )
+    tasks = plan_deprovision(policy, facts)
+    if options.dry_run:
+        if options.json:
+            say_json({"losses": losses(policy, facts), "notes": notes(policy, facts), "plan": planned(tasks)})
+        else:
+            _warn(policy, facts, acting)
+            say("Nothing is done; without --dry-run:" if tasks else "There is nothing to be done.")
+            say_plan(tasks)
+        return 0
+    if not options.json:
+        _warn(policy, facts, acting)
+    if tasks and not options.force and not _agreed(ask):
+        say("Nothing was done.")
+        return 1
+    # Half of it would be worse than all or nothing: the console's interrupt no longer counts.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    outcomes = acting.apply(tasks, *(() if options.json else (say_outcome,)))
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    if options.json:
+        say_json(
+            {"losses": losses(policy, facts), "notes": notes(policy, facts), "outcomes": ended(outcomes)}
+        )
+    elif failed:
+        say(
+            f"{len(failed)} of {len(outcomes)} parts were not done, see above: this disk should not become an image yet."
+        )
+    else:
+        say("Done: switch this machine off now. What starts on it again makes its traces anew.")
+    return 1 if failed else 0
+
+
+def _warn(policy: DeprovisionPolicy, facts: DeprovisionFacts, acting: Interpreter) -> None:
+    for line in losses(policy, facts):
+        say(f"WARNING! {line}")
+    for line in notes(policy, facts):
+        say(f"Note: {line}")
+    if acting.files.info(Path("/var/lib/cloud")) is not None:
+        say("Note: cloud-init has been here; its own traces are removed by: cloud-init clean --logs")
+
+
+def _agreed(ask: Callable[[str], str] | None) -> bool:
+    if ask is None:
+        raise ConfigurationError(
+            "there is no terminal to ask on: add --force to do it, or --dry-run to see what would be done"
+        )
+    try:
+        return ask(QUESTION).strip().lower().startswith("y")
+    except KeyboardInterrupt:
+        say()
+        say("Nothing was done.")
+        raise
+
+
+def _ask(question: str) -> str:
+    sys.stdout.write(plain(question))
+    sys.stdout.flush()
+    return sys.stdin.readline(100)

@@ -1,0 +1,30 @@
+"""Making a disk ready to be an image. wanted: user, and host_keys or root_password = false where the policy says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limpet.guest.deprovision import DeprovisionPolicy, plan_deprovision
+from limpet.host.facts.deprovision import look
+
+if TYPE_CHECKING:
+    from limpet.guest.steps import Task
+    from limpet.host.fake import FakeMachine
+
+AREAS = ("deprovision",)
+
+
+def plan(machine: FakeMachine, wanted: dict[str, Any]) -> list[Task]:
+    policy = DeprovisionPolicy(**wanted)
+    facts = look(
+        machine.files,
+        machine.commands,
+        machine.kernel,
+        policy,
+        ssh_dir=Path("/etc/ssh"),
+        shadow=Path("/etc/shadow"),
+        sudoers=Path("/etc/sudoers.d"),
+        home_dir=Path("/home"),
+    )
+    return plan_deprovision(policy, facts)
