@@ -39,7 +39,9 @@ WIRE, PLUGIN = "168.63.129.16", "168.63.129.16:32526"
 
 def ports(fake: FakeMachine, **others: Any) -> Machine:
     """What the agent is given of a machine. others: ports in place of the fake's."""
-    names = ("http", "files", "processes", "vault", "fetcher", "clock", "chance", "log", "guest")
+    names = (
+        "http", "files", "commands", "processes", "workers", "cgroups", "vault", "fetcher", "clock", "chance", "log", "guest",
+    )  # fmt: skip
     return Machine(**{**{name: getattr(fake, name) for name in names}, **others})
 
 

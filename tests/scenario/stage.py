@@ -92,7 +92,9 @@ class Stage:
         self.agent = self._assembled()
 
     def _assembled(self) -> Agent:
-        names = ("http", "files", "processes", "vault", "fetcher", "clock", "chance", "guest")
+        names = (
+            "http", "files", "commands", "processes", "workers", "cgroups", "vault", "fetcher", "clock", "chance", "guest",
+        )  # fmt: skip
         fakes = {name: getattr(self.machine, name) for name in names}
         machine = Machine(**{**fakes, "log": self.log, **self.ports})
         return assemble(self.config, machine, wire_server=ENDPOINT, host_plugin=f"{ENDPOINT}:32526")

@@ -30,13 +30,16 @@ from limpet.agent.steps import Steps
 from limpet.agent.store import Store
 from limpet.agent.telemetry import Common, Telemetry
 from limpet.agent.work import Worker
+from limpet.host.cgroups import RealControlGroups
 from limpet.host.chance import RealRandom
+from limpet.host.commands import RealCommands
 from limpet.host.fetch import WorkerFetcher
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
 from limpet.host.machine import guest_info, hardware
 from limpet.host.process import HandlerProcesses
 from limpet.host.vault import OpensslVault
+from limpet.host.workers import RealWorkers
 
 if TYPE_CHECKING:
     from limpet.agent.running import Running
@@ -85,7 +88,10 @@ def real_machine(config: Running, clock: Clock, log: Log) -> Machine:
     return Machine(
         http=PlainHttp(user_agent=config.user_agent),
         files=files,
+        commands=RealCommands(),
         processes=HandlerProcesses(clock),
+        workers=RealWorkers(clock),
+        cgroups=RealControlGroups(),
         vault=OpensslVault(config.library, openssl=config.openssl),
         fetcher=WorkerFetcher(proxy=config.proxy),
         clock=clock,

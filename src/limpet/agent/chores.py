@@ -39,9 +39,12 @@ class HostHealth:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chore:
-    """Something to do every `period` seconds, for the first time `first` seconds after the start."""
+    """Something to do every `period` seconds, for the first time `first` seconds after the start.
 
-    do: Callable[[], None]
+    do: gives the seconds until it wants to be done again, None for a period.
+    """
+
+    do: Callable[[], float | None]
     period: float
     first: float
 
@@ -60,9 +63,10 @@ class Chores:
         now = self._clock.monotonic()
         for index, (due, chore) in enumerate(self._due):
             if due <= now:
+                again = None
                 try:
-                    chore.do()
+                    again = chore.do()
                 except (FabricError, HostError) as error:
                     self._log.warning("chore.failed", problem=error)
-                self._due[index] = (now + chore.period, chore)
+                self._due[index] = (now + (chore.period if again is None else again), chore)
         return max(0.0, min(due for due, _ in self._due) - self._clock.monotonic())

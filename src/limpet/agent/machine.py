@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from limpet.host.ports import Clock, Fetcher, Files, Http, Log, Processes, Random, Vault
+    from limpet.host.ports import (
+        Clock,
+        Commands,
+        ControlGroups,
+        Fetcher,
+        Files,
+        Http,
+        Log,
+        Processes,
+        Random,
+        Vault,
+        Workers,
+    )
     from limpet.model.status import GuestInfo
 
 
@@ -16,7 +28,10 @@ class Machine:
 
     http: Http
     files: Files
+    commands: Commands
     processes: Processes
+    workers: Workers
+    cgroups: ControlGroups
     vault: Vault
     fetcher: Fetcher
     clock: Clock

@@ -15,9 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.host.fake_cgroups import FakeControlGroups
 from limpet.host.fake_commands import FakeCommands
+from limpet.host.fake_devices import FakeDevices
 from limpet.host.fake_files import FakeFiles
 from limpet.host.fake_work import FakeFetcher, FakeProcesses, FakeVault, served
+from limpet.host.fake_workers import FakeWorkers
 from limpet.model.errors import FabricUnreachable
 from limpet.model.status import GuestInfo
 
@@ -32,6 +35,7 @@ __all__ = [
     "Entry",
     "FakeClock",
     "FakeCommands",
+    "FakeControlGroups",
     "FakeFetcher",
     "FakeFiles",
     "FakeHttp",
@@ -41,6 +45,7 @@ __all__ = [
     "FakeProcesses",
     "FakeRandom",
     "FakeVault",
+    "FakeWorkers",
     "PowerCut",
     "nobody",
 ]
@@ -188,6 +193,8 @@ class FakeKernel:
     clock: FakeClock
     kernel_release: str = "6.1.0-28-cloud-amd64"
     name: str = "localhost"
+    page: int = 4096
+    processor: str = "x86_64"
     credited: list[bytes] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
 
@@ -213,6 +220,14 @@ class FakeKernel:
         """Seconds since it started."""
         return self.clock.monotonic()
 
+    def page_size(self) -> int:
+        """Bytes of a page of memory."""
+        return self.page
+
+    def architecture(self) -> str:
+        """The processor's."""
+        return self.processor
+
 
 class FakeMachine:
     """All ports over one clock and one file system, with a library folder in place."""
@@ -235,8 +250,13 @@ class FakeMachine:
         self.battery = Battery()
         self.commands = FakeCommands(self.files)
         self.kernel = FakeKernel(self.clock)
-        self.files.before = self.commands.before = self.kernel.before = self.battery.spend
-        self.processes = FakeProcesses(self.files, self.clock)
+        self.devices = FakeDevices(self.files)
+        self.files.before = self.commands.before = self.kernel.before = self.devices.before = (
+            self.battery.spend
+        )
+        self.cgroups = FakeControlGroups(self.files, self.commands)
+        self.processes = FakeProcesses(self.files, self.clock, control_groups=self.cgroups)
+        self.workers = FakeWorkers(self.clock, control_groups=self.cgroups)
         self.vault = FakeVault(self.files, library)
         self.fetcher = FakeFetcher(self.files, storage)
         self.guest = GuestInfo(computer_name="vm", os_name="debian", os_version="12", agent_version="0")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from limpet.host.fake_cgroups import FakeControlGroups
     from limpet.host.ports import Clock, Files
 
 _NOT_FOUND = 127
@@ -29,12 +30,13 @@ _MANY = 1 << 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Invocation:
-    """One command that was run."""
+    """One command that was run. process: its id, by which the fake's control groups know it."""
 
     command: str
     folder: Path
     environment: Mapping[str, str]
     timeout: float
+    process: int = 0
 
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class FakeProcesses:
     clock: Clock
     scripts: dict[str, Script] = field(default_factory=dict)
     ran: list[Invocation] = field(default_factory=list)
+    control_groups: FakeControlGroups | None = None
     _stopped: bool = False
 
     def run_handler_command(
@@ -66,18 +69,28 @@ class FakeProcesses:
         folder: Path,
         environment: Mapping[str, str],
         timeout: float,
+        groups: Sequence[Path] = (),
     ) -> Completed:
         """Run a script. Raises: HostError, when the folder is not there."""
         info = self.files.info(folder)
         if info is None or not info.is_folder:
             raise HostError(f"cannot start a command in {folder}: No such file or directory")
+        kernel = self.control_groups
         invocation = Invocation(
-            command=command, folder=folder, environment=dict(environment), timeout=timeout
+            command=command,
+            folder=folder,
+            environment=dict(environment),
+            timeout=timeout,
+            process=kernel.start(groups) if kernel is not None else 0,
         )
         self.ran.append(invocation)
         self._stopped = False
         began = self.clock.monotonic()
-        done = _completed(self._script(command)(invocation))
+        try:
+            done = _completed(self._script(command)(invocation))
+        finally:
+            if kernel is not None:
+                kernel.end(invocation.process)
         seconds = self.clock.monotonic() - began
         exit_code = done.exit_code
         if self._stopped:
@@ -160,6 +173,19 @@ class FakeFetcher:
     served: Served = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     closed: bool = False
+    groups: Sequence[Path] = ()
+
+    def confine(self, groups: Sequence[Path]) -> None:
+        """Let workers that are started from now on be in control groups."""
+        self.groups = groups
+
+    def send(self, request: Request, source: Path, *, size: int) -> Response:
+        """Send a request whose body is a file. Raises: FabricUnreachable, HostError."""
+        try:
+            body = self.files.read(source, at_most=size)
+        except FileNotFoundError as error:
+            raise HostError(f"cannot send {source}: No such file or directory") from error
+        return self.exchange(replace(request, body=body))
 
     def fetch(
         self,

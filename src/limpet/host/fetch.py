@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from limpet import __version__
+from limpet.host.cgroups import inside
 from limpet.host.clock import Deadline
 from limpet.host.worker import worker_command
 from limpet.model.errors import FabricRefused, FabricUnreachable, HostError
@@ -17,7 +18,7 @@ from limpet.model.redact import redacted
 from limpet.wire.http import Response, accepted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from limpet.wire.http import Request
@@ -43,6 +44,11 @@ class WorkerFetcher:
         self._idle = idle
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
+        self._groups: Sequence[Path] = ()
+
+    def confine(self, groups: Sequence[Path]) -> None:
+        """Let workers that are started from now on be in control groups."""
+        self._groups = groups
 
     def fetch(
         self,
@@ -76,6 +82,17 @@ class WorkerFetcher:
         return self._transfer(
             job, request.headers, limit=request.limit, timeout=request.timeout, body=request.body
         )
+
+    def send(self, request: Request, source: Path, *, size: int) -> Response:
+        """Send a request to the fabric whose body is the file `source`; the worker reads it piece by piece.
+
+        size: the most it may have, bytes. Raises: FabricUnreachable, HostError.
+        """
+        job = {
+            "task": "send", "url": request.url, "method": request.method, "source": str(source), "size": size,
+            "proxied": False,
+        }  # fmt: skip
+        return self._transfer(job, request.headers, limit=request.limit, timeout=request.timeout)
 
     def unpack(self, archive: Path, folder: Path) -> None:
         """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""
@@ -149,7 +166,7 @@ class WorkerFetcher:
         with theirs:
             try:
                 process = subprocess.Popen(
-                    worker_command("fetch_worker", str(self._idle)),
+                    inside(self._groups, worker_command("fetch_worker", str(self._idle))),
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,

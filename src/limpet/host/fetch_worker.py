@@ -6,6 +6,7 @@ thread. It ends by itself a few seconds after the last one, or when the agent is
 
     {"task": "fetch", "url": …, "destination": …, "headers": …, "limit": …, "timeout": …, "proxied": …, "proxy": …}
     {"task": "exchange", "method": …, "url": …, "headers": …, "limit": …, "timeout": …, "proxy": …, "length": …}
+    {"task": "send", "method": …, "url": …, "headers": …, "limit": …, "timeout": …, "source": …, "size": …}
     {"task": "unpack", "archive": …, "folder": …}
 
     {"status": …, "headers": …, "length": …}   or   {"unreachable": "why"}   or   {"host": "why"}
@@ -133,6 +134,11 @@ def _transferred(
         proxied=job.get("proxied", True),
         proxy=job.get("proxy"),
     )
+    if job["task"] == "send":
+        from limpet.host.upload import upload  # noqa: PLC0415 - once an hour
+
+        status, headers, content = upload(call, job["source"], job["size"], deadline)
+        return {"status": status, "headers": dict(headers)}, content
     if job["task"] == "fetch":
         status, headers, content = download(call, job["destination"], deadline)
         return {"status": status, "headers": dict(headers)}, content

@@ -125,8 +125,15 @@ class Files(Protocol):
     def poke(self, path: Path, content: bytes) -> None:
         """Write to something that exists and is no file of a disk: /sys, /proc, a device. Raises: HostError."""
 
-    def allocate(self, path: Path, size: int) -> None:
-        """Make a file of `size` bytes that holds no holes, mode 0600; nothing is left when it fails. Raises: HostError."""
+    def allocate(self, path: Path, size: int, *, head: bytes = b"", written: bool = False) -> None:
+        """Make a file of `size` bytes that holds no holes and is never copied on write, mode 0600; nothing is left when it fails.
+
+        head: what it begins with, written last. One that is there with this size and head is kept. written: whether every
+        byte must be written rather than reserved, for kernels that take what is reserved for holes. Raises: HostError.
+        """
+
+    def room(self, path: Path) -> int:
+        """Bytes that are free in the file system that `path` is in. Raises: HostError."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,6 +203,12 @@ class Kernel(Protocol):
     def uptime(self) -> float:
         """Seconds since it started."""
 
+    def page_size(self) -> int:
+        """Bytes of a page of memory."""
+
+    def architecture(self) -> str:
+        """The processor's, such as ``x86_64`` or ``aarch64``."""
+
 
 class Wire(Protocol):
     """One NIC's Ethernet, below IP: what DHCP needs before there is an address."""
@@ -229,6 +242,12 @@ class Devices(Protocol):
     def read(self, path: Path, offset: int, size: int) -> bytes:
         """`size` bytes of a block device from `offset` on; fewer at its end. Raises: HostError, with the system's reason."""
 
+    def write(self, path: Path, pieces: Sequence[tuple[int, bytes]], *, table: bool = False) -> None:
+        """Write pieces (offset, content), each on the medium before the next.
+
+        table: they change the partition table, which the kernel reads anew before this returns. Raises: HostError.
+        """
+
     def eject(self, path: Path) -> None:
         """Open the drive. Raises: HostError."""
 
@@ -241,6 +260,16 @@ class KeyValues(Protocol):
 
         Says whether anybody listens here. Raises: HostError.
         """
+
+
+class Lookout(Protocol):
+    """What can be noticed of the network for next to nothing: no process is started, nothing is sent."""
+
+    def leads_to(self, address: str) -> bool:
+        """Whether the kernel has a route to an IPv4 address."""
+
+    def rules_changed(self) -> bool:
+        """Whether the packet filter may have lost rules of ours since this was asked last. True the first time."""
 
 
 class Vault(Protocol):
@@ -329,6 +358,15 @@ class Fetcher(Protocol):
 
         Raises: FabricUnreachable.
         """
+
+    def send(self, request: Request, source: Path, *, size: int) -> Response:
+        """Send a request to the fabric whose body is the file `source`, which is never in memory as a whole.
+
+        size: the most it may have, bytes. Raises: FabricUnreachable, HostError.
+        """
+
+    def confine(self, groups: Sequence[Path]) -> None:
+        """Let workers that are started from now on be in control groups."""
 
     def unpack(self, archive: Path, folder: Path) -> None:
         """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""

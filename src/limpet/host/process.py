@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from limpet.host.capture import Capture, Lingering
+from limpet.host.cgroups import inside
 from limpet.host.clock import Deadline
 from limpet.host.ports import Completed
 from limpet.model.errors import HostError
@@ -44,17 +45,21 @@ class HandlerProcesses:
         folder: Path,
         environment: Mapping[str, str],
         timeout: float,
+        groups: Sequence[Path] = (),
     ) -> Completed:
         """Run a shell fragment in its own session and wait for the shell, not for what it left running.
 
         stdout and stderr: at most 3200 bytes of head and of tail each are kept, whatever is written.
+        groups: control groups to be in from the first instruction on; one that cannot be entered is done without.
         Raises: HostError, when it cannot be started. Source: extensions.md §4.
         """
         began = self._clock.monotonic()
         with contextlib.ExitStack() as stack:
             try:
                 streams = [self._stream(folder, stack), self._stream(folder, stack)]
-                process = self._start(command, folder, environment, streams)
+                process = self._start(
+                    inside(groups, ["/bin/sh", "-c", command]), folder, environment, streams
+                )
             except (OSError, ValueError) as error:
                 raise HostError(f"cannot start a command in {folder}: {error}") from error
             try:
@@ -85,11 +90,11 @@ class HandlerProcesses:
         return stream
 
     def _start(
-        self, command: str, folder: Path, environment: Mapping[str, str], streams: Sequence[Capture]
+        self, argv: Sequence[str], folder: Path, environment: Mapping[str, str], streams: Sequence[Capture]
     ) -> subprocess.Popen[bytes]:
         with self._lock:
             self._current = subprocess.Popen(
-                ["/bin/sh", "-c", command],
+                argv,
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -49,7 +49,7 @@ class Incoming(NamedTuple):
 @contextlib.contextmanager
 def transfer(call: Call, deadline: Deadline) -> Iterator[Incoming]:
     """Send a request and give the answer while the context lasts. Raises: FabricUnreachable."""
-    with _explained(call, deadline):
+    with explained(call, deadline):
         where = place(call.url)
         proxy = None
         if call.proxied:
@@ -67,7 +67,7 @@ def _directly(call: Call, where: Place, deadline: Deadline) -> Iterator[Incoming
     pieces: list[bytes] = []
     reader = ResponseReader(call.method, limit=call.limit, take=pieces.append)
     with contextlib.ExitStack() as stack:
-        with _explained(call, deadline):
+        with explained(call, deadline):
             headers = {**call.headers, "Connection": "close"}
             head = request_head(call.method, where, headers, body_length=len(call.body))
             connection = stack.enter_context(connect(where, deadline, names=True))
@@ -82,7 +82,7 @@ def _directly(call: Call, where: Place, deadline: Deadline) -> Iterator[Incoming
                 pieces.clear()
                 if reader.complete:
                     return
-                with _explained(call, deadline):
+                with explained(call, deadline):
                     next(arriving, None)
 
         yield Incoming(reader.status, reader.headers, body())
@@ -93,7 +93,7 @@ def _through_urllib3(call: Call, proxy: str | None, deadline: Deadline) -> Itera
     import urllib3  # noqa: PLC0415 - see the module's docstring
 
     with contextlib.ExitStack() as stack:
-        with _explained(call, deadline):
+        with explained(call, deadline):
             pool: urllib3.PoolManager
             if proxy is None:
                 pool = urllib3.PoolManager()
@@ -121,7 +121,7 @@ def _through_urllib3(call: Call, proxy: str | None, deadline: Deadline) -> Itera
         def body() -> Iterator[bytes]:
             received = 0
             while True:
-                with _explained(call, deadline):
+                with explained(call, deadline):
                     piece = response.read1(_PIECE)
                     if not piece:
                         return
@@ -147,7 +147,8 @@ def _check_length(announced: str | None, call: Call) -> None:
 
 
 @contextlib.contextmanager
-def _explained(call: Call, deadline: Deadline) -> Iterator[None]:
+def explained(call: Call, deadline: Deadline) -> Iterator[None]:
+    """Say what went wrong on the way as FabricUnreachable. Raises: FabricUnreachable."""
     try:
         yield
     except FabricUnreachable:
