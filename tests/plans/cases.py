@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.plans import disks
+
 from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_files import Node
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Task
 
 FOLDER = Path(__file__).parent
-KEYS = {"title", "steps", "again", "left", "gone", "wanted", "files", "broken", "kernel"}
+KEYS = {"title", "steps", "again", "left", "gone", "wanted", "files", "broken", "kernel", "disks"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,11 +34,14 @@ class Case:
         machine = FakeMachine()
         for name, value in self.document.get("files", {}).items():
             put(machine, Path(name), value)
+        for name, value in self.document.get("disks", {}).items():
+            disks.plug(machine.files, Path(name), value)
         for name, reason in self.document.get("broken", {}).items():
             machine.files.broken[Path(name)] = reason
         kernel = self.document.get("kernel", {})
         machine.kernel.kernel_release = kernel.get("release", machine.kernel.kernel_release)
         machine.kernel.name = kernel.get("name", machine.kernel.name)
+        machine.kernel.processor = kernel.get("architecture", machine.kernel.processor)
         install(machine.commands, *self.duty.AREAS)
         return machine
 
@@ -78,15 +83,21 @@ def lines(tasks: Sequence[Task]) -> list[str]:
 
 def interpreter(machine: FakeMachine) -> Interpreter:
     return Interpreter(
-        files=machine.files, commands=machine.commands, kernel=machine.kernel, clock=machine.clock
+        files=machine.files,
+        commands=machine.commands,
+        devices=machine.devices,
+        kernel=machine.kernel,
+        clock=machine.clock,
     )
 
 
-def picture(machine: FakeMachine) -> dict[str, Node]:
+def picture(machine: FakeMachine) -> dict[str, object]:
     """What is on the machine, without times."""
-    return {
+    shown: dict[str, object] = {
         str(path): Node(
             content=node.content, target=node.target, mode=node.mode, owner=node.owner, block=node.block
         )
         for path, node in machine.files.nodes.items()
     }
+    shown |= {f"what is on {path}": dict(disk.chunks) for path, disk in machine.files.disks.items()}
+    return shown | {"host name": machine.kernel.name}

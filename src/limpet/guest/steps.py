@@ -115,14 +115,33 @@ class Poke:
 
 @dataclass(frozen=True, slots=True)
 class Allocate:
-    """Make a file of `size` bytes without holes, readable by root alone, as a swap file must be."""
+    """Make a file of `size` bytes without holes, readable by root alone, as a swap file must be; one that is so is kept.
+
+    head: what it begins with. written: every byte, not only reserved.
+    """
 
     path: Path
     size: int
+    head: bytes = b""
+    written: bool = False
 
     def describe(self) -> str:
         """One line for people."""
         return f"allocate {self.path} ({self.size} bytes, 0600)"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDevice:
+    """Write to a block device, below its file systems. what: for people. table: it changes the partition table."""
+
+    path: Path
+    what: str
+    pieces: tuple[tuple[int, bytes], ...]
+    table: bool = False
+
+    def describe(self) -> str:
+        """One line for people."""
+        return f"write {self.what} to {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +166,7 @@ class NameHost:
         return f"name the host {self.name}"
 
 
-Step = Run | Write | MakeFolder | Copy | Remove | Poke | Allocate | Credit | NameHost
+Step = Run | Write | MakeFolder | Copy | Remove | Poke | Allocate | WriteDevice | Credit | NameHost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

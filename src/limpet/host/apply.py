@@ -16,6 +16,7 @@ from limpet.guest.steps import (
     Remove,
     Run,
     Write,
+    WriteDevice,
 )
 from limpet.host.accounts import ids_of
 from limpet.model.errors import HostError
@@ -27,17 +28,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from limpet.guest.steps import Content, Step, Task
-    from limpet.host.ports import Clock, Commands, Files, Kernel
+    from limpet.host.ports import Clock, Commands, Devices, Files, Kernel
 
 _LONGEST_COMPLAINT = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interpreter:
-    """Applies tasks through the ports. `files`, `commands` and `kernel` are the machine."""
+    """Applies tasks through the ports, which are the machine."""
 
     files: Files
     commands: Commands
+    devices: Devices
     kernel: Kernel
     clock: Clock
 
@@ -80,7 +82,7 @@ class Interpreter:
         state = "done" if task.steps else "unchanged"
         return Outcome(task=task, state=state, seconds=self.clock.monotonic() - began)
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step) -> None:  # noqa: C901 - one case for each kind of step
         """Do one step. Raises: HostError, with the reason."""
         match step:
             case Run():
@@ -97,7 +99,9 @@ class Interpreter:
             case Poke(path=path, content=content):
                 self.files.poke(path, content)
             case Allocate(path=path, size=size):
-                self.files.allocate(path, size)
+                self.files.allocate(path, size, head=step.head, written=step.written)
+            case WriteDevice(path=path, pieces=pieces, table=table):
+                self.devices.write(path, pieces, table=table)
             case Credit(content=secret):
                 self.kernel.credit_entropy(secret.reveal())
             case NameHost(name=name):

@@ -13,6 +13,7 @@ from limpet.model.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from limpet.host.fake_devices import Disk
     from limpet.host.ports import Clock
 
 _MOST_LINKS = 16
@@ -42,7 +43,8 @@ class FakeFiles:
 
     nodes: everything by its absolute path. broken: operations on these paths raise HostError with the reason given,
     as on a bad disk. full: whether every write finds the disk full. before: called before each change; it may cut the power.
-    pokes: what was written to the kernel's settings and to devices, in order.
+    pokes: what was written to the kernel's settings and to devices, in order. rooms: bytes that are free, by folder.
+    disks: what is on block devices, below file systems. volumes: the files that appear when a device is mounted.
     """
 
     clock: Clock
@@ -51,6 +53,9 @@ class FakeFiles:
     full: bool = False
     before: Callable[[], None] = lambda: None
     pokes: list[tuple[Path, bytes]] = field(default_factory=list)
+    rooms: dict[Path, int] = field(default_factory=dict)
+    disks: dict[Path, Disk] = field(default_factory=dict)
+    volumes: dict[Path, dict[Path, Node]] = field(default_factory=dict)
     _changes: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def link(self, path: Path, target: Path) -> None:
@@ -186,13 +191,29 @@ class FakeFiles:
         if node.content is not None:
             self._put(place, replace(node, content=content))
 
-    def allocate(self, path: Path, size: int) -> None:
+    def allocate(self, path: Path, size: int, *, head: bytes = b"", written: bool = False) -> None:
         """Make a file of `size` bytes, mode 0600; a power cut may leave a shorter one. Raises: HostError."""
+        del written
         self.before()
         place = self._writable(path)
+        node = self.nodes.get(place)
+        if (
+            node is not None
+            and node.content is not None
+            and len(node.content) == size
+            and node.content.startswith(head)
+        ):
+            self._put(place, replace(node, mode=0o600, owner=(0, 0)))
+            return
+        if size > self.room(path):
+            raise HostError(f"cannot allocate {path}: No space left on device")
         self._put(place, Node(content=bytes(size // 2), mode=0o600, modified=self.clock.now()))
         self.before()
-        self._put(place, Node(content=bytes(size), mode=0o600, modified=self.clock.now()))
+        self._put(place, Node(content=head + bytes(size - len(head)), mode=0o600, modified=self.clock.now()))
+
+    def room(self, path: Path) -> int:
+        """Bytes that are free in the file system that `path` is in."""
+        return next((self.rooms[each] for each in (path, *path.parents) if each in self.rooms), 1 << 40)
 
     def _refuse_links(self, path: Path, beneath: Path | None) -> None:
         if beneath is None:

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.host import trusted
+from limpet.host import allocated, trusted
 from limpet.host.ports import FileInfo
 from limpet.model.errors import HostError
 
@@ -172,20 +172,21 @@ class RealFiles:
             finally:
                 os.close(descriptor)
 
-    def allocate(self, path: Path, size: int) -> None:
-        """Make a file of `size` bytes that holds no holes, mode 0600; nothing is left when it fails. Raises: HostError."""
+    def allocate(self, path: Path, size: int, *, head: bytes = b"", written: bool = False) -> None:
+        """Make a file of `size` bytes that holds no holes and is never copied on write, mode 0600; nothing is left when it fails.
+
+        head: what it begins with, written last. One that is there with this size and head is kept. written: whether every
+        byte must be written rather than reserved. Raises: HostError.
+        """
         with _said(f"cannot allocate {path}"):
-            path.unlink(missing_ok=True)
-            descriptor = os.open(path, _CREATE, 0o600)
-            try:
-                os.fchmod(descriptor, 0o600)
-                os.posix_fallocate(descriptor, 0, size)
-                os.fsync(descriptor)
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
-            finally:
-                os.close(descriptor)
+            if not allocated.kept(path, size, head):
+                allocated.make(path, size, head, written=written)
+
+    def room(self, path: Path) -> int:
+        """Bytes that are free in the file system that `path` is in. Raises: HostError."""
+        with _said(f"cannot look at {path}"):
+            found = os.statvfs(path)
+            return found.f_bavail * found.f_frsize
 
 
 @contextlib.contextmanager

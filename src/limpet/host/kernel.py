@@ -55,3 +55,11 @@ class RealKernel:
                 os.close(descriptor)
         except (OSError, ValueError, IndexError) as error:
             raise HostError(f"cannot read /proc/uptime: {error}") from error
+
+    def page_size(self) -> int:
+        """Bytes of a page of memory."""
+        return os.sysconf("SC_PAGE_SIZE")
+
+    def architecture(self) -> str:
+        """The processor's, such as ``x86_64`` or ``aarch64``."""
+        return os.uname().machine
