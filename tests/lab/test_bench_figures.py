@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from limpet.lab import bench_figures as figures
-from limpet.lab.bench_figures import Figure, Outcome, Series, met, ratio
+from limpet.lab.bench_figures import Figure, Outcome, Series, met, ratios
 
 TIME = Figure(key="time", what="time", unit="s", budget=0.4)
 FREE = Figure(key="free", what="free", unit="")
@@ -20,17 +20,18 @@ def test_a_series_is_told_by_its_median_and_its_edges() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "factor"),
+    ("found", "factors"),
     [
-        ([series(2.0), series(8.0)], 4.0),
-        ([series(2.0), None], None),
-        ([None, series(2.0)], None),
-        ([series(2.0)], None),
-        ([series(0.0), series(2.0)], None),
+        ([series(2.0), series(8.0)], (4.0,)),
+        ([series(2.0), series(8.0), series(1.0)], (4.0, 0.5)),
+        ([series(2.0), None, series(1.0)], (None, 0.5)),
+        ([None, series(2.0)], (None,)),
+        ([series(2.0)], ()),
+        ([series(0.0), series(2.0)], (None,)),
     ],
 )
-def test_a_ratio_needs_both_agents(found: list[Series | None], factor: float | None) -> None:
-    assert ratio(found) == factor
+def test_a_ratio_needs_both_agents(found: list[Series | None], factors: tuple[float | None, ...]) -> None:
+    assert ratios(found) == factors
 
 
 @pytest.mark.parametrize(

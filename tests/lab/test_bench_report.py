@@ -58,7 +58,7 @@ def test_json_has_every_value(outcome: Outcome) -> None:
     assert found["facts"] == {"processor": "one", "limpet": "limpet 1"}
     [start, cpu, memory] = found["figures"]
     assert start["agents"]["limpet"] == {"median": 0.3, "values": [0.3, 0.2, 0.5]}
-    assert (start["budget"], start["met"], start["ratio"]) == (0.4, True, 20.0)
+    assert (start["budget"], start["met"], start["ratios"]) == (0.4, True, {"peer": 20.0})
     assert (cpu["budget"], cpu["met"], cpu["agents"]["peer"]) == (None, None, None)
     assert memory["met"] is False
 

@@ -92,9 +92,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--counts", type=_counts, metavar="N,…", help="numbers of extensions; 1,10,50 when left out"
     )
-    parser.add_argument("--rounds", type=_positive, metavar="N",
+    parser.add_argument("--rounds", type=positive, metavar="N",
                         help=f"repetitions of a figure that is cheap; {whole.rounds} when left out")  # fmt: skip
-    parser.add_argument("--rests", type=_positive, metavar="N",
+    parser.add_argument("--rests", type=positive, metavar="N",
                         help=f"changes after {whole.rest:g} s of idleness; {whole.rests} when left out")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
     parser.add_argument(
@@ -134,13 +134,16 @@ def _facts(made: Room, layers: Sequence[Path], agents: Sequence[Agent]) -> dict[
         versions = {agent.name: agent.version(machine) for agent in agents}
     finally:
         machine.kill()
+    return {**machine_facts(), "root file system": f"Debian {debian}, {python}", **versions}
+
+
+def machine_facts() -> dict[str, str]:
+    """What the benches run on, and when."""
     return {
         "when": datetime.fromtimestamp(now(), UTC).strftime("%Y-%m-%d"),
         "processor": f"{_told('/proc/cpuinfo', 'model name')}, {platform.machine()}, {_cores()} cores",
         "memory": f"{int(_told('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.0f} GiB",
         "kernel": platform.release(),
-        "root file system": f"Debian {debian}, {python}",
-        **versions,
     }
 
 
@@ -166,13 +169,14 @@ def _agents(text: str) -> list[Agent]:
 
 
 def _counts(text: str) -> tuple[int, ...]:
-    counts = tuple(_positive(part) for part in text.split(","))
+    counts = tuple(positive(part) for part in text.split(","))
     if max(counts) > MOST_EXTENSIONS:
         raise argparse.ArgumentTypeError(f"at most {MOST_EXTENSIONS} extensions")
     return counts
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """An option's number. Raises: ArgumentTypeError."""
     if not text.isdecimal() or not 0 < int(text) < 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)

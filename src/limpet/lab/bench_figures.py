@@ -127,13 +127,12 @@ class Outcome:
         return [(figure, found) for figure, found in rows if any(found)]
 
 
-def ratio(found: Sequence[Series | None]) -> float | None:
-    """How many times the peer's is ours; None without both, or when ours is nothing."""
-    match found:
-        case [Series() as ours, Series() as peer] if ours.median > 0:
-            return peer.median / ours.median
-        case _:
-            return None
+def ratios(found: Sequence[Series | None]) -> tuple[float | None, ...]:
+    """How many times each peer's is ours, which is the first; None where one is missing, or when ours is nothing."""
+    ours, *peers = found
+    if ours is None or ours.median <= 0:
+        return (None,) * len(peers)
+    return tuple(None if peer is None else peer.median / ours.median for peer in peers)
 
 
 def met(figure: Figure, ours: Series | None) -> bool | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from limpet.lab.bench_figures import Figure, Outcome, Series, met, ratio
+from limpet.lab.bench_figures import Figure, Outcome, Series, met, ratios
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,12 @@ def budget(figure: Figure) -> str:
 
 
 def _cells(figure: Figure, found: Sequence[Series | None]) -> list[str]:
-    factor = ratio(found)
-    shown = "" if factor is None else f"{factor:.1f} x"
+    factors = ratios(found)
+    shown = (
+        " / ".join(NOTHING if factor is None else f"{factor:.1f} x" for factor in factors)
+        if any(factors)
+        else ""
+    )
     return [
         figure.what,
         *(value(figure, series) for series in found),
@@ -71,7 +75,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
                 "unit": figure.unit,
                 "budget": figure.budget,
                 "met": met(figure, found[0]),
-                "ratio": ratio(found),
+                "ratios": dict(zip(list(outcome.agents)[1:], ratios(found), strict=True)),
                 "agents": {
                     name: None if series is None else {"median": series.median, "values": list(series.values)}
                     for name, series in zip(outcome.agents, found, strict=True)
@@ -123,15 +127,16 @@ METHOD = """\
 
 def page(outcome: Outcome, *, rounds: int, patience: float) -> str:
     """As Markdown, with the method."""
+    facts, figures = markdown_tables(outcome)
+    method = METHOD.format(rounds=rounds, patience=patience)
+    return PAGE.format(facts=facts, figures=figures, method=method).rstrip("\n") + "\n"
+
+
+def markdown_tables(outcome: Outcome) -> tuple[str, str]:
+    """The facts and the figures."""
     rows = [_cells(figure, found) for figure, found in outcome.rows()]
-    return (
-        PAGE.format(
-            facts=_markdown(["", ""], [[name, fact] for name, fact in outcome.facts.items()]),
-            figures=_markdown(_header(outcome), rows),
-            method=METHOD.format(rounds=rounds, patience=patience),
-        ).rstrip("\n")
-        + "\n"
-    )
+    facts = [[name, fact] for name, fact in outcome.facts.items()]
+    return _markdown(["", ""], facts), _markdown(_header(outcome), rows)
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

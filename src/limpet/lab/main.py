@@ -13,12 +13,13 @@ EPILOG = """\
 example:
   sudo limpet lab demo
 
-limpet lab demo --help and limpet lab bench --help say more about each.
+limpet lab COMMAND --help says more about each.
 """
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("limpet.lab.demo", "Show a fabric, a VM and the agent at work."),
     "bench": ("limpet.lab.bench", "Measure the agent and its peer side by side."),
+    "bench-boot": ("limpet.lab.vm_bench", "Measure the first boot of a VM, with limpet and with its peers."),
 }
 """Each with its module, whose `main` takes the arguments and gives the exit code."""
 

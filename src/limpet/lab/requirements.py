@@ -54,19 +54,17 @@ class Lack:
         return f"{self.what}: {self.remedy}"
 
 
-def lacks() -> list[Lack]:
-    """What keeps a lab from working on this machine; empty when all is there."""
+def lacks(*, vms: bool = False) -> list[Lack]:
+    """What keeps a lab from working on this machine; empty when all is there. vms: virtual machines too."""
     if os.geteuid() != 0:
         return [Lack(what="not root", remedy="network namespaces and mounts need root; run this with sudo")]
-    return missing_commands(shutil.which) or [*missing_namespaces(), *refused_by_the_kernel(PROBES)]
+    commands = COMMANDS | VM_COMMANDS if vms else COMMANDS
+    return missing_commands(shutil.which, commands) or [*missing_namespaces(), *refused_by_the_kernel(PROBES)]
 
 
 def require(*, vms: bool = False) -> None:
     """Raises: LabError, with one line for each thing that is missing; vms: for virtual machines too."""
-    found = lacks()
-    if vms:
-        found += missing_commands(shutil.which, VM_COMMANDS)
-    if found:
+    if found := lacks(vms=vms):
         raise LabError("a lab cannot be built here:\n" + "\n".join(f"  - {lack}" for lack in found))
 
 

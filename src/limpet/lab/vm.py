@@ -28,6 +28,7 @@ TIME_TO_BOOT = 180.0
 """Until the lab's shell answers, early in the boot: some 8 s on a machine that does nothing else."""
 TIME_TO_SETTLE = 400.0
 TIME_TO_STOP = 180.0
+TIME_TO_LISTEN = 5.0
 CHUNK = 48_000
 """Bytes of a file in one command of the lab's shell."""
 ENDINGS = {"running", "degraded", "maintenance", "stopping"}
@@ -179,11 +180,19 @@ class Vm:
 
     def power_off(self) -> None:
         """Press the power button and wait for the end; its disks stay. Raises: LabError."""
-        self.monitor.execute("system_powerdown")
         try:
-            wait_for(lambda: not self.running, f"{self.name} to power off", timeout=TIME_TO_STOP, pause=0.1)
+            wait_for(self._pressed, f"{self.name} to power off", timeout=TIME_TO_STOP)
         finally:
             self.cut_power()
+
+    def _pressed(self) -> bool:
+        """Press, and again after a while: early in a boot nobody listens to the button."""
+        with suppress(LabError):
+            self.monitor.execute("system_powerdown")
+        with suppress(subprocess.TimeoutExpired):
+            if self._process is not None:
+                self._process.wait(TIME_TO_LISTEN)
+        return not self.running
 
     def cut_power(self) -> None:
         """End it at once; its disks keep what had reached them."""

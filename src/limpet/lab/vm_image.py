@@ -51,6 +51,8 @@ def vm_image(
             )
         if image.limpet:
             install_wheel(root.folder, place / "wheel")
+        if image.host_keys:
+            run(["chroot", str(root.folder), "ssh-keygen", "-A"]).checked()
         run(["chroot", str(root.folder), "systemctl", "--quiet", "enable", *image.units]).checked()
         _write_disk(root.folder, disk)
     shutil.rmtree(place / f"{image.name}-layers")

@@ -84,7 +84,8 @@ iface eth0 inet dhcp
 class VmImage:
     """name: short, for files. files: by path, put over the recipe's tree; those that begin with ``#!`` can be run.
 
-    units: enabled when the files are there. limpet: whether limpet is installed from its wheel.
+    units: enabled when the files are there. limpet: whether limpet is installed from its wheel. host_keys: whether it was
+    left with ssh host keys, which its first boot is to replace.
     """
 
     name: str
@@ -92,6 +93,7 @@ class VmImage:
     files: Mapping[str, str] = field(hash=False)
     units: tuple[str, ...]
     limpet: bool = False
+    host_keys: bool = False
 
 
 PLAIN = VmImage(
@@ -126,8 +128,12 @@ WAAGENT = VmImage(
         "/etc/systemd/system/walinuxagent.service.d/limpet-lab.conf": "[Unit]\nConditionVirtualization=\n",
     },
     units=(*GUEST_UNITS, "networking.service", "walinuxagent.service"),
+    host_keys=True,
 )
-"""Debian's waagent, which provisions by itself. It restarts the NIC with ifupdown."""
+"""Debian's waagent, which provisions by itself and restarts the NIC with ifupdown.
+
+It starts when everything else has: without keys sshd would have failed too often by then to be started again.
+"""
 
 WAAGENT_SETTINGS: Mapping[str, str] = {"Provisioning.Agent": "waagent", "ResourceDisk.Format": "y"}
 """Of its waagent.conf: Debian's leaves provisioning to cloud-init."""
