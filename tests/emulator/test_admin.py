@@ -166,6 +166,42 @@ def test_every_operation_can_be_reached_and_answers_json() -> None:
         ("DELETE", "/v1/faults/9", None, 404, "path"),
         ("PUT", "/v1/services/mail", {"open": True}, 404, "path"),
         ("PUT", "/v1/services/imds", {"open": "yes"}, 422, "body.open"),
+        ("PUT", "/v1/services/dhcp", {"open": True}, 409, "path"),
+        ("POST", "/v1/vms", {"name": "v", "address": "10.0.0.5", "mac": "00:0d:3a"}, 422, "body.mac"),
+        (
+            "POST",
+            "/v1/vms",
+            {"name": "v", "address": "10.0.0.5", "mac": "00-0d-3a-00-00-04"},
+            409,
+            "body",
+        ),
+        (
+            "POST",
+            "/v1/vms",
+            {"name": "v", "address": "10.0.0.5", "nics": [{"mac": "zz", "address": "10.0.1.5"}]},
+            422,
+            "body.nics[0].mac",
+        ),
+        (
+            "POST",
+            "/v1/vms",
+            {"name": "v", "address": "10.0.0.5", "nics": [{"mac": "00:0d:3a:00:00:ff", "address": "there"}]},
+            422,
+            "body.nics[0].address",
+        ),
+        (
+            "POST",
+            "/v1/vms",
+            {
+                "name": "v",
+                "address": "10.0.0.5",
+                "nics": [{"mac": "00:0d:3a:00:00:ff", "address": "10.0.0.4"}],
+            },
+            422,
+            "body.nics[0].address",
+        ),
+        ("POST", "/v1/faults", {"endpoint": "dhcp-*", "lie": "white"}, 422, "body.lie"),
+        ("POST", "/v1/faults", {"endpoint": "dhcp-*", "lie": "nak", "cut": 5}, 422, "body.lie"),
         ("POST", "/v1/packages", b"not a zip", 422, "body"),
         ("GET", "/v1/events?after=x", None, 422, "Last-Event-ID"),
     ],
@@ -301,6 +337,58 @@ def test_a_package_is_hosted_with_its_manifest() -> None:
         bare = {key: PUBLISHED[key] for key in ("handler", "public")}
         published = await client.post("/v1/vms/vm1/goal-state", json={"changes": [bare]})
         assert published.json()["handlers"][0]["version"] == "1.2.3"
+
+    asking(talk)
+
+
+def test_what_is_known_of_a_provisioning_is_shown_without_secrets() -> None:
+    async def talk(client: httpx.AsyncClient, fabric: Running) -> None:
+        described = {
+            "name": "vm2",
+            "address": "10.0.0.5",
+            "mac": "00:0D:3A:AA:BB:CC",
+            "nics": [{"mac": "00-0d-3a-00-00-ff", "address": "10.0.1.9"}],
+            "password": "between us",
+            "customData": "c2VjcmV0",
+        }
+        assert "between us" not in (await client.post("/v1/vms", json=described)).text
+        vm2 = Client(fabric.fabric.world, source="10.0.0.5")
+        vm2.wire("POST", "/provisioning/health", b'{"state":"Ready"}', User_Agent="azure-init v0")
+        fabric.fabric.update(lambda _: vm2.world)
+        found = (await client.get("/v1/vms/vm2/provisioning")).json()
+        assert [(report["form"], report["words"], report["agent"]) for report in found["reports"]] == [
+            ("json", "Ready", "azure-init v0")
+        ]
+        assert found["reports"][0]["at"] == vm2.now
+        assert found["nics"] == [
+            {"mac": "000D3AAABBCC", "address": "10.0.0.5", "leasedAt": None},
+            {"mac": "000D3A0000FF", "address": "10.0.1.9", "leasedAt": None},
+        ]
+        assert (await client.get("/v1/vms/vm2/health")).json() == found["reports"]
+        line = next(vm for vm in (await client.get("/v1/vms")).json() if vm["name"] == "vm2")
+        assert (line["health"], line["healthAt"], line["hostName"]) == ("Ready", vm2.now, None)
+        document = (await client.get("/v1/vms/vm2/ovf-env")).json()["document"]
+        assert "<UserPassword>between us</UserPassword>" in document
+
+    asking(talk)
+
+
+def test_a_pre_provisioned_vm_is_given_to_somebody_and_taken_back() -> None:
+    async def talk(client: httpx.AsyncClient, fabric: Running) -> None:
+        async def data() -> tuple[int, str]:
+            target = "/metadata/reprovisiondata?api-version=2019-06-01"
+            reply = Client(fabric.fabric.world).call(Service.IMDS, "GET", target, b"", {"Metadata": "true"})
+            return reply.status, reply.body.decode()
+
+        assert (await data())[0] == 404
+        assert (await client.put("/v1/vms/vm1/reprovision", json={})).json() == {"given": True}
+        assert "<HostName>vm1</HostName>" in (await data())[1]
+        await client.put("/v1/vms/vm1/reprovision", json={"document": "<Environment/>"})
+        assert await data() == (200, "<Environment/>")
+        assert (await client.put("/v1/vms/vm1/reprovision", json={"document": None})).json() == {
+            "given": False
+        }
+        assert (await data())[0] == 404
 
     asking(talk)
 

@@ -9,9 +9,9 @@ from tests.emulator.worlds import NAME, Client, world
 from limpet.emulator.conditions import Condition
 from limpet.emulator.exchange import Service
 from limpet.emulator.ledger import Entry
-from limpet.emulator.vm import Received, StatusReport
+from limpet.emulator.vm import ProvisioningReport, Received, StatusReport
 from limpet.model.extensions import BlobType
-from limpet.model.health import HealthReport, ProvisioningState, ProvisioningSubStatus
+from limpet.model.health import ProvisioningState, ProvisioningSubStatus, RoleProperties
 from limpet.model.ids import SequenceNumber
 from limpet.model.status import (
     AgentStatus,
@@ -72,24 +72,27 @@ def eventful() -> World:
     client.wire("GET", "/machine/?comp=goalstate")
     vm = client.vm
     report = StatusReport(serial=5, at=1.0, channel="direct", kind=BlobType.BLOCK, raw=b"", status=STATUS)
-    health = HealthReport(
-        incarnation=vm.current_incarnation,
+    health = ProvisioningReport(
+        form="json", state=ProvisioningState.NOT_READY, sub_status=ProvisioningSubStatus.PROVISIONING
+    )
+    role = RoleProperties(
         container_id=vm.identity.container_id,
         instance_id=vm.identity.instance_id,
-        state=ProvisioningState.NOT_READY,
-        sub_status=ProvisioningSubStatus.PROVISIONING,
+        properties=(("CertificateThumbprint", "AB"),),
     )
     inbox = replace(
         vm.inbox,
         statuses=vm.inbox.statuses.append(report),
         health=vm.inbox.health.append(Received(at=1.0, value=health)),
+        role_properties=vm.inbox.role_properties.append(Received(at=1.0, value=role)),
     )
     entry = Entry(
         id=0, at=0.0, vm=NAME, service=Service.WIRE_SERVER, endpoint="goal-state", method="GET", target="/",
         headers=(), body=b"", body_size=0, status=200,
     )  # fmt: skip
     ledger = client.world.ledger.record(entry).record(entry)
-    return replace(client.world.with_vm(replace(vm, inbox=inbox)), ledger=ledger)
+    named = replace(vm, inbox=inbox, registered_name=Received(at=1.0, value="box"))
+    return replace(client.world.with_vm(named), ledger=ledger)
 
 
 EVENTFUL = eventful()
@@ -112,6 +115,10 @@ EVENTFUL = eventful()
         {"requests": 1, "after": 1},
         {"requests": 0, "endpoint": "status"},
         {"health": "NotReady/Provisioning"},
+        {"health": "NotReady/Provisioning", "health_reports": 1},
+        {"host_name": "box"},
+        {"role_property": "CertificateThumbprint"},
+        {"role_property": "CertificateThumbprint=AB", "host_name": "box"},
         {"handler": "Acme.Sample", "status": "success", "incarnation": "1", "requests": 1},
     ],
 )
@@ -137,6 +144,10 @@ def test_a_condition_holds_when_all_of_it_does(members: dict[str, Any]) -> None:
         {"requests": 3},
         {"requests": 1, "after": 2},
         {"health": "Ready"},
+        {"health": "NotReady/Provisioning", "health_reports": 2},
+        {"host_name": "vm0"},
+        {"role_property": "Thumbprint"},
+        {"role_property": "CertificateThumbprint=CD"},
         {"handler": "Acme.Sample", "status": "success", "incarnation": "2"},
     ],
 )
@@ -148,3 +159,6 @@ def test_nothing_about_status_holds_before_the_first_report() -> None:
     fresh = world()
     assert not Condition(handler="Acme.Gone", gone=True).holds(fresh, fresh.vm(NAME))
     assert not Condition(goal_state="Success").holds(fresh, fresh.vm(NAME))
+    assert not Condition(host_name="box").holds(fresh, fresh.vm(NAME))
+    assert not Condition(health_reports=1).holds(fresh, fresh.vm(NAME))
+    assert not Condition(role_property="CertificateThumbprint").holds(fresh, fresh.vm(NAME))

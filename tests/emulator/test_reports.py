@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.emulator.worlds import Client, path_of, world
 
+from limpet.emulator.vm import ProvisioningReport
 from limpet.model.health import (
     HealthReport,
     Observation,
@@ -44,12 +45,24 @@ def test_a_provisioning_report_is_taken_in_and_told() -> None:
         description="x",
     )
     request = health_request("e", sent)
-    reply = client.wire("POST", path_of(request.url), request.body)
+    reply = client.wire(
+        "POST", path_of(request.url), request.body, Content_Type="text/xml", User_Agent="agent/1"
+    )
     latest = client.vm.inbox.health.latest
     event = client.world.events.ring.latest
     assert (reply.status, reply.remarks) == (200, ())
     assert latest is not None
-    assert latest.value == sent
+    assert latest.at == client.now
+    assert latest.value == ProvisioningReport(
+        form="xml",
+        state=sent.state,
+        sub_status=sent.sub_status,
+        description="x",
+        agent="agent/1",
+        incarnation=sent.incarnation,
+        container_id=sent.container_id,
+        instance_id=sent.instance_id,
+    )
     assert event is not None
     assert (event.kind, event.data["state"], event.data["subStatus"]) == (
         "health",
@@ -61,9 +74,40 @@ def test_a_provisioning_report_is_taken_in_and_told() -> None:
 def test_a_report_for_another_container_is_taken_and_remarked_upon() -> None:
     client = Client(world())
     request = health_request("e", report(client, container_id="other", incarnation="99"))
-    reply = client.wire("POST", path_of(request.url), request.body)
+    reply = client.wire("POST", path_of(request.url), request.body, Content_Type="text/xml")
     assert reply.status == 200
     assert len(reply.remarks) == 2
+
+
+def test_a_report_in_json_is_taken_in_beside_those_in_xml() -> None:
+    client = Client(world())
+    body = b'{"state":"NotReady","details":{"subStatus":"ProvisioningFailed","description":"no user"}}'
+    headers = {"Content_Type": "application/json", "x_ms_guest_agent_name": "azure-init v0.1"}
+    reply = client.wire("POST", "/provisioning/health", body, **headers)
+    latest = client.vm.inbox.health.latest
+    assert (reply.status, reply.remarks) == (201, ())
+    assert latest is not None
+    assert latest.value == ProvisioningReport(
+        form="json",
+        state=ProvisioningState.NOT_READY,
+        sub_status=ProvisioningSubStatus.FAILED,
+        description="no user",
+        agent="azure-init v0.1",
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"state":"Perhaps"}', b"{}", b"[]", b'{"state":5}', b'{"state":"Ready","details":7}',
+        b'{"state":"NotReady","details":{"subStatus":"Tired"}}',
+        b'{"state":"NotReady","details":{"subStatus":"Provisioning","description":5}}',
+    ],
+)  # fmt: skip
+def test_a_report_in_json_with_unknown_words_is_refused(body: bytes) -> None:
+    client = Client(world())
+    assert client.wire("POST", "/provisioning/health", body).status == 400
+    assert client.vm.inbox.health.seen == 0
 
 
 def test_role_properties_are_accepted_with_202() -> None:
@@ -113,6 +157,7 @@ def test_observations_are_decoded() -> None:
         "/machine?comp=roleProperties",
         "/machine?comp=telemetrydata",
         "/HealthService",
+        "/provisioning/health",
     ],
 )
 @pytest.mark.parametrize("body", [b"", b"{", b"<a>", b"\xff\xfe", b"null"])

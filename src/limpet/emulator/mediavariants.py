@@ -159,9 +159,14 @@ VARIANTS: Mapping[str, Variant] = {
     "two-documents": Variant(
         about="ovf-env.xml, and OVF-ENV.XML with another user and host name", make=_of_other_case, fine=True
     ),
-    "bom-and-nuls": Variant(
-        about="a byte order mark before the document, NULs after it",
-        make=_document(lambda document: b"\xef\xbb\xbf" + document + bytes(512)),
+    "byte-order-mark": Variant(
+        about="a byte order mark before the document",
+        make=_document(lambda document: b"\xef\xbb\xbf" + document),
+        fine=True,
+    ),
+    "trailing-nuls": Variant(
+        about="NULs after the document, as of a file that is rounded up to whole blocks",
+        make=_document(lambda document: document + bytes(512)),
         fine=True,
     ),
     "other-prefixes": Variant(

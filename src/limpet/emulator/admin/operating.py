@@ -108,6 +108,10 @@ async def set_service(api: Api, request: Request) -> Response:
             404, f"there is no service {name[:60]!r}", where="path", todo=f"one of {known}"
         ) from error
     wanted = (await body(request, SERVICE)).get("open")
+    if not api.ports.addresses(service):
+        raise Problem(
+            409, f"{name} is not served", where="path", todo="start the emulator with an address for it"
+        )
     try:
         await api.ports.set_open(service, wanted)
     except OSError as error:
