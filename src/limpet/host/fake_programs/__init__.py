@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from limpet.host.fake_commands import FakeCommands
 
-AREAS: tuple[str, ...] = ("deprovision", "firewall")
+AREAS: tuple[str, ...] = ("accounts", "deprovision", "firewall", "ssh")
 
 
 def install(commands: FakeCommands, *areas: str) -> None:

@@ -1,0 +1,51 @@
+"""The port to a network OS: whoever makes its day-0 configuration of the custom data. The appliance brings its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from limpet.guest.translation import plan_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limpet.guest.steps import Task
+    from limpet.guest.translation import DayZero
+
+
+class Translator(Protocol):
+    """Plans the day-0 configuration; what it does is steps, as of every duty, so that it can be shown and begun anew.
+
+    Only one runs at a time: the boot stage holds its lock. It is done once for each VM id: `DayZero.is_done`.
+    """
+
+    def plan(self, day_zero: DayZero) -> tuple[Task, ...]:
+        """What is to be done; nothing when it is done already."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoNetworkOs:
+    """A plain Linux VM: nobody is given the custom data."""
+
+    def plan(self, day_zero: DayZero) -> tuple[Task, ...]:
+        """Nothing."""
+        del day_zero
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranslatorProgram:
+    """A vendor's program. timeout: seconds."""
+
+    program: Path
+    timeout: float
+
+    def plan(self, day_zero: DayZero) -> tuple[Task, ...]:
+        """Run it."""
+        return plan_program(self.program, day_zero, timeout=self.timeout)
+
+
+def translator(program: Path | None, timeout: float) -> Translator:
+    """The one that the setting custom_data.translator names."""
+    return NoNetworkOs() if program is None else TranslatorProgram(program=program, timeout=timeout)

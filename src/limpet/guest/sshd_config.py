@@ -1,0 +1,82 @@
+"""sshd_config(5) as text: read, and changed line by line so that everything else stays. Source: guest-setup.md §A.5.2.
+
+sshd takes the first value of a keyword outside Match blocks; keywords are in any case, and a value may stand behind '='.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_LINE = re.compile(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*?)\s*\Z")
+
+
+def global_lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """Each active line outside Match blocks: its number from 0, keyword in lower case, and value without quotes.
+
+    ``Match all`` ends a block.
+    """
+    inside = False
+    for number, line in enumerate(text.splitlines()):
+        found = _LINE.match(line)
+        if found is None:
+            continue
+        keyword, value = found[1].lower(), found[2]
+        if keyword == "match":
+            inside = value.lower() != "all"
+        elif not inside:
+            yield number, keyword, value.strip('"')
+
+
+def value_of(text: str, keyword: str) -> str | None:
+    """The value in effect, of this text alone."""
+    return next((value for _, found, value in global_lines(text) if found == keyword.lower()), None)
+
+
+def mentions(text: str, keyword: str) -> bool:
+    """Whether an active line outside Match blocks has this keyword."""
+    return value_of(text, keyword) is not None
+
+
+def includes_early(text: str, folder: str, keywords: Mapping[str, str]) -> bool:
+    """Whether files of `folder` are included before any of the keywords is set, outside Match blocks."""
+    wanted = {keyword.lower() for keyword in keywords}
+    for _, keyword, value in global_lines(text):
+        if keyword == "include" and f"{folder}/*.conf" in value.split():
+            return True
+        if keyword in wanted:
+            return False
+    return False
+
+
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """`text` with every keyword set: its first line outside Match blocks is replaced, or one is added before the first."""
+    for keyword, value in values.items():
+        text = _with_value(text, keyword, value)
+    return text
+
+
+def _with_value(text: str, keyword: str, value: str) -> str:
+    if (value_of(text, keyword) or "").lower() == value.lower():
+        return text
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    wanted = f"{keyword} {value}\n"
+    for number, found, _ in global_lines(text):
+        if found == keyword.lower():
+            lines[number] = wanted
+            return "".join(lines)
+    lines.insert(_first_match(lines), wanted)
+    return "".join(lines)
+
+
+def _first_match(lines: list[str]) -> int:
+    for number, line in enumerate(lines):
+        found = _LINE.match(line)
+        if found is not None and found[1].lower() == "match":
+            return number
+    return len(lines)
