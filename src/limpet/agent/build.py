@@ -16,6 +16,9 @@ from limpet.agent.chores import HEALTH_EVERY, TELEMETRY_EVERY, Chore, Chores, Ho
 from limpet.agent.cloudinit import CloudInit
 from limpet.agent.commands import Commands
 from limpet.agent.dependencies import Dependencies
+from limpet.agent.duties.duties import SOON, TABLES, wishes
+from limpet.agent.duties.signs import Senses
+from limpet.agent.duties.watch import Watch
 from limpet.agent.fabric import Fabric
 from limpet.agent.history import History
 from limpet.agent.layout import Layout
@@ -36,12 +39,16 @@ from limpet.host.commands import RealCommands
 from limpet.host.fetch import WorkerFetcher
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
+from limpet.host.kernel import RealKernel
+from limpet.host.lookout import RealLookout
 from limpet.host.machine import guest_info, hardware
 from limpet.host.process import HandlerProcesses
 from limpet.host.vault import OpensslVault
 from limpet.host.workers import RealWorkers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from limpet.agent.running import Running
     from limpet.config.settings import Config
     from limpet.host.ports import Clock, Log
@@ -104,11 +111,36 @@ def real_machine(config: Running, clock: Clock, log: Log) -> Machine:
 def build(config: Running, clock: Clock, log: Log) -> Agent:
     """The agent for this machine."""
     machine = real_machine(config, clock, log)
-    return assemble(config, machine, wire_server=config.wire_server, host_plugin=config.host_plugin)
+    return assemble(
+        config,
+        machine,
+        wire_server=config.wire_server,
+        host_plugin=config.host_plugin,
+        more=duties(config, machine),
+    )
 
 
-def assemble(config: Config | Running, machine: Machine, *, wire_server: str, host_plugin: str) -> Agent:
-    """The agent on any machine."""
+def duties(config: Running, machine: Machine) -> list[Chore]:
+    """What is done for the machine; nothing where it is somebody else's."""
+    wanted = wishes(config)
+    if not wanted:
+        return []
+    senses = Senses(
+        files=machine.files, kernel=RealKernel(), lookout=RealLookout(TABLES), clock=machine.clock
+    )
+    watch = Watch(wanted, senses, machine.workers, machine.log)
+    return [Chore(do=watch.do, period=watch.period, first=SOON)]
+
+
+def assemble(
+    config: Config | Running,
+    machine: Machine,
+    *,
+    wire_server: str,
+    host_plugin: str,
+    more: Sequence[Chore] = (),
+) -> Agent:
+    """The agent on any machine. more: chores beside those that have to do with the fabric."""
     files, clock, log = machine.files, machine.clock, machine.log
     layout = Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
@@ -154,7 +186,7 @@ def assemble(config: Config | Running, machine: Machine, *, wire_server: str, ho
             machine,
             heartbeat=config.status_heartbeat,
         ),
-        chores=Chores(chores(config, HostHealth(fabric, clock), telemetry), clock, log),
+        chores=Chores([*chores(config, HostHealth(fabric, clock), telemetry), *more], clock, log),
         commands=commands,
         machine=machine,
     )

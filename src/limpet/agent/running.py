@@ -41,6 +41,16 @@ class Running:
     extensions_enabled: bool
     wait_for_cloud_init: bool
     telemetry: bool
+    stage: str
+    firewall: bool
+    firewall_period: float
+    dhcp_period: float
+    monitor_host_name: bool
+    host_name_period: float
+    scsi_timeout: int | None
+    scsi_timeout_period: float
+    remove_persistent_rules: bool
+    persistent_rules_period: float
 
     @classmethod
     def of(cls, config: Config, *, wire_server: str, host_plugin: str) -> Self:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from limpet.config.kinds import ADDRESS, AUTHORITY, DISCOVERY, PATH, PORT, SWITCH, TEXT, seconds
+from limpet.config.kinds import ADDRESS, AUTHORITY, DISCOVERY, PATH, PORT, SWITCH, TEXT, choice, seconds
 from limpet.config.setting import setting
 
 
@@ -86,6 +86,10 @@ class AgentSettings:
         "proxy.port", PORT, 80,
         "The proxy's port.",
         "HttpProxy.Port")
+    stage: str = setting(
+        "agent.stage", choice("plain", "guest-shell"), "plain",
+        "Whose machine it is. plain: the agent's, and it looks after host name, routes, disks and firewall. guest-shell: a"
+        " network OS's, in whose guest shell the agent leaves all of that alone.")
     family: str = setting(
         "agent.family", TEXT, "Prod",
         "The family of agent versions that this VM follows.",

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from limpet.config.load import load_config
 from limpet.config.options import add_options
 from limpet.guest.firewall import in_place, plan, removal
-from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease
 from limpet.host.apply import Interpreter
 from limpet.host.clock import RealClock
 from limpet.host.commands import RealCommands
+from limpet.host.devices import RealDevices
 from limpet.host.facts.firewall import look
-from limpet.host.facts.reading import bytes_of
+from limpet.host.facts.leases import saved_wire_server
 from limpet.host.files import RealFiles
 from limpet.host.firewall import remove, settle
 from limpet.host.kernel import RealKernel
-from limpet.model.errors import ConfigurationError, MalformedDocument
+from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     files = RealFiles()
     config = load_config(files, path=options.config, options=options.set)
-    interpreter = Interpreter(files=files, commands=RealCommands(), kernel=RealKernel(), clock=RealClock())
+    interpreter = Interpreter(
+        files=files, commands=RealCommands(), kernel=RealKernel(), devices=RealDevices(), clock=RealClock()
+    )
     return run(options, config, interpreter)
 
 
@@ -106,11 +108,7 @@ def endpoint(given: str | None, files: Files) -> str:
             return str(IPv4Address(given))
         except ValueError:
             raise ConfigurationError(f"{given!r} is not an IPv4 address: the rules need one") from None
-    try:
-        lease = parse_lease(bytes_of(files, SAVED_LEASE, at_most=LARGEST) or b"")
-    except MalformedDocument:
-        return WELL_KNOWN
-    return WELL_KNOWN if lease.wire_server is None else str(lease.wire_server)
+    return saved_wire_server(files) or WELL_KNOWN
 
 
 def _show(address: str, interpreter: Interpreter, *, as_json: bool) -> int:

@@ -46,10 +46,12 @@ class DhcpMessage:
 class Lease:
     """What a DHCP client of this machine wrote down.
 
-    expires: seconds since 1970; None for an endless lease. Source: wire-protocol.md §1.5.
+    expires: seconds since 1970; None for an endless lease. routers: the gateways of the default route, likeliest first.
+    Source: wire-protocol.md §1.5.
     """
 
     interface: str | None = None
     address: IPv4Address | None = None
     wire_server: IPv4Address | None = None
     expires: float | None = None
+    routers: tuple[IPv4Address, ...] = ()

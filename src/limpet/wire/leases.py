@@ -47,6 +47,7 @@ def parse_networkd_lease(content: bytes) -> Lease:
     return Lease(
         address=_address(values.get("ADDRESS", "").strip()),
         wire_server=IPv4Address(bytes.fromhex(option)) if _HEX_WORD.match(option) else None,
+        routers=_addresses(values.get("ROUTER", "").split()),
     )
 
 
@@ -105,6 +106,8 @@ def _lease(statements: Sequence[Sequence[str]]) -> Iterator[Lease]:
                 lease = replace(lease, address=_address(address))
             case ["option", name, value] if name in _WIRE_SERVER_NAMES:
                 lease = replace(lease, wire_server=_option_address(value))
+            case ["option", "routers", *routers]:
+                lease = replace(lease, routers=_addresses(word.rstrip(",") for word in routers))
             case ["expire", *when]:
                 expires = _expiry(when)
             case _:
@@ -141,6 +144,10 @@ def _option_address(value: str) -> IPv4Address | None:
         return IPv4Address(raw.encode("latin-1"))
     except (UnicodeEncodeError, AddressValueError):
         return None
+
+
+def _addresses(words: Iterable[str]) -> tuple[IPv4Address, ...]:
+    return tuple(address for address in map(_address, words) if address is not None)
 
 
 def _address(text: str) -> IPv4Address | None:
