@@ -48,6 +48,14 @@ class SmallAgent:
         )
         return answer.raise_for_status()
 
+    def post(self, path: str, body: str, **headers: str) -> httpx.Response:
+        return httpx.post(
+            f"http://{self.wire}{path}",
+            headers={"Content-Type": "application/json", **headers},
+            content=body.encode(),
+            trust_env=False,
+        ).raise_for_status()
+
     def goal_state(self) -> GoalState:
         return goalstate.parse_goal_state(self.ask(goalstate.goal_state_request(self.wire)).content)
 

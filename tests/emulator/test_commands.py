@@ -201,6 +201,46 @@ def test_vms_are_added_and_removed(fresh: Process, command: Command) -> None:
     assert "the fabric has no VM yet" in command("publish", HELLO, *admin)[2]
 
 
+def test_a_provisioned_vm_is_shown_before_it_has_any_status(fresh: Process, command: Command) -> None:
+    admin = ("--admin", fresh.admin)
+    vm = SmallAgent(fresh.wire)
+    code, _, errors = command("status", *admin)
+    assert (code, "has reported no status" in errors) == (1, True)
+    body = {
+        "state": "NotReady",
+        "details": {"subStatus": "ProvisioningFailed", "description": "no \x1b user"},
+    }
+    vm.post("/provisioning/health", json.dumps(body), **{"User-Agent": "azure-init v0"})
+    vm.post("/provisioning/health", '{"state":"Ready"}', **{"User-Agent": "azure-init v0"})
+    code, output, _ = command("status", *admin)
+    first, second, last = output.splitlines()
+    assert code == 0
+    assert first.startswith("provisioning ")
+    assert first.endswith(" NotReady/ProvisioningFailed: no   user (json, azure-init v0)")
+    assert second.endswith(" Ready (json, azure-init v0)")
+    assert last.startswith("no status: ")
+    assert command("status", "--json", *admin)[0] == 1
+    line = command("vms", *admin)[1].splitlines()[1].split()
+    assert (line[0], line[2]) == ("vm1", "Ready")
+
+
+def test_waiting_for_reports_names_and_properties(fresh: Process, command: Command) -> None:
+    admin = ("--admin", fresh.admin, "--timeout", "0.05")
+    SmallAgent(fresh.wire).post("/provisioning/health", '{"state":"Ready"}')
+    assert command("wait", "--health", "Ready", "--health-reports", "1", *admin)[0] == 0
+    assert command("wait", "--health-reports", "2", *admin)[0] == 3
+    assert command("wait", "--host-name", "box", *admin)[0] == 3
+    assert command("wait", "--role-property", "CertificateThumbprint", *admin)[0] == 3
+
+
+def test_lies_of_dhcp_are_rules_like_others(fresh: Process, command: Command) -> None:
+    admin = ("--admin", fresh.admin)
+    code, output, _ = command("faults", "add", "dhcp-*", "--lie", "repeat", "--times", "4", *admin)
+    assert (code, output.splitlines()[1].split()[-4:]) == (0, ["lie", "repeat,", "times", "4"])
+    code, _, errors = command("faults", "add", "goal-state", "--lie", "white", *admin)
+    assert (code, "is not known" in errors) == (1, True)
+
+
 UNUSABLE = [
     (("status", "--admin", "nowhere"), 2, "--admin: 'nowhere' is neither HOST:PORT nor unix:PATH"),
     (
@@ -240,6 +280,11 @@ UNUSABLE = [
     ),
     (("serve", "--scenario", "/nonexistent"), 2, "/nonexistent: cannot be read: No such file"),
     (("serve", "--wire", "192.0.2.1:80"), 2, "this machine does not have that address"),
+    (
+        ("serve", "--dhcp", "nothing0", *ON_LOOPBACK),
+        2,
+        "there is no such interface in this network namespace",
+    ),
     (("hover",), 2, "invalid choice: 'hover'"),
 ]
 
@@ -270,7 +315,7 @@ def test_another_program_at_the_address_is_not_taken_for_an_emulator(
     assert (code, "does not answer like an emulator" in errors) == (1, True)
 
 
-@pytest.mark.parametrize("name", ["serve", "publish", "vms", "status", "requests", "wait", "faults"])
+@pytest.mark.parametrize("name", ["serve", "publish", "vms", "status", "requests", "wait", "faults", "media"])
 def test_every_command_has_help_with_an_example(command: Command, name: str) -> None:
     code, output, _ = command(name, "--help")
     assert code == 0

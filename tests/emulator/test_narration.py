@@ -68,6 +68,25 @@ TOLD = {
         {"state": "NotReady", "subStatus": "Provisioning", "description": "Starting"},
         "health NotReady/Provisioning: Starting",
     ),
+    "a health report with its sender": (
+        "health",
+        {"state": "Ready", "subStatus": None, "description": "", "agent": "Agent/1", "form": "json"},
+        "health Ready  by Agent/1, json",
+    ),
+    "a DHCP request": (
+        "request",
+        {
+            **REQUEST,
+            "service": "dhcp",
+            "method": "DISCOVER",
+            "endpoint": "dhcp-discover",
+            "status": 2,
+            "target": "/00:0d:3a:00:00:04",
+        },
+        "DISCOVER dhcp-discover              offer     1.2 ms   1.8 KiB  /00:0d:3a:00:00:04",
+    ),
+    "a host name": ("host-name", {"hostName": "box"}, "host name box is in the platform's DNS"),
+    "role properties": ("role-properties", {"Thumb": "AB"}, "role properties: Thumb AB"),
     "anything else": ("vm", {"address": "10.0.0.4"}, "vm address 10.0.0.4"),
 }
 

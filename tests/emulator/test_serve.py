@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.emulator.processes import COMMAND, HELLO, ON_LOOPBACK, Process, emulator
 from tests.emulator.small_agent import SmallAgent
@@ -74,6 +75,17 @@ def test_a_second_one_at_the_same_addresses_is_told_so(fresh: Process, tmp_path:
             check=False,
         )
         assert (done.returncode, done.stdout, done.stderr) == (2, "", problem)
+
+
+@pytest.mark.parametrize(("arguments", "status"), [((), 200), (("--strict",), 400)])
+def test_a_strict_one_refuses_what_a_lenient_one_only_remarks_on(
+    tmp_path: Path, arguments: tuple[str, ...], status: int
+) -> None:
+    with emulator(tmp_path, "--vm", "vm1=127.0.0.1", *arguments) as found, found.client() as api:
+        answer = httpx.get(f"http://{found.wire}/machine?comp=goalstate", trust_env=False)
+        assert answer.status_code == status
+        remarks = api.requests("vm1")["requests"][0]["remarks"]
+        assert "x-ms-version should be 2012-11-30" in remarks
 
 
 def test_a_socket_that_a_killed_one_left_is_taken_over(tmp_path: Path) -> None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from limpet.emulator.text import plain, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from limpet.emulator.events import Event
 
 _NAME_WIDTH = 12
 BY_TARGET = frozenset({"blob-download", "blob-upload", "unknown"})
 """Endpoints whose name does not say what was asked for."""
+DHCP = "dhcp"
+_DHCP_WORDS = {2: "offer", 5: "ack", 6: "nak"}
 
 
 def line(event: Event) -> str:
@@ -25,13 +27,21 @@ def line(event: Event) -> str:
     return plain(f"{time}  {event.vm or '-':<{_NAME_WIDTH}} {words}").rstrip()
 
 
+def outcome(data: Mapping[str, Any]) -> str:
+    """How a request was answered: a status, or DHCP's own word."""
+    status = data["status"]
+    if status is None:
+        return "---"
+    return _DHCP_WORDS.get(status, str(status)) if data["service"] == DHCP else str(status)
+
+
 def _request(data: dict[str, Any]) -> str:
-    status = data["status"] if data["status"] is not None else "---"
+    status = outcome(data)
     words = (
         f"{data['method']:<4} {data['endpoint']:<26} {status} {data['seconds'] * 1000:7.1f} ms "
         f"{size(data['replySize']):>9}"
     )
-    if data["endpoint"] in BY_TARGET:
+    if data["endpoint"] in BY_TARGET or data["service"] == DHCP:
         words += f"  {data['target'].split('?')[0][:120]}"
     if data["fault"]:
         words += f"  fault: {data['fault']}"
@@ -64,7 +74,16 @@ def _goal_state(data: dict[str, Any]) -> str:
 
 def _health(data: dict[str, Any]) -> str:
     words = data["state"] + (f"/{data['subStatus']}" if data["subStatus"] else "")
-    return f"health {words}" + (f": {data['description']}" if data["description"] else "")
+    said = f": {data['description']}" if data["description"] else ""
+    return f"health {words}{said}" + (f"  by {data['agent']}, {data['form']}" if data.get("agent") else "")
+
+
+def _host_name(data: dict[str, Any]) -> str:
+    return f"host name {data['hostName']} is in the platform's DNS"
+
+
+def _role_properties(data: dict[str, Any]) -> str:
+    return f"role properties: {_anything(data)}"
 
 
 def _anything(data: dict[str, Any]) -> str:
@@ -76,4 +95,6 @@ _TELLERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "status": _status,
     "goal-state": _goal_state,
     "health": _health,
+    "host-name": _host_name,
+    "role-properties": _role_properties,
 }

@@ -17,7 +17,7 @@ from limpet.emulator.commands.arguments import (
     print_json,
     say,
 )
-from limpet.emulator.narration import BY_TARGET
+from limpet.emulator.narration import BY_TARGET, outcome
 from limpet.emulator.text import plain, print_table, size
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _requests(arguments: argparse.Namespace) -> int:
                 entry["id"],
                 entry["method"],
                 entry["endpoint"],
-                entry["status"],
+                outcome(entry),
                 f"{entry['seconds'] * 1000:.1f}",
                 size(entry["replySize"]),
                 _remarks(entry),
