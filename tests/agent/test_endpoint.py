@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from limpet.agent.endpoint import PATIENCE, SAVED_LEASE, WELL_KNOWN, Endpoint, candidates, find_endpoint
+from limpet.agent.endpoint import PATIENCE, WELL_KNOWN, Endpoint, candidates, find_endpoint
 from limpet.config.settings import Config
+from limpet.guest.lease import SAVED_LEASE
 from limpet.host.fake import FakeMachine
 from limpet.model.errors import FabricUnreachable
 from limpet.model.goalstate import PROTOCOL_VERSION, Versions

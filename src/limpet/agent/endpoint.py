@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.model.errors import FabricError, FabricUnreachable, HostError, MalformedDocument
+from limpet.guest.lease import SAVED_LEASE
+from limpet.host.facts import leases
+from limpet.model.errors import FabricError, FabricUnreachable
 from limpet.model.goalstate import PROTOCOL_VERSION
-from limpet.wire import goalstate, leases
+from limpet.wire import goalstate
 from limpet.wire.http import KIB, accepted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from limpet.config.settings import Config
     from limpet.host.ports import Clock, Files, Http, Log
-    from limpet.model.network import Lease
 
 WELL_KNOWN = "168.63.129.16"
-SAVED_LEASE = Path("/var/lib/limpet/lease.json")
-"""What the boot stage's DHCP brought: a JSON object whose member `wire_server` is an address."""
-
 PATIENCE = 300.0
 """How long to look for the fabric before giving up, seconds."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _ANSWER_SECONDS = 5.0
 _ANSWER_LIMIT = 64 * KIB
-_MOST_FILES = 64  # in one folder of leases
 _HTTP_PORT = 80
 
 
@@ -112,76 +105,10 @@ def _addresses(config: Config, files: Files, now: float) -> Iterator[tuple[str, 
     if config.fabric_endpoint is not None:
         yield config.fabric_endpoint, f"configured: {config.origin('fabric.endpoint')}"
         return
-    saved = _saved(files)
+    saved = leases.saved_wire_server(files)
     if saved is not None:
         yield saved, str(SAVED_LEASE)
     if config.fabric_use_leases:
-        for place in _PLACES:
-            yield from _leased(place, files, now)
+        for address, path in leases.wire_servers(files, now):
+            yield address, str(path)
     yield WELL_KNOWN, "the well-known address"
-
-
-def _saved(files: Files) -> str | None:
-    content = _content(files, SAVED_LEASE)
-    try:
-        return str(IPv4Address(str(json.loads(content or b"{}")["wire_server"])))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None  # as good as none: the candidates after it are asked
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
-    """A folder in which a DHCP client leaves leases."""
-
-    folder: Path
-    names: re.Pattern[str]
-    parse: Callable[[bytes], tuple[Lease, ...]]
-
-
-def _networkd(content: bytes) -> tuple[Lease, ...]:
-    return (leases.parse_networkd_lease(content),)
-
-
-# Source: guest-setup.md §B.4.
-_PLACES = (
-    _Place(folder=Path("/run/systemd/netif/leases"), names=re.compile(r"\d+\Z"), parse=_networkd),
-    _Place(
-        folder=Path("/var/lib/dhcp"),
-        names=re.compile(r"dhclient\..*\.leases\Z|dhclient\.leases\Z"),
-        parse=leases.parse_isc_leases,
-    ),
-    _Place(
-        folder=Path("/var/lib/dhclient"),
-        names=re.compile(r"dhclient-.*\.leases?\Z"),
-        parse=leases.parse_isc_leases,
-    ),
-    _Place(
-        folder=Path("/var/lib/NetworkManager"),
-        names=re.compile(r"dhclient-.*\.lease\Z"),
-        parse=leases.parse_isc_leases,
-    ),
-)
-
-
-def _leased(place: _Place, files: Files, now: float) -> Iterator[tuple[str, str]]:
-    try:
-        names = [name for name in files.names(place.folder) if place.names.match(name)]
-    except HostError:
-        return
-    for name in names[:_MOST_FILES]:
-        path = place.folder / name
-        content = _content(files, path)
-        if content is not None:
-            try:
-                address = leases.wire_server_of(place.parse(content), now)
-            except MalformedDocument:
-                continue
-            if address is not None:
-                yield str(address), str(path)
-
-
-def _content(files: Files, path: Path) -> bytes | None:
-    try:
-        return files.read(path, at_most=leases.LARGEST)
-    except (FileNotFoundError, HostError):
-        return None

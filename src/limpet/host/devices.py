@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _EJECT, _LOCK_DOOR = 0x5309, 0x5329
+_READ_TABLE = 0x125F
 
 
 class RealDevices:
@@ -29,6 +30,21 @@ class RealDevices:
             ):
                 pieces += piece
         return bytes(pieces)
+
+    def write(self, path: Path, pieces: Sequence[tuple[int, bytes]], *, table: bool = False) -> None:
+        """Write pieces (offset, content), each on the medium before the next.
+
+        table: they change the partition table, which the kernel reads anew before this returns. Raises: HostError, also
+        when the device is in use.
+        """
+        with _opened(path, os.O_RDWR | os.O_EXCL) as descriptor:
+            for offset, content in pieces:
+                view = memoryview(content)
+                while view:
+                    view = view[os.pwrite(descriptor, view, offset + len(content) - len(view)) :]
+                os.fsync(descriptor)
+            if table:
+                fcntl.ioctl(descriptor, _READ_TABLE)
 
     def eject(self, path: Path) -> None:
         """Open the drive. Raises: HostError."""

@@ -19,6 +19,9 @@ from limpet.host.fake_cgroups import FakeControlGroups
 from limpet.host.fake_commands import FakeCommands
 from limpet.host.fake_devices import FakeDevices
 from limpet.host.fake_files import FakeFiles
+from limpet.host.fake_kvp import FakeKeyValues
+from limpet.host.fake_links import FakeLinks
+from limpet.host.fake_lookout import FakeLookout
 from limpet.host.fake_work import FakeFetcher, FakeProcesses, FakeVault, served
 from limpet.host.fake_workers import FakeWorkers
 from limpet.model.errors import FabricUnreachable
@@ -41,6 +44,7 @@ __all__ = [
     "FakeHttp",
     "FakeKernel",
     "FakeLog",
+    "FakeLookout",
     "FakeMachine",
     "FakeProcesses",
     "FakeRandom",
@@ -250,6 +254,9 @@ class FakeMachine:
         self.battery = Battery()
         self.commands = FakeCommands(self.files)
         self.kernel = FakeKernel(self.clock)
+        self.links = FakeLinks(self.files, self.clock)
+        self.key_values = FakeKeyValues()
+        self.lookout = FakeLookout(self.files)
         self.devices = FakeDevices(self.files)
         self.files.before = self.commands.before = self.kernel.before = self.devices.before = (
             self.battery.spend

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from limpet.model.provisioning import PublicKey
+from limpet.model.secret import Secret
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compute:
@@ -41,3 +44,22 @@ class Instance:
 
     compute: Compute
     interfaces: tuple[NetworkInterface, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProvisioningMetadata:
+    """What the metadata service says of how to provision a VM; None where it does not say. Source: guest-setup.md §J.1.
+
+    user_data: base64, unchecked. has_custom_data: whether there is custom data, which only media has. macs: of each NIC, 12
+    lower-case hex digits.
+    """
+
+    vm_id: str | None = None
+    user_name: str | None = None
+    host_name: str | None = None
+    disable_password_authentication: bool | None = None
+    public_keys: tuple[PublicKey, ...] = ()
+    user_data: Secret[str] | None = None
+    has_custom_data: bool = False
+    pps_type: str | None = None
+    macs: tuple[str, ...] = ()

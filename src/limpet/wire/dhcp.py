@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import MalformedDocument
-from limpet.model.network import DhcpMessage
+from limpet.model.network import DhcpMessage, Route
 from limpet.wire.dhcproutes import classful_routes, pack_routes, unpack_routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from limpet.model.network import Route
 
 DOCUMENT = "DHCP message"
 CLIENT_PORT, SERVER_PORT = 68, 67
@@ -140,7 +138,12 @@ class _Options:
         pairs = self.addresses(STATIC_ROUTES)
         if len(pairs) % 2:
             raise _wrong_length(STATIC_ROUTES, self.raw(STATIC_ROUTES))
-        return classful_routes(pairs)
+        return classful_routes(pairs) + self._default(bool(pairs))
+
+    def _default(self, beside_others: bool) -> tuple[Route, ...]:
+        # Only classless routes put the router option out of force; classful ones have no default among them.
+        routers = self.addresses(ROUTERS)[:1] if beside_others else ()
+        return tuple(Route(destination=IPv4Network("0.0.0.0/0"), gateway=router) for router in routers)
 
     def _of_size(self, code: int, size: int) -> bytes | None:
         value = self._options.get(code)

@@ -56,13 +56,14 @@ def classful_routes(pairs: Sequence[IPv4Address]) -> tuple[Route, ...]:
     for destination, gateway in zip(pairs[::2], pairs[1::2], strict=True):
         if int(destination) == 0:
             continue
-        network = IPv4Network((destination, _class_prefix(destination)), strict=False)
+        network = IPv4Network((destination, classful_prefix(destination)), strict=False)
         if network.network_address != destination:
             network = IPv4Network((destination, 32))
         routes.append(Route(destination=network, gateway=gateway))
     return tuple(routes)
 
 
-def _class_prefix(address: IPv4Address) -> int:
+def classful_prefix(address: IPv4Address) -> int:
+    """The prefix length of the address's class; 32 for those that are no machine's."""
     first = address.packed[0]
     return next((prefix for bound, prefix in ((128, 8), (192, 16), (224, 24)) if first < bound), 32)

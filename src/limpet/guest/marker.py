@@ -1,0 +1,170 @@
+"""The record that a VM was provisioned, and what it means for the next boot. Source: guest-setup.md §A.8.
+
+Two files say it: our own, and the peer's sentinel, so that neither agent provisions what the other one has.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from limpet.guest.identity import same_vm
+from limpet.guest.steps import MakeFolder, Task, Write
+from limpet.model.errors import MalformedDocument
+
+MARKER = Path("/var/lib/limpet/provisioned.json")
+DOCUMENT = "provisioned.json"
+VERSION = 1
+LARGEST = 64 * 1024
+_LONGEST_WORD = 200
+
+
+class Standing(Enum):
+    """How far the provisioning of this VM is."""
+
+    NEW = "new"
+    PROVISIONED = "provisioned"
+    ADOPTED = "provisioned by another agent"
+    CLONE = "a clone of a provisioned VM"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marker:
+    """vm_id: as the platform writes it. at: seconds since 1970. agent: who did it. reported: what the fabric accepted."""
+
+    vm_id: str
+    at: float
+    agent: str
+    reported: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarkerFacts:
+    """Both files as they are; None where there is none."""
+
+    marker: bytes | None = None
+    sentinel: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What the files mean for this VM. note: what a person should know of how that was decided. marker: ours, if readable."""
+
+    standing: Standing
+    note: str | None = None
+    marker: Marker | None = None
+
+
+def parse_marker(content: bytes) -> Marker:
+    """Read our file. Members it does not know are passed over. Raises: MalformedDocument."""
+    if len(content) > LARGEST:
+        raise MalformedDocument(DOCUMENT, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise MalformedDocument(DOCUMENT, "it is not JSON") from error
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise MalformedDocument(DOCUMENT, f"it is not of version {VERSION}")
+    at = found.get("at")
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < 1e11:
+        raise MalformedDocument(DOCUMENT, "at is not a time")
+    reported = found.get("reported")
+    return Marker(
+        vm_id=_word(found, "vmId"),
+        at=float(at),
+        agent=_word(found, "agent"),
+        reported=None if reported is None else _word(found, "reported"),
+    )
+
+
+def _word(members: dict[str, Any], name: str) -> str:
+    value = members.get(name)
+    if not isinstance(value, str) or not value or len(value) > _LONGEST_WORD or not value.isprintable():
+        raise MalformedDocument(DOCUMENT, f"{name} is missing or no word")
+    return value
+
+
+def render_marker(marker: Marker) -> bytes:
+    """The file `parse_marker` reads."""
+    members = {
+        "version": VERSION,
+        "vmId": marker.vm_id,
+        "at": marker.at,
+        "agent": marker.agent,
+        "reported": marker.reported,
+    }
+    return (json.dumps(members, indent=1) + "\n").encode("ascii")
+
+
+def judge_marker(facts: MarkerFacts, vm_id: str | None) -> Verdict:
+    """What both files mean on the VM `vm_id`; None where the firmware gives no id.
+
+    A file that cannot be read counts as absent. A VM without an id is provisioned when any file says that one was:
+    provisioning twice is worse than asking for help.
+    """
+    marker, note = None, None
+    if facts.marker is not None:
+        try:
+            marker = parse_marker(facts.marker)
+        except MalformedDocument as error:
+            note = f"{MARKER} is damaged and counts as absent: {error.problem}"
+    stored = (
+        None
+        if facts.sentinel is None
+        else facts.sentinel[:LARGEST].decode("utf-8", "replace").strip("\0 \r\n\t")
+    )
+    if marker is None and stored is None:
+        return Verdict(standing=Standing.NEW, note=note)
+    if vm_id is None:
+        said = "the VM has no id to compare with, so the marker is believed"
+        return Verdict(
+            standing=Standing.PROVISIONED if marker else Standing.ADOPTED, note=said, marker=marker
+        )
+    if marker is not None and same_vm(marker.vm_id, vm_id):
+        return Verdict(standing=Standing.PROVISIONED, note=note, marker=marker)
+    if stored is not None and (not stored or same_vm(stored, vm_id)) and (marker is None or stored):
+        # An empty sentinel is that of old agents: it says that a VM was provisioned, not which.
+        return Verdict(standing=Standing.ADOPTED, note=note, marker=marker)
+    return Verdict(
+        standing=Standing.CLONE,
+        note=f"the image was made of the VM {marker.vm_id if marker else (stored or '')[:64]} without being generalised",
+        marker=marker,
+    )
+
+
+def plan_marker(facts: MarkerFacts, marker: Marker, library: Path, after: tuple[str, ...] = ()) -> Task:
+    """Write both files; nothing when they already say this VM. It is the last thing provisioning does.
+
+    library: the folder that the peer keeps its sentinel in. The peer swaps the bytes of what the firmware says whatever the
+    generation, and compares both ways; it gets the id as the platform writes it.
+    """
+    steps: list[MakeFolder | Write] = []
+    stored = (facts.sentinel or b"").decode("utf-8", "replace")
+    if not same_vm(stored, marker.vm_id):
+        steps += [
+            MakeFolder(path=library, mode=0o700),
+            Write(path=library / "provisioned", content=marker.vm_id.encode(), mode=0o644),
+        ]
+    if not _says(facts.marker, marker):
+        steps += [
+            MakeFolder(path=MARKER.parent, mode=0o700),
+            Write(path=MARKER, content=render_marker(marker), mode=0o600),
+        ]
+    return Task(
+        name="marker",
+        purpose="note that this VM is provisioned",
+        steps=tuple(steps),
+        after=after,
+        advice=f"Without {MARKER} the next boot provisions again; make room on the disk.",
+    )
+
+
+def _says(content: bytes | None, marker: Marker) -> bool:
+    try:
+        found = parse_marker(content or b"")
+    except MalformedDocument:
+        return False
+    return same_vm(found.vm_id, marker.vm_id) and found.reported == marker.reported

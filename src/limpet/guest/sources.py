@@ -1,0 +1,73 @@
+"""One wish from two sources: the provisioning media and instance metadata. Source: guest-setup.md §A.2, §J.1."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from limpet.model.errors import MalformedDocument
+from limpet.model.provisioning import OvfEnvironment, PlatformSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from limpet.model.metadata import ProvisioningMetadata
+
+DOCUMENT = "provisioning sources"
+
+
+def merged(media: OvfEnvironment | None, metadata: ProvisioningMetadata | None) -> OvfEnvironment:
+    """What is asked for. What the media says counts; metadata fills what it leaves out.
+
+    Passwords and custom data come by media alone; without any, metadata's user data stands for custom data. Keys come from
+    metadata only when the media has none, neither as keys nor by thumbprint. Raises: MalformedDocument, when neither source
+    names the VM.
+    """
+    if media is None:
+        if metadata is None:
+            raise MalformedDocument(DOCUMENT, "there is neither media nor instance metadata")
+        if not metadata.host_name:
+            raise MalformedDocument(
+                DOCUMENT, "instance metadata has neither osProfile.computerName nor a name"
+            )
+        return OvfEnvironment(
+            host_name=metadata.host_name,
+            user_name=metadata.user_name,
+            custom_data=metadata.user_data,
+            disable_ssh_password_authentication=metadata.disable_password_authentication,
+            public_keys=metadata.public_keys,
+            platform=PlatformSettings(
+                provision_guest_agent=True,
+                preprovisioned_vm=metadata.pps_type == "Running",
+                preprovisioned_vm_type=metadata.pps_type,
+            ),
+        )
+    if metadata is None:
+        return media
+    said = media.disable_ssh_password_authentication
+    return replace(
+        media,
+        user_name=media.user_name or metadata.user_name,
+        disable_ssh_password_authentication=metadata.disable_password_authentication
+        if said is None
+        else said,
+        public_keys=media.public_keys or metadata.public_keys,
+        custom_data=media.custom_data or metadata.user_data,
+    )
+
+
+def doubts(
+    media: OvfEnvironment | None, metadata: ProvisioningMetadata | None, macs: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What does not fit together, for people. macs: of this machine's synthetic NICs, 12 lower-case hex digits."""
+    found = []
+    if metadata is None:
+        return ()
+    if metadata.has_custom_data and (media is None or media.custom_data is None):
+        found.append(
+            "failure to read customData while hasCustomData=true: the media that has it was not found"
+        )
+    unknown = sorted(set(macs) - set(metadata.macs)) if metadata.macs else []
+    if unknown:
+        found.append(f"instance metadata does not know the NIC {', '.join(unknown)}")
+    return tuple(found)

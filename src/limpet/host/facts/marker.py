@@ -1,0 +1,22 @@
+"""What earlier boots left behind of provisioning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.guest.marker import LARGEST, MARKER, MarkerFacts
+from limpet.host.facts.reading import bytes_of, is_there
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limpet.host.ports import Files
+
+
+def look(files: Files, library: Path) -> MarkerFacts:
+    """Read both files. A sentinel that is there and cannot be read is an empty one."""
+    sentinel = library / "provisioned"
+    return MarkerFacts(
+        marker=bytes_of(files, MARKER, at_most=LARGEST) if is_there(files, MARKER) else None,
+        sentinel=(bytes_of(files, sentinel) or b"") if is_there(files, sentinel) else None,
+    )

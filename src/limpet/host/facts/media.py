@@ -1,0 +1,50 @@
+"""The block devices and mounts of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.guest.media import Block, MediaFacts, parse_mounts
+from limpet.host.facts.reading import is_there, names_in, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from limpet.host.ports import Files
+
+BLOCKS = Path("/sys/block")
+MOUNTS = Path("/proc/self/mountinfo")
+_VMBUS = Path("/sys/bus/vmbus/devices")
+_STORAGE = {
+    "{ba6163d9-04a1-4d29-b605-72e2ffb1dc7f}",  # SCSI
+    "{32412632-86cb-44a2-9b5c-50d1417354f5}",  # IDE
+}
+_SECTOR = 512
+_MOST = 1024
+_LARGE = 4 * 1024 * 1024
+
+
+def look(files: Files) -> MediaFacts:
+    """Read them."""
+    return MediaFacts(
+        blocks=tuple(_blocks(files))[:_MOST],
+        mounts=parse_mounts(text_of(files, MOUNTS, at_most=_LARGE) or ""),
+        host_bus=any(
+            text_of(files, _VMBUS / name / "class_id") in _STORAGE for name in names_in(files, _VMBUS)[:_MOST]
+        ),
+    )
+
+
+def _blocks(files: Files) -> Iterator[Block]:
+    for name in names_in(files, BLOCKS)[:_MOST]:
+        folder = BLOCKS / name
+        yield Block(name=name, size=_size(files, folder))
+        for part in names_in(files, folder)[:_MOST]:
+            if part.startswith(name) and is_there(files, folder / part / "partition"):
+                yield Block(name=part, size=_size(files, folder / part), partition=True)
+
+
+def _size(files: Files, folder: Path) -> int | None:
+    sectors = text_of(files, folder / "size") or ""
+    return int(sectors) * _SECTOR if sectors.isascii() and sectors.isdigit() else None
