@@ -38,19 +38,21 @@ def root_names(read: Read) -> tuple[str, ...]:
     try:
         volume = _volume(read(0, 512))
         record = _fixed(read(volume.table + _ROOT * volume.record, volume.record), b"FILE")
-        attributes = dict(_attributes(record))
-        if _ATTRIBUTE_LIST in attributes or _INDEX_ROOT not in attributes:
-            raise ValueError("its root folder is kept in an unusual way")
-        root = _resident(attributes[_INDEX_ROOT])
-        names = list(_names(root[16:]))
-        if _INDEX_ALLOCATION in attributes:
-            (size,) = struct.unpack_from("<I", root, 8)
-            used = _resident(attributes[_BITMAP])
-            for block in _blocks(read, volume, attributes[_INDEX_ALLOCATION], size, used):
-                names += _names(block[24:])
-    except (ValueError, KeyError, IndexError, struct.error) as error:
+        return tuple(_listed(read, volume, dict(_attributes(record))))
+    except (ValueError, IndexError, struct.error) as error:
         raise MalformedDocument("NTFS", str(error) or "it is cut short") from error
-    return tuple(names)
+
+
+def _listed(read: Read, volume: _Volume, attributes: dict[int, bytes]) -> Iterator[str]:
+    if _ATTRIBUTE_LIST in attributes or _INDEX_ROOT not in attributes:
+        raise ValueError("its root folder is kept in an unusual way")
+    root = _resident(attributes[_INDEX_ROOT])
+    yield from _names(root[16:])
+    if _INDEX_ALLOCATION in attributes:
+        (size,) = struct.unpack_from("<I", root, 8)
+        used = _resident(attributes.get(_BITMAP, b""))
+        for block in _blocks(read, volume, attributes[_INDEX_ALLOCATION], size, used):
+            yield from _names(block[24:])
 
 
 def _volume(boot: bytes) -> _Volume:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from limpet.host.fake_commands import FakeCommands
 
-AREAS: tuple[str, ...] = ("accounts", "deprovision", "firewall", "ssh")
+AREAS: tuple[str, ...] = ("accounts", "deprovision", "disks", "firewall", "ssh")
 
 
 def install(commands: FakeCommands, *areas: str) -> None:
