@@ -55,7 +55,8 @@ def put(machine: FakeMachine, path: Path, value: str | dict[str, Any]) -> None:
         value = {"content": value}
     machine.files.make_folder(path.parent)
     if value.get("folder"):
-        machine.files.make_folder(path, mode=value.get("mode", 0o755))
+        folder_owner = tuple(value.get("owner", (0, 0)))
+        machine.files.make_folder(path, mode=value.get("mode", 0o755), owner=folder_owner)
     elif value.get("block"):
         machine.files.block_device(path)
     elif "link" in value:

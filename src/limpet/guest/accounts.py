@@ -117,14 +117,16 @@ def _new(wish: AccountWish, facts: AccountFacts) -> list[Step]:
         argv += ["-e", _date(wish.expires)]
     if wish.comment is not None:
         argv += ["-c", wish.comment]
-    steps: list[Step] = [
+    make = Run((*argv, wish.name))
+    if facts.home_owner is not None:  # useradd leaves a home that is there as it is
+        take_over = [_take_over(wish.name, home)] if _ownerless(facts) and _is_usual(home, wish) else []
+        return [make, *take_over]
+    return [
         MakeFolder(wish.note.parent, mode=0o700),
         Write(wish.note, f"{wish.name}\n".encode(), mode=0o600),
-        Run((*argv, wish.name)),
+        make,
+        Remove(wish.note),
     ]
-    if _ownerless(facts) and _is_usual(home, wish):
-        steps.append(_take_over(wish.name, home))
-    return [*steps, Remove(wish.note)]
 
 
 def _existing(wish: AccountWish, facts: AccountFacts, user: User) -> list[Step]:
@@ -132,8 +134,10 @@ def _existing(wish: AccountWish, facts: AccountFacts, user: User) -> list[Step]:
     ours = _is_usual(home, wish) and not is_system(user, facts.uid_min)
     noted = facts.noted == wish.name
     steps: list[Step] = []
-    if noted and not any(group.gid == user.gid for group in facts.groups):
+    if ours and not any(group.gid == user.gid for group in facts.groups):
         steps.append(Run(("groupadd", "-g", str(user.gid), wish.name)))
+    if ours and facts.shadows and facts.shadow(wish.name) is None:
+        steps.append(Run(("chpasswd", "-e"), stdin=f"{wish.name}:!\n".encode()))  # gives it a line, locked
     if ours and noted:
         steps += [
             MakeFolder(home),

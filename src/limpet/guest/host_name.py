@@ -72,19 +72,18 @@ def plan_host_name(name: str, facts: HostNameFacts) -> Task:
     return Task(name=HOST_NAME, purpose=f"name the host {name}", steps=tuple(steps), advice=_ADVICE)
 
 
-def plan_host_name_record(name: str, facts: HostNameFacts, library: Path, *, after: tuple[str, ...]) -> Task:
+def plan_host_name_record(
+    name: str, facts: HostNameFacts, library: Path, *, after: tuple[str, ...]
+) -> tuple[Task, ...]:
     """Note the name that was published, for whoever watches it. after: the duties that set and publish it."""
+    if host_name_problem(name) is not None:
+        return ()
     short = kernel_name(name)
     steps: tuple[Step, ...] = ()
-    if facts.published != short and host_name_problem(name) is None:
+    if facts.published != short:
         steps = (MakeFolder(library, mode=0o700), Write(library / "published_hostname", short.encode()))
-    return Task(
-        name=HOST_NAME_RECORD,
-        purpose="note the published host name",
-        after=after,
-        steps=steps,
-        required=False,
-    )
+    purpose = "note the published host name"
+    return (Task(name=HOST_NAME_RECORD, purpose=purpose, after=after, steps=steps, required=False),)
 
 
 def _hosts(text: str, name: str, old: set[str]) -> str:

@@ -149,7 +149,7 @@ def _keys(key: PublicKey, facts: KeyFacts) -> tuple[Key, ...]:
     certificate = None if key.fingerprint is None else facts.certificates.get(key.fingerprint)
     if certificate is None:
         raise MalformedDocument(
-            "certificate", f"{key.fingerprint} is not among the certificates that the fabric gave"
+            "certificate", f"the certificate {key.fingerprint} is not among those that the fabric gave"
         )
     return (certificate_key(certificate),)
 
@@ -158,7 +158,7 @@ def _refused(name: str, purpose: str, error: MalformedDocument) -> Task:
     advice = _ADVICE_PATH if error.document == "Path" else _ADVICE_KEY
     if error.document == "certificate":
         advice = "Give the key by value, or have the certificate deployed to the VM."
-    return Task(name=name, purpose=purpose, after=(ACCOUNT,), problem=str(error), advice=advice)
+    return Task(name=name, purpose=purpose, after=(ACCOUNT,), problem=error.problem, advice=advice)
 
 
 def _pair(number: int, pair: KeyPair, wish: KeyWish, facts: KeyFacts) -> Task:
@@ -191,7 +191,7 @@ def _private(pair: KeyPair, facts: KeyFacts) -> Secret[bytes]:
     private = facts.private_keys.get(pair.fingerprint)
     if private is None:
         raise MalformedDocument(
-            "certificate", f"{pair.fingerprint} came without a private key, or not at all"
+            "certificate", f"the certificate {pair.fingerprint} came without a private key, or not at all"
         )
     return private
 

@@ -197,7 +197,7 @@ def chown(files: FakeFiles, call: Call) -> Said:
     user = next((user for user in parse_passwd(_text(files, PASSWD)) if user.name == name), None)
     if user is None:
         return Said(exit_code=1, stderr=f"chown: invalid user: '{name}:'")
-    for each in sorted(files.nodes):
+    for each in sorted(files.nodes, reverse=True):  # what is in a folder before the folder
         if each == path or ("R" in call.argv[1] and path in each.parents):
             files.before()
             files.nodes[each] = replace(files.nodes[each], owner=(user.uid, user.gid))
