@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from limpet import __version__
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from collections.abc import Callable, Mapping, Sequence
 
 FAILED = 1
@@ -22,6 +23,7 @@ BROKEN_PIPE = 141
 class Verb(NamedTuple):
     """One thing the command can do: `function` of `module` takes the arguments and gives the exit code.
 
+    The module's `parser()` gives its argparse parser, from which the man page and shell completion are made.
     extra: the optional dependencies it needs, as named in pyproject.toml.
     """
 
@@ -35,11 +37,34 @@ class Verb(NamedTuple):
         function: Callable[[Sequence[str]], int] = getattr(import_module(self.module), self.function)
         return function
 
+    def parser(self) -> ArgumentParser:
+        """Its command line. Raises: ModuleNotFoundError, when its extra is not installed."""
+        parser: ArgumentParser = import_module(self.module).parser()
+        return parser
+
 
 VERBS: Mapping[str, Verb] = {
     "agent": Verb("limpet.agent.main", "main", "Follow the goal state until told to stop."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
-    "settings": Verb("limpet.manage.config_command", "main", "Show the settings in effect and their origin."),
+    "config": Verb(
+        "limpet.manage.config_command", "main", "Show the settings in effect, or check a file of them."
+    ),
+    "firewall": Verb("limpet.manage.firewall_command", "main", "Let only root talk to the wire server."),
+    "deprovision": Verb(
+        "limpet.manage.deprovision_command", "main", "Make this machine ready to become an image."
+    ),
+    "install": Verb(
+        "limpet.manage.install_command", "main", "Set up the services on this machine or in an image."
+    ),
+    "uninstall": Verb("limpet.manage.uninstall_command", "main", "Take the services out again."),
+    "install-shim": Verb("limpet.manage.shim_command", "main", "Put a waagent command in place for scripts."),
+    "man": Verb("limpet.manage.man_page", "main", "Print the manual page of this command."),
+    "completion": Verb(
+        "limpet.manage.completion", "main", "Print the completion of this command for a shell."
+    ),
+    "collect-logs": Verb(
+        "limpet.manage.collect_logs", "main", "Put this machine's logs into a zip, without secrets."
+    ),
     "emulator": Verb("limpet.emulator.main", "main", "Serve a fabric for tests and for people.", "emulator"),
     "lab": Verb("limpet.lab.main", "main", "Run the demo and the benches on this machine.", "lab"),
 }

@@ -181,7 +181,8 @@ def _library(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iterator[Tas
     """ovf-env.xml goes last, and stays when the user that it names could not be removed."""
     others = [name for name in facts.library if name != OVF]
     yield from _folder("library", "empty", policy.library, others, facts.library_problem)
-    if OVF in facts.library:
+    refused = policy.user and facts.user is not None and facts.user.refusal is not None
+    if OVF in facts.library and not refused:
         path = policy.library / OVF
         yield Task(
             name=f"library/{OVF}",

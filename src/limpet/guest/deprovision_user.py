@@ -41,6 +41,15 @@ class UserFacts:
         return self.uid is not None and (self.uid < self.uid_min or self.uid == NOBODY)
 
     @property
+    def refusal(self) -> str | None:
+        """Why it cannot be removed at all; None when it can."""
+        if self.problem is not None:
+            return self.problem
+        if self.system:
+            return f"{self.name} is an account of the system (id {self.uid}), and these are never deleted"
+        return None
+
+    @property
     def home_kept(self) -> str | None:
         """Why its home stays; None when it goes."""
         home = self.home
@@ -78,15 +87,9 @@ def plan_user(facts: UserFacts) -> Iterator[Task]:
     """Its sudo rules first, then what it owns, then the account: whatever is left after a power cut can still be found."""
     advice = "Look at the account and remove it by hand: userdel --remove NAME."
     purpose = f"delete the user {facts.name}" if facts.name else "delete the provisioned user"
-    if facts.problem is not None or facts.name is None:
+    if facts.name is None or facts.refusal is not None:
         yield Task(
-            name="user", purpose=purpose, problem=facts.problem or "its name is not known", advice=advice
-        )
-        return
-    if facts.system:
-        problem = f"{facts.name} is an account of the system (id {facts.uid}), and these are never deleted"
-        yield Task(
-            name="user", purpose=purpose, problem=problem, advice="Remove its access by hand if it should go."
+            name="user", purpose=purpose, problem=facts.refusal or "its name is not known", advice=advice
         )
         return
     steps: list[Step] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from pathlib import Path
@@ -13,9 +12,9 @@ from limpet.config.load import load_config
 from limpet.config.options import add_options
 from limpet.guest.deprovision import DeprovisionPolicy, losses, notes, plan_deprovision
 from limpet.host.facts.deprovision import look
-from limpet.manage.acting import interpreter
+from limpet.manage.acting import interpreter, require_root
 from limpet.manage.telling import ended, plain, planned, say, say_json, say_outcome, say_plan
-from limpet.model.errors import ConfigurationError, HostError
+from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,10 +59,9 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigurationError(
             "--json cannot ask: add --force to do it, or --dry-run to see what would be done"
         )
+    require_root(options)
     acting = interpreter()
     config = load_config(acting.files, path=options.config, options=options.set)
-    if os.geteuid() != 0 and not options.dry_run:
-        raise HostError("only root can do this; --dry-run shows what would be done, as far as you may look")
     return run(options, config, acting, ask=_ask if sys.stdin.isatty() else None)
 
 

@@ -1,0 +1,231 @@
+"""Planning what `limpet install` and `limpet uninstall` do, here or in an image's tree.
+
+Services are enabled by the links that systemctl would make, so that a tree that is not running can be prepared. The names of
+another agent's units become links to ours: its own unit is out of the way, without a trace in its package.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
+from limpet.host.facts.reading import is_there
+from limpet.manage.units import (
+    AGENT,
+    ALIASES,
+    CONFIGURATION,
+    CONFIGURATION_TEXT,
+    FIREWALL,
+    MARK,
+    UNIT_FOLDER,
+    WANTED_BY,
+)
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from limpet.guest.steps import Step
+    from limpet.host.ports import Commands, Files
+
+_LARGEST = 1024 * 1024
+_SYSTEMD = Path("run/systemd/system")
+_FIRST_LINES = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What is at one path. content: of a file. target: of a link. Both None: nothing, or something else when `other`."""
+
+    content: bytes | None = None
+    target: str | None = None
+    other: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing is there."""
+        return self.content is None and self.target is None and not self.other
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is a file that limpet installed."""
+        return self.content is not None and MARK.encode() in self.content[:_FIRST_LINES]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstallFacts:
+    """root: of the tree. running: whether its systemd runs and is to be told. files, links: by path below the root.
+
+    missing: folders that are to be made. active: units that run now. udev: whether udev can be told.
+    """
+
+    root: Path = Path("/")
+    running: bool = False
+    files: Mapping[str, Found] = field(default_factory=dict)
+    links: Mapping[str, Found] = field(default_factory=dict)
+    missing: frozenset[Path] = frozenset()
+    active: frozenset[str] = frozenset()
+    udev: bool = False
+
+
+def links() -> Mapping[str, str]:
+    """The links that enable the services, and those that hide the peers' units, with what they lead to."""
+    found = {
+        f"{UNIT_FOLDER}/{target}.wants/{unit}": f"/{UNIT_FOLDER}/{unit}" for unit, target in WANTED_BY.items()
+    }
+    return found | {f"{UNIT_FOLDER}/{alias}": f"/{UNIT_FOLDER}/{AGENT}" for alias in ALIASES}
+
+
+def look(files: Files, commands: Commands, root: Path, wanted: Mapping[str, bytes]) -> InstallFacts:
+    """See what is there of the files `wanted` and of the links. Raises: HostError, when something cannot be looked at."""
+    here = root == Path("/")
+    running = here and is_there(files, root / _SYSTEMD)
+    return InstallFacts(
+        root=root,
+        running=running,
+        files={path: _found(files, root / path) for path in (*wanted, CONFIGURATION)},
+        links={path: _found(files, root / path) for path in links()},
+        missing=frozenset(
+            folder
+            for path in (*wanted, CONFIGURATION, *links())
+            if files.info(folder := (root / path).parent) is None
+        ),
+        active=_active(commands) if running else frozenset(),
+        udev=running and is_there(files, Path("/run/udev/control")),
+    )
+
+
+def _found(files: Files, path: Path) -> Found:
+    info = files.info(path)
+    if info is None:
+        return Found()
+    if info.is_link:
+        return Found(target=os.fspath(files.target(path) or ""))
+    if not info.is_file:
+        return Found(other=True)
+    return Found(content=files.read(path, at_most=_LARGEST))
+
+
+def _active(commands: Commands) -> frozenset[str]:
+    units = (AGENT, FIREWALL, *ALIASES)
+    try:
+        said = (
+            commands.run(("systemctl", "is-active", *units), timeout=30)
+            .stdout.decode("ascii", "replace")
+            .split()
+        )
+    except HostError:
+        return frozenset()
+    return frozenset(unit for unit, state in zip(units, said, strict=False) if state == "active")
+
+
+def plan_install(wanted: Mapping[str, bytes], facts: InstallFacts, *, enable: bool) -> list[Task]:
+    """Files first, then links, then what runs is told. Nothing is left to do when it was done before."""
+    tasks = [_file(path, content, facts) for path, content in wanted.items()]
+    if facts.files[CONFIGURATION].nothing:
+        tasks.append(_written(facts, CONFIGURATION, CONFIGURATION_TEXT.encode()))
+    if enable:
+        tasks += _peers(facts)
+        tasks += [_enabling(path, target, facts) for path, target in links().items()]
+    tasks = [task for task in tasks if task.steps or task.problem is not None]
+    return [*tasks, *_telling(facts, tasks, start=enable)]
+
+
+def plan_uninstall(wanted: Mapping[str, bytes], facts: InstallFacts) -> list[Task]:
+    """The opposite. /etc/limpet.toml goes only when nobody has written in it."""
+    stopping: list[Step] = []
+    if running := sorted(facts.active - set(ALIASES)):
+        stopping.append(Run(("systemctl", "stop", *running)))
+    tasks = [Task(name="stop", purpose="stop the agent", steps=tuple(stopping))]
+    tasks += [_gone(facts, path) for path, target in links().items() if facts.links[path].target == target]
+    tasks += [_gone(facts, path) for path in wanted if facts.files[path].ours]
+    if facts.files[CONFIGURATION].content == CONFIGURATION_TEXT.encode():
+        tasks.append(_gone(facts, CONFIGURATION))
+    tasks = [task for task in tasks if task.steps]
+    return [*tasks, *_telling(facts, tasks, start=False)]
+
+
+def _file(path: str, content: bytes, facts: InstallFacts) -> Task:
+    found = facts.files[path]
+    if found.content == content:
+        return Task(name=path, purpose=f"write /{path}")
+    if not found.nothing and not found.ours:
+        return Task(
+            name=path,
+            purpose=f"write {facts.root / path}",
+            problem="what is there was not installed by limpet",
+            advice="Move it away, and run this again.",
+        )
+    return _written(facts, path, content)
+
+
+def _written(facts: InstallFacts, path: str, content: bytes) -> Task:
+    place = facts.root / path
+    steps = (*_folder(facts, place.parent), Write(path=place, content=content, beneath=_beneath(facts)))
+    return Task(name=path, purpose=f"write {place}", steps=steps)
+
+
+def _folder(facts: InstallFacts, folder: Path) -> Iterator[Step]:
+    if folder in facts.missing:
+        yield MakeFolder(path=folder, beneath=_beneath(facts))
+
+
+def _beneath(facts: InstallFacts) -> Path | None:
+    """In a tree that somebody else has made no link is followed: it would lead into this machine."""
+    return None if facts.root == Path("/") else facts.root
+
+
+def _enabling(path: str, target: str, facts: InstallFacts) -> Task:
+    found, place = facts.links[path], facts.root / path
+    purpose = f"link {place} to {target}"
+    if found.target in {target, "/dev/null"}:
+        return Task(name=path, purpose=purpose)  # or somebody has masked it, and it stays so
+    if found.content is not None or found.other:
+        return Task(
+            name=path,
+            purpose=purpose,
+            problem="a unit of that name was put there by hand, and would run beside this agent",
+            advice="Move it away, and run this again.",
+        )
+    link = ("ln", "--symbolic", "--force", "--no-dereference", target, str(place))
+    return Task(name=path, purpose=purpose, steps=(*_folder(facts, place.parent), Run(link)))
+
+
+def _peers(facts: InstallFacts) -> Iterator[Task]:
+    """A peer that runs is stopped while its unit still has its name. It stays enabled: without the links it would start."""
+    ours = f"/{UNIT_FOLDER}/{AGENT}"
+    theirs = [
+        unit
+        for unit in ALIASES
+        if unit in facts.active and facts.links[f"{UNIT_FOLDER}/{unit}"].target != ours
+    ]
+    if theirs:
+        yield Task(
+            name="peer",
+            purpose=f"stop {', '.join(theirs)}, for only one agent may talk to the fabric",
+            steps=(Run(("systemctl", "stop", *theirs)),),
+        )
+
+
+def _telling(facts: InstallFacts, tasks: list[Task], *, start: bool) -> Iterator[Task]:
+    if not facts.running:
+        return
+    changed = [task.name for task in tasks if task.steps]
+    if any(name.startswith(UNIT_FOLDER) for name in changed):
+        yield Task(name="reload", purpose="tell systemd", steps=(Run(("systemctl", "daemon-reload")),))
+    if facts.udev and any(name.startswith("etc/udev") for name in changed):
+        reload = Run(("udevadm", "control", "--reload"))
+        yield Task(name="udev", purpose="tell udev", steps=(reload,), required=False)
+    idle = [unit for unit in (FIREWALL, AGENT) if unit not in facts.active]
+    if start and idle:
+        failed = tuple(task.name for task in tasks if task.problem is not None)
+        steps = (Run(("systemctl", "start", *idle)),)
+        yield Task(name="start", purpose=f"start {', '.join(idle)}", steps=steps, after=failed)
+
+
+def _gone(facts: InstallFacts, path: str) -> Task:
+    place = facts.root / path
+    return Task(name=path, purpose=f"remove {place}", steps=(Remove(path=place),))

@@ -1,0 +1,188 @@
+"""The files that `limpet install` puts in place, as data: units of systemd, udev's rules, log rotation.
+
+``@LIMPET@`` stands for the command's path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMAND = "@LIMPET@"
+MARK = "Installed by limpet"
+"""In the first line of every file that is ours; only such files are replaced and removed."""
+
+UNIT_FOLDER = "etc/systemd/system"
+BOOT, AGENT, FIREWALL = "limpet-boot.service", "limpet-agent.service", "limpet-firewall.service"
+WANTED_BY: Mapping[str, str] = {
+    BOOT: "multi-user.target",
+    AGENT: "multi-user.target",
+    FIREWALL: "multi-user.target",
+}
+ALIASES = ("walinuxagent.service", "waagent.service")
+"""Names under which scripts and handlers know the agent's service. Source: extensions.md §12.3, assumption 18.
+
+As links to our unit they also hide another agent's unit of that name, enabled or not, until they are removed.
+"""
+
+_BOOT = f"""\
+# {MARK}. Change it by drop-ins: systemctl edit {BOOT}
+[Unit]
+Description=Provision this Azure VM (limpet)
+Documentation=man:limpet(1)
+DefaultDependencies=no
+Conflicts=shutdown.target
+Before=shutdown.target
+# File systems, kernel modules and users are there; devices that udev has not named yet are waited for by the program itself.
+After=local-fs.target systemd-remount-fs.service systemd-modules-load.service systemd-sysusers.service systemd-tmpfiles-setup.service
+# Key-value pairs reach the hypervisor through this one, where it is installed.
+After=hv-kvp-daemon.service hypervkvpd.service hv_kvp_daemon.service
+RequiresMountsFor=/etc /var/lib
+# The network is handed on when its names, its host name and its lease are settled.
+Wants=network-pre.target
+Before=network-pre.target
+# Nobody logs in with the host keys, users and passwords of an image. (Not ordered before ssh.socket: that comes before
+# basic.target, and so may close a circle with the daemon above.)
+Before=ssh.service sshd.service
+Before={AGENT}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={COMMAND} boot
+TimeoutStartSec=45min
+StandardOutput=journal+console
+StandardError=journal+console
+
+[Install]
+WantedBy={WANTED_BY[BOOT]}
+"""
+
+_AGENT = f"""\
+# {MARK}. Change it by drop-ins: systemctl edit {AGENT}
+[Unit]
+Description=Azure VM agent (limpet)
+Documentation=man:limpet(1)
+Wants=network-online.target
+After=network-online.target {BOOT} {FIREWALL}
+# cloud-init's unit has had two names. Source: guest-setup.md §L, defect 26.
+After=cloud-init.service cloud-init-network.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart={COMMAND} agent
+Restart=always
+RestartSec=5
+# A wrong configuration is not made right by another start.
+RestartPreventExitStatus=2
+# What handlers have started outlives the agent: its end, its restarts, its updates. Source: extensions.md §12.3, assumption 9.
+KillMode=process
+TimeoutStopSec=30
+Delegate=yes
+Slice=azure.slice
+CPUAccounting=yes
+MemoryAccounting=yes
+
+[Install]
+WantedBy={WANTED_BY[AGENT]}
+Alias={" ".join(ALIASES)}
+"""
+
+_FIREWALL = f"""\
+# {MARK}. Change it by drop-ins: systemctl edit {FIREWALL}
+[Unit]
+Description=Let only root talk to Azure's wire server (limpet)
+Documentation=man:limpet(1)
+DefaultDependencies=no
+Conflicts=shutdown.target
+Before=shutdown.target
+After=local-fs.target systemd-modules-load.service systemd-sysctl.service
+# Rules that others load as a whole would take ours away: they come first.
+After=nftables.service netfilter-persistent.service iptables.service
+Wants=network-pre.target
+Before=network-pre.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={COMMAND} firewall apply
+TimeoutStartSec=2min
+
+[Install]
+WantedBy={WANTED_BY[FIREWALL]}
+"""
+
+_LOGROTATE = f"""\
+# {MARK}. The agent's own log is in the journal, or limits itself; these are the logs of handlers.
+/var/log/azure/*/*.log /var/log/azure/*/*/*.log {{
+    weekly
+    maxsize 10M
+    rotate 4
+    copytruncate
+    compress
+    delaycompress
+    missingok
+    notifempty
+}}
+"""
+
+# Source: guest-setup.md §0.2, §C.7. Generation 1: the device id of the IDE channel; generation 2: the GUID of the SCSI controller.
+_STORAGE = f"""\
+# {MARK}. Names for the disks of an Azure VM: /dev/disk/azure/root, resource, scsiN/lunM, each with -partK for its partitions.
+ACTION!="add|change", GOTO="limpet_storage_end"
+SUBSYSTEM!="block", GOTO="limpet_storage_end"
+ENV{{ID_VENDOR}}!="Msft", GOTO="limpet_storage_end"
+ENV{{ID_MODEL}}!="Virtual_Disk", GOTO="limpet_storage_end"
+
+ATTRS{{device_id}}=="?00000000-0000-*", ENV{{.LIMPET_DISK}}="root", GOTO="limpet_storage_link"
+ATTRS{{device_id}}=="?00000000-0001-*", ENV{{.LIMPET_DISK}}="resource", GOTO="limpet_storage_link"
+ATTRS{{device_id}}=="?00000001-0001-*", ENV{{.LIMPET_BUS}}="scsi0"
+ATTRS{{device_id}}=="?00000001-0002-*", ENV{{.LIMPET_BUS}}="scsi1"
+ATTRS{{device_id}}=="?00000001-0003-*", ENV{{.LIMPET_BUS}}="scsi2"
+ATTRS{{device_id}}=="?00000001-0004-*", ENV{{.LIMPET_BUS}}="scsi3"
+ATTRS{{device_id}}=="?f8b3781a-1e82-4818-a1c3-63d806ec15bb?", ENV{{.LIMPET_BUS}}="gen2"
+ATTRS{{device_id}}=="?f8b3781b-1e82-4818-a1c3-63d806ec15bb?", ENV{{.LIMPET_BUS}}="scsi1"
+ATTRS{{device_id}}=="?f8b3781c-1e82-4818-a1c3-63d806ec15bb?", ENV{{.LIMPET_BUS}}="scsi2"
+ATTRS{{device_id}}=="?f8b3781d-1e82-4818-a1c3-63d806ec15bb?", ENV{{.LIMPET_BUS}}="scsi3"
+ENV{{.LIMPET_BUS}}!="?*", GOTO="limpet_storage_end"
+
+# The logical unit is the fourth number of the SCSI address.
+PROGRAM="/bin/sh -c 'readlink /sys/class/block/%k/device /sys/class/block/%k/../device | head -n 1 | cut -d : -f 4'", ENV{{.LIMPET_LUN}}="%c"
+ENV{{.LIMPET_LUN}}!="?*", GOTO="limpet_storage_end"
+ENV{{.LIMPET_BUS}}=="gen2", ENV{{.LIMPET_LUN}}=="0", ENV{{.LIMPET_DISK}}="root", GOTO="limpet_storage_link"
+ENV{{.LIMPET_BUS}}=="gen2", ENV{{.LIMPET_LUN}}=="1", ENV{{.LIMPET_DISK}}="resource", GOTO="limpet_storage_link"
+ENV{{.LIMPET_BUS}}=="gen2", ENV{{.LIMPET_LUN}}=="2", GOTO="limpet_storage_end"
+ENV{{.LIMPET_BUS}}=="gen2", ENV{{.LIMPET_BUS}}="scsi0"
+ENV{{.LIMPET_DISK}}="$env{{.LIMPET_BUS}}/lun$env{{.LIMPET_LUN}}"
+
+LABEL="limpet_storage_link"
+ENV{{DEVTYPE}}=="partition", PROGRAM="/bin/sh -c 'cat /sys/class/block/%k/partition'", SYMLINK+="disk/azure/$env{{.LIMPET_DISK}}-part%c"
+ENV{{DEVTYPE}}=="disk", SYMLINK+="disk/azure/$env{{.LIMPET_DISK}}"
+
+LABEL="limpet_storage_end"
+"""
+
+FILES: Mapping[str, str] = {
+    f"{UNIT_FOLDER}/{BOOT}": _BOOT,
+    f"{UNIT_FOLDER}/{AGENT}": _AGENT,
+    f"{UNIT_FOLDER}/{FIREWALL}": _FIREWALL,
+    "etc/logrotate.d/limpet": _LOGROTATE,
+    "etc/udev/rules.d/66-limpet-azure-storage.rules": _STORAGE,
+}
+"""By path below the root."""
+
+CONFIGURATION = "etc/limpet.toml"
+CONFIGURATION_TEXT = f"""\
+# {MARK}. `limpet config show` says what is in effect and why; docs/settings.md has every setting.
+#
+# [goal_state]
+# period = 6
+"""
+
+
+def files(command: str) -> Mapping[str, bytes]:
+    """Every file with the command's path in it."""
+    return {path: text.replace(COMMAND, command).encode() for path, text in FILES.items()}
