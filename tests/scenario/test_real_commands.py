@@ -22,7 +22,7 @@ from limpet.host.process import HandlerProcesses
 from limpet.model.errors import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from limpet.host.ports import Completed
 
@@ -34,10 +34,18 @@ class Hasty(HandlerProcesses):
     """Real processes with less patience than the contract has."""
 
     def run_handler_command(
-        self, command: str, *, folder: Path, environment: Mapping[str, str], timeout: float
+        self,
+        command: str,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        timeout: float,
+        groups: Sequence[Path] = (),
     ) -> Completed:
         patience = timeout / 1000
-        return super().run_handler_command(command, folder=folder, environment=environment, timeout=patience)
+        return super().run_handler_command(
+            command, folder=folder, environment=environment, timeout=patience, groups=groups
+        )
 
 
 def playing(

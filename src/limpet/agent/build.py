@@ -23,6 +23,7 @@ from limpet.agent.fabric import Fabric
 from limpet.agent.history import History
 from limpet.agent.layout import Layout
 from limpet.agent.machine import Machine
+from limpet.agent.owning import Owner
 from limpet.agent.packages import Packages
 from limpet.agent.poll import Poller
 from limpet.agent.report import Report
@@ -82,11 +83,13 @@ class Agent:
     reporter: Reporter
     chores: Chores
     commands: Commands
+    owner: Owner
     machine: Machine
 
     def close(self) -> None:
-        """End the short-lived workers."""
+        """End the short-lived workers, and leave the control groups."""
         self.machine.fetcher.close()
+        self.owner.control.close()
 
 
 def real_machine(config: Running, clock: Clock, log: Log) -> Machine:
@@ -156,7 +159,10 @@ def assemble(
     common = Common(fabric, board, machine, facts=facts, metadata=config.metadata_endpoint)
     telemetry = Telemetry(store, fabric, machine, common.parameters)
     address = wire_server.partition(":")[0]
-    commands = Commands(store, machine, telemetry, wire_server=address, environment=dict(os.environ))
+    owner = Owner.of(config, machine)
+    commands = Commands(
+        store, machine, telemetry, wire_server=address, environment=dict(os.environ), limiter=owner.limiter
+    )
     packages = Packages(store, artifacts, machine.fetcher, clock, log)
     steps = Steps(store, packages, commands, certificates, machine, changed=board.ring)
     runner = Runner(store, packages, steps, log, board)
@@ -186,8 +192,17 @@ def assemble(
             machine,
             heartbeat=config.status_heartbeat,
         ),
-        chores=Chores([*chores(config, HostHealth(fabric, clock), telemetry), *more], clock, log),
+        chores=Chores(
+            [
+                *chores(config, HostHealth(fabric, clock), telemetry),
+                *owner.chores(config, machine, fabric, board, store, telemetry),
+                *more,
+            ],
+            clock,
+            log,
+        ),
         commands=commands,
+        owner=owner,
         machine=machine,
     )
 

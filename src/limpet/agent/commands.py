@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from limpet.agent.layout import HandlerFolder
+    from limpet.agent.limits_handlers import Limiter
     from limpet.agent.machine import Machine
     from limpet.agent.store import Store
     from limpet.agent.telemetry import Telemetry
@@ -69,7 +70,10 @@ class Commands:
         *,
         wire_server: str,
         environment: Mapping[str, str],
+        limiter: Limiter | None = None,
     ) -> None:
+        """limiter: finds the control groups of a handler; without one there are none."""
+        self._limiter = limiter
         self._store = store
         self._processes = machine.processes
         self._clock = machine.clock
@@ -85,7 +89,8 @@ class Commands:
         no such command.
         """
         operation, code = _OPERATIONS[occasion.step]
-        fragment = self._store.manifest(folder).commands.get(operation)
+        manifest = self._store.manifest(folder)
+        fragment = manifest.commands.get(operation)
         if fragment is None:
             raise HandlerError(f"HandlerManifest.json of {folder.name} has no {operation.value}Command")
         command = f"{folder.path}/{fragment.lstrip('/')}"
@@ -98,12 +103,15 @@ class Commands:
             command=shown,
         )
         timeout = COMMAND_SECONDS[occasion.step]
+        limiter = self._limiter
+        groups = limiter.before(folder.name, operation, manifest.limits) if limiter is not None else ()
         try:
             done = self._processes.run_handler_command(
                 command,
                 folder=folder.path,
                 environment=command_environment(folder, occasion, self._wire_server, self._environment),
                 timeout=timeout,
+                groups=groups,
             )
         except HostError as error:
             self._record(folder, occasion, shown, f"Failed to launch: {error}")
@@ -120,6 +128,8 @@ class Commands:
         ending = "killed at its time limit" if done.exit_code is None else f"exit code {done.exit_code}"
         self._record(folder, occasion, shown, f"{ending} after {done.seconds:.3f} s\n{output}")
         _check(shown, done, output, timeout, code)
+        if limiter is not None:
+            limiter.after(operation, manifest.limits)
 
     def stop(self) -> None:
         """End the command that is running."""

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from limpet.model.errors import FabricBusy, FabricError, FabricStale, FabricUnreachable, MalformedDocument
 from limpet.model.ids import Etag
-from limpet.wire import certificates, extensionsconfig, goalstate, healthservice, hostplugin, vmsettings
+from limpet.wire import (
+    certificates,
+    extensionsconfig,
+    goalstate,
+    healthservice,
+    hostplugin,
+    remoteaccess,
+    vmsettings,
+)
 from limpet.wire.hostplugin import HostPluginIdentity
 from limpet.wire.http import Backoff, Request, Response, Verdict, accepted, judge
 
@@ -105,6 +113,11 @@ class Fabric:
         """The encrypted certificates, for the holder of `transport_certificate`. Raises: FabricError."""
         request = certificates.certificates_request(url, transport_certificate, cipher)
         return certificates.parse_certificate_file(self._patiently(request, "Certificates").body)
+
+    def remote_access(self, url: Url, transport_certificate: str) -> bytes:
+        """The list of just-in-time users, passwords encrypted for the holder of `transport_certificate`. Raises: FabricError."""
+        request = remoteaccess.remote_access_request(url, transport_certificate)
+        return self._patiently(request, "RemoteAccess").body
 
     def put_status(self, inner: Request) -> None:
         """Send a storage request through the host plugin. Raises: FabricError; FabricStale after refreshing itself."""

@@ -50,6 +50,12 @@ class Groups:
             roots = self._opened()
             return tuple(root / name for root in roots if self._made(root / name, limits))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there are groups."""
+        with self._lock:
+            return bool(self._opened())
+
     def names(self) -> list[str]:
         """The groups that are there."""
         with self._lock:

@@ -51,6 +51,18 @@ class Running:
     scsi_timeout_period: float
     remove_persistent_rules: bool
     persistent_rules_period: float
+    jit_users: bool
+    home_dir: Path
+    sudoers_dir: Path
+    password_crypt_id: str
+    password_salt_length: int
+    collect_logs: bool
+    collect_logs_period: float
+    collect_logs_delay: float
+    limits: bool
+    agent_cpu_quota: int
+    agent_memory_quota: int
+    limits_period: float
 
     @classmethod
     def of(cls, config: Config, *, wire_server: str, host_plugin: str) -> Self:
@@ -70,6 +82,6 @@ class Running:
     def parse(cls, content: bytes) -> Self:
         """Read what `render` gave."""
         members = json.loads(content)
-        for name in ("library", "log_dir", "log_file", "openssl"):
+        for name in ("library", "log_dir", "log_file", "openssl", "home_dir", "sudoers_dir"):
             members[name] = Path(members[name])
         return cls(**members)

@@ -14,7 +14,7 @@ from limpet.wire import eventparameters, handlerevents, hostingenvironment, imds
 from limpet.wire.http import MIB, accepted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from limpet.agent.board import Board
@@ -96,6 +96,7 @@ class Telemetry:
         self._log = machine.log
         self._common = common
         self._waiting: deque[tuple[float, dict[str, Value]]] = deque(maxlen=MOST_WAITING)
+        self._counters: deque[tuple[float, dict[str, Value]]] = deque(maxlen=MOST_WAITING)
 
     def did(
         self, name: str, version: str, operation: str, *, success: bool, message: str, seconds: float
@@ -115,10 +116,19 @@ class Telemetry:
             )
         )
 
+    def counted(self, instance: str, counters: Sequence[tuple[str, str, float]]) -> None:
+        """Note what a control group has used: category, counter, value; sent with the next `send`."""
+        now = self._clock.now()
+        for category, counter, value in counters:
+            specific: dict[str, Value] = {
+                "Category": category, "Counter": counter, "Instance": instance, "Value": value,
+            }  # fmt: skip
+            self._counters.append((now, specific))
+
     def send(self) -> None:
         """Send the agent's own events and those of the older spool."""
         spooled = self._spooled()
-        if not self._waiting and not spooled:
+        if not self._waiting and not self._counters and not spooled:
             return
         common = self._common()
         own = []
@@ -129,6 +139,10 @@ class Telemetry:
                     specific, {**common, "OpcodeName": eventparameters.event_time(at)}
                 )
             )
+        while self._counters:
+            at, specific = self._counters.popleft()
+            moment = {**common, "OpcodeName": eventparameters.event_time(at)}
+            own.append(eventparameters.counter_event(specific, moment))
         self._post(
             [*own, *(tld.adopted(event, modified=modified, common=common) for event, modified in spooled)]
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from limpet.model.telemetry import Value
 
 OPERATION_EVENT = 1
+COUNTER_EVENT = 4
 LOG_EVENT = 7
 
 _OF_AN_OPERATION: Mapping[str, Value] = {
@@ -24,6 +25,7 @@ _OF_AN_OPERATION: Mapping[str, Value] = {
     "Message": "",
     "Duration": 0,
 }
+_OF_A_COUNTER: Mapping[str, Value] = {"Category": "", "Counter": "", "Instance": "", "Value": 0.0}
 _OF_ITS_KIND: Mapping[str, Value] = {"ExtensionType": "", "IsInternal": False}
 _OF_A_RECORD: Mapping[str, Value] = dict.fromkeys(
     ("EventName", "CapabilityUsed", "Context1", "Context2", "Context3"), ""
@@ -63,6 +65,19 @@ def operation_event(specific: Mapping[str, Value], common: Mapping[str, Value]) 
             *own.items(),
             *_ordered(_OF_THE_MOMENT, common),
             *_filled(_OF_ITS_KIND, specific).items(),
+            *_ordered(_OF_THE_MACHINE, common),
+        ),
+    )
+
+
+def counter_event(specific: Mapping[str, Value], common: Mapping[str, Value]) -> Event:
+    """A performance counter. specific: ``Category``, ``Counter``, ``Instance``, ``Value``; common: as for `operation_event`."""
+    return Event(
+        provider=AGENT_PROVIDER,
+        id=COUNTER_EVENT,
+        parameters=(
+            *_filled(_OF_A_COUNTER, specific).items(),
+            *_ordered(_OF_THE_MOMENT, common),
             *_ordered(_OF_THE_MACHINE, common),
         ),
     )

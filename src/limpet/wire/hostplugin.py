@@ -130,9 +130,9 @@ def parse_status_request(body: bytes) -> Request:
 
 
 def log_request(
-    host_plugin: str, identity: HostPluginIdentity, bundle: bytes, *, version: str, correlation_id: str
+    host_plugin: str, identity: HostPluginIdentity, bundle: bytes = b"", *, version: str, correlation_id: str
 ) -> Request:
-    """Upload a bundle of logs (a zip). version: the agent's."""
+    """Upload a bundle of logs (a zip). bundle: empty where the body comes from a file. version: the agent's."""
     return Request(
         method="PUT",
         url=f"http://{host_plugin}/vmAgentLog",

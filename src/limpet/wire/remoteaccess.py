@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import MalformedDocument
@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from limpet.model.ids import Url
 
 DOCUMENT = "RemoteAccess"
+LARGEST = 1024 * 1024
+"""A list beyond it is refused, bytes: the agent keeps it until the last access in it has ended."""
 
 
 def remote_access_request(url: Url, certificate: str) -> Request:
     """Ask for the list; passwords come encrypted to the transport certificate (base64 DER on one line)."""
-    return Request(method="GET", url=url, headers=transport_headers(certificate, Cipher.AES128_CBC))
+    return Request(
+        method="GET",
+        url=url,
+        headers=transport_headers(certificate, Cipher.AES128_CBC),
+        limit=LARGEST,
+    )
 
 
 def parse_remote_access(body: bytes) -> RemoteAccess:
@@ -60,7 +67,7 @@ def render_remote_access(access: RemoteAccess) -> bytes:
 
     users = "".join(
         f"<User>{element('Name', user.name)}"
-        f"{element('Password', base64.b64encode(user.encrypted_password).decode())}"
+        f"{element('Password', binascii.b2a_base64(user.encrypted_password, newline=False).decode())}"
         f"{element('Expiration', user.expiration)}"
         f"<Groups>{''.join(element('GroupName', group) for group in user.groups)}</Groups></User>"
         for user in access.users

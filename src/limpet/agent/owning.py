@@ -1,0 +1,107 @@
+"""What the agent does for a machine that it owns, beside the duties: just-in-time users, logs for support, limits."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limpet.agent.chores import Chore
+from limpet.agent.limits import Groups, Meter
+from limpet.agent.limits_handlers import Limiter
+from limpet.agent.limits_own import OwnLimits, Services
+from limpet.agent.log_upload import LogUpload
+from limpet.agent.remote_access import LOOK_EVERY, RemoteAccess
+from limpet.guest.control_groups import handler_group
+
+if TYPE_CHECKING:
+    from limpet.agent.board import Board
+    from limpet.agent.fabric import Fabric
+    from limpet.agent.machine import Machine
+    from limpet.agent.running import Running
+    from limpet.agent.store import Store
+    from limpet.agent.telemetry import Telemetry
+    from limpet.config.settings import Config
+
+PLAIN = "plain"
+SETTLED = 1.0
+"""When the agent's own limits are set, seconds after its start: the first goal state goes before."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """control: the control groups. limiter: theirs for handlers."""
+
+    control: Groups
+    limiter: Limiter
+
+    @classmethod
+    def of(cls, config: Config | Running, machine: Machine) -> Owner:
+        """Whether the machine is ours the configuration says."""
+        control = Groups(machine, wanted=config.limits and config.stage == PLAIN)
+        return cls(control=control, limiter=Limiter(control, Services(machine, control)))
+
+    def chores(
+        self,
+        config: Config | Running,
+        machine: Machine,
+        fabric: Fabric,
+        board: Board,
+        store: Store,
+        telemetry: Telemetry,
+    ) -> list[Chore]:
+        """What is done from time to time."""
+        if config.stage != PLAIN:
+            return []
+        found = []
+        if config.jit_users:
+            access = RemoteAccess(fabric, board, machine, settings=_access_settings(config))
+            found.append(Chore(do=access.do, period=LOOK_EVERY, first=SETTLED))
+        if config.limits:
+            meter = Meter(
+                self.control,
+                machine,
+                installed=lambda: frozenset(handler_group(here.name) for here in store.installed()),
+                tell=telemetry.counted,
+            )
+            own = OwnLimits(
+                self.control,
+                meter,
+                machine,
+                cpu=config.agent_cpu_quota,
+                memory=config.agent_memory_quota,
+                environment=os.environ,
+                process=os.getpid(),
+            )
+            found.append(Chore(do=own.do, period=config.limits_period, first=SETTLED))
+        if config.collect_logs:
+            logs = LogUpload(
+                fabric,
+                machine,
+                self.control,
+                bundle=config.library / "logcollector" / "logs.zip",
+                arguments=_log_arguments(config),
+            )
+            found.append(
+                Chore(do=logs.do, period=config.collect_logs_period, first=config.collect_logs_delay)
+            )
+        return found
+
+
+def _access_settings(config: Config | Running) -> dict[str, object]:
+    return {
+        "library": str(config.library),
+        "openssl": str(config.openssl),
+        "crypt": config.password_crypt_id,
+        "salt": config.password_salt_length,
+        "home_dir": str(config.home_dir),
+        "sudoers": str(config.sudoers_dir),
+    }
+
+
+def _log_arguments(config: Config | Running) -> list[str]:
+    """The places that this agent was configured with, whatever a configuration file says by now."""
+    places = {
+        "agent.library": config.library, "agent.log_dir": config.log_dir, "agent.log_file": config.log_file,
+    }  # fmt: skip
+    return ["--json", *(word for name, path in places.items() for word in ("--set", f"{name}={path}"))]

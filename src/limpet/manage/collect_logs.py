@@ -1,0 +1,139 @@
+"""`limpet collect-logs`: a bundle of logs for support, without secrets. The agent runs it too, from time to time."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.config.load import load_config
+from limpet.config.options import add_options
+from limpet.guest.log_manifest import Bounds, Places, manifest, must_have
+from limpet.host.commands import RealCommands
+from limpet.host.files import RealFiles
+from limpet.host.lock import SingleInstance
+from limpet.manage.collect_logs_bundle import Work, chosen, make
+from limpet.manage.collect_logs_sources import Sources
+from limpet.model.redact import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from limpet.config.settings import Config
+    from limpet.manage.collect_logs_bundle import Outcome
+
+EPILOG = """\
+examples:
+  limpet collect-logs --full --output /tmp/logs.zip
+  limpet collect-logs --dry-run
+
+exit codes: 0 the bundle is there, 1 it could not be made, 2 wrong usage or configuration, 3 another one is being made
+"""
+FOLDER, BUNDLE = "logcollector", "logs.zip"
+_FULL_BAR = 30
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="limpet collect-logs",
+        description="Put this machine's logs into a zip for support. Passwords, keys and tokens are taken out.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "--full", action="store_true", help="more: network, disks, boot, messages of the kernel"
+    )
+    made.add_argument(
+        "--output", type=Path, metavar="FILE", help="the zip, instead of the agent's own place for it"
+    )
+    made.add_argument("--dry-run", action="store_true", help="show what would be collected; write nothing")
+    made.add_argument("--json", action="store_true", help="for programs")
+    add_options(made)
+    return made
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the bundle. Raises: ConfigurationError; AlreadyRunning; HostError."""
+    options = parser().parse_args(arguments)
+    config = load_config(RealFiles(), path=options.config, options=options.set)
+    work = _work(config, options)
+    if options.dry_run:
+        sys.stdout.write(_plan(work, as_json=options.json))
+        return 0
+    folder = config.library / FOLDER
+    RealFiles().make_folder(folder, mode=0o700)
+    with SingleInstance(folder / "lock", who="limpet collect-logs"):
+        for name in RealFiles().names(work.output.parent):
+            if name.startswith(f".{work.output.name}."):
+                RealFiles().remove(work.output.parent / name)  # of one that was cut short
+        outcome = make(work)
+    sys.stdout.write(_told(work.output, outcome, as_json=options.json))
+    return 0
+
+
+def _work(config: Config, options: argparse.Namespace) -> Work:
+    places = Places(library=config.library, logs=config.log_dir, agent_log=config.log_file)
+    output = options.output.absolute() if options.output is not None else config.library / FOLDER / BUNDLE
+    return Work(
+        items=manifest(places, full=options.full),
+        first=must_have(places),
+        bounds=Bounds(),
+        sources=Sources(),
+        commands=RealCommands(),
+        output=output,
+        say=_progress if sys.stderr.isatty() else lambda _done, _of: None,
+    )
+
+
+def _progress(done: int, of: int) -> None:
+    filled = _FULL_BAR * done // of if of else _FULL_BAR
+    end = "\n" if done == of else ""
+    with suppress(OSError):
+        sys.stderr.write(f"\rcollecting [{'#' * filled:<{_FULL_BAR}}] {done}/{of} files{end}")
+        sys.stderr.flush()
+
+
+def _plan(work: Work, *, as_json: bool) -> str:
+    rows = [
+        {
+            "path": str(choice.candidate.path),
+            "bytes": choice.size if choice.problem is None else 0,
+            "name": choice.name if choice.problem is None else None,
+            "left_out": choice.problem,
+        }
+        for _, choice in chosen(work)
+    ]
+    if as_json:
+        return json.dumps({"output": str(work.output), "files": rows}, indent=2) + "\n"
+    lines = [
+        f"{row['bytes']:>12}  {row['path']}"
+        if row["left_out"] is None
+        else f"{'-':>12}  {row['path']}: {row['left_out']}"
+        for row in rows
+    ]
+    taken = [row for row in rows if row["left_out"] is None]
+    lines.append(f"{len(taken)} files would go into {work.output}.")
+    return redacted("\n".join(lines)) + "\n"
+
+
+def _told(output: Path, outcome: Outcome, *, as_json: bool) -> str:
+    if as_json:
+        return (
+            json.dumps(
+                {
+                    "output": str(output),
+                    "bytes": outcome.size,
+                    "files": outcome.files,
+                    "content_bytes": outcome.content,
+                    "truncated": outcome.truncated,
+                    "left_out": outcome.left_out,
+                }
+            )
+            + "\n"
+        )
+    more = f", {len(outcome.left_out)} left out (results.txt in it says why)" if outcome.left_out else ""
+    return f"{output}: {outcome.size} bytes, {outcome.files} files{more}\n"
