@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limpet.config.agent_settings import AgentSettings
-from limpet.config.kinds import PATH, SWITCH, TEXT, choice, seconds, whole, words
+from limpet.config.kinds import NAMES, PATH, SWITCH, TEXT, choice, seconds, whole, words
 from limpet.config.setting import setting
 
 _AUTO = "ed25519,ecdsa,rsa"
@@ -54,6 +54,12 @@ class BootSettings(AgentSettings):
     custom_data_timeout: float = setting(
         "custom_data.timeout", seconds(1, 86400), 1800.0,
         "How long executed custom data may run.")
+    translator: Path | None = setting(
+        "custom_data.translator", PATH, None,
+        "A program that makes a network OS's configuration of the custom data: it gets the data on its input.")
+    translator_timeout: float = setting(
+        "custom_data.translator_timeout", seconds(1, 86400), 300.0,
+        "How long that program may run.")
     allow_reset_sys_user: bool = setting(
         "accounts.allow_reset_sys_user", SWITCH, False,
         "Let provisioning set the password of a system account.",
@@ -66,6 +72,9 @@ class BootSettings(AgentSettings):
         "accounts.password_salt_length", whole(2, 16, "characters"), 16,
         "Length of a password's salt.",
         "Provisioning.PasswordCryptSaltLength")
+    groups: tuple[str, ...] = setting(
+        "accounts.groups", NAMES, (),
+        "Groups that the user becomes a member of, as far as the machine has them.")
     home_dir: Path = setting(
         "accounts.home_dir", PATH, Path("/home"),
         "Parent of home folders; stands for $HOME in the paths of keys.",

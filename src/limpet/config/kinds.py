@@ -205,3 +205,17 @@ def words(*allowed: str, aliases: Mapping[str, str] | None = None) -> Kind[tuple
         return (aliases or {}).get(text.lower(), text)
 
     return Kind(describe=describe, accept=accept, decode=decode)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    found = value.split(",") if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise ValueError(NAMES.describe)  # noqa: TRY004 - every wrong value is one kind of error here
+    names = tuple(str(name).strip() for name in found if str(name).strip())
+    if not all(_NAME.match(name) for name in names):
+        raise ValueError(NAMES.describe)
+    return names
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
+NAMES = Kind(describe="names, separated by commas", accept=_names)
