@@ -65,6 +65,9 @@ VERBS: Mapping[str, Verb] = {
     "collect-logs": Verb(
         "limpet.manage.collect_logs", "main", "Put this machine's logs into a zip, without secrets."
     ),
+    "serial-console": Verb(
+        "limpet.manage.serial_console_command", "main", "Give the kernel the serial console's arguments."
+    ),
     "emulator": Verb("limpet.emulator.main", "main", "Serve a fabric for tests and for people.", "emulator"),
     "lab": Verb("limpet.lab.main", "main", "Run the demo and the benches on this machine.", "lab"),
 }

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.guest.kernel_arguments import difference, edited, grub_lines, taken_back
+from limpet.guest.kernel_release import kernel_version
 from limpet.guest.steps import Remove, Run, Task, Write
-from limpet.guest.swap import kernel_version
 
 if TYPE_CHECKING:
     from limpet.guest.kernel_arguments import Arguments

@@ -5,11 +5,11 @@ Its header is one page that is made here, so no program is needed but swapon.
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from limpet.guest.kernel_release import kernel_version
 from limpet.guest.partition_table import MIB
 from limpet.guest.resource_disk import NAME as RESOURCE_DISK
 from limpet.guest.steps import Allocate, Run, Task
@@ -102,12 +102,6 @@ def _impossible(place: Place, facts: SwapFacts, path: Path, size: int) -> tuple[
         problem = f"{path.parent} has room for a swap file of {fits} MiB"
         return problem, f"Set resource_disk.swap_size to at most {fits}, or resource_disk.swap to false."
     return None
-
-
-def kernel_version(release: str) -> tuple[int, ...]:
-    """The numbers at the beginning of a kernel's release: (2, 6, 32) of ``2.6.32-504.el6``; (0,) when it has none."""
-    found = re.match(r"\d+(?:\.\d+)*", release)
-    return tuple(int(number) for number in found[0].split(".")) if found else (0,)
 
 
 def _refused(purpose: str, problem: str, advice: str) -> Task:
