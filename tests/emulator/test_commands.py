@@ -189,7 +189,7 @@ def test_waiting_ends_when_it_has_happened_or_when_time_is_up(fresh: Process, co
 
 def test_vms_are_added_and_removed(fresh: Process, command: Command) -> None:
     admin = ("--admin", fresh.admin)
-    code, output, _ = command("vms", "add", "vm2", "10.0.0.9", *admin)
+    code, output, _ = command("vms", "add", "vm2", "10.0.0.9", "--mac", "00:0d:3a:00:00:99", *admin)
     assert (code, output.splitlines()[2].split()[:2]) == (0, ["vm2", "10.0.0.9"])
     assert (
         command("publish", HELLO, *admin)[2]
@@ -267,6 +267,8 @@ UNUSABLE = [
     (("serve", "--wire", "127.0.0.1:99999"), 2, "is not ADDRESS:PORT"),
     (("serve", "--wire", "[::1]:80"), 2, "the fabric speaks IPv4 only"),
     (("serve", "--vm", "vm1"), 2, "'vm1' is not NAME=ADDRESS"),
+    (("serve", "--vm", "vm1=10.0.0.4,"), 2, "'vm1=10.0.0.4,' is not NAME=ADDRESS[,MAC]"),
+    (("serve", "--vm", "vm1=10.0.0.4,zz", *ON_LOOPBACK), 2, "'zz' is not a MAC"),
     (("serve", "--admin", "192.0.2.1:1", *ON_LOOPBACK), 2, "the admin API asks for no password"),
     (
         ("serve", "--admin", "unix:/dev/null", *ON_LOOPBACK),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "ip": "iproute2",
+    "losetup": "mount",
     "mmdebstrap": "mmdebstrap",
     "mount": "mount",
     "nsenter": "util-linux",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PAGE = 1000
 VMS_EXAMPLE = """\
   limpet emulator vms
-  limpet emulator vms add vm2 10.0.0.5
+  limpet emulator vms add vm2 10.0.0.5 --mac 00:0d:3a:00:00:05
   limpet emulator vms remove vm2"""
 
 
@@ -39,6 +39,9 @@ def add(parsers: Parsers) -> None:
     vms.add_argument("action", nargs="?", choices=("list", "add", "remove"), default="list")
     vms.add_argument("name", nargs="?", help="the VM that is added or removed")
     vms.add_argument("address", nargs="?", help="the address that its requests come from")
+    vms.add_argument(
+        "--mac", help="with add: of its primary NIC (default: 00:0d:3a and the address's last bytes)"
+    )
     vms.set_defaults(parser=vms)
 
     status = add_command(
@@ -76,7 +79,8 @@ def _vms(arguments: argparse.Namespace) -> int:
         parser.error("it is: vms, vms add NAME ADDRESS, or vms remove NAME")
     with client(arguments) as api:
         if arguments.action == "add":
-            api.add_vm(arguments.name, arguments.address)
+            members = {"name": arguments.name, "address": arguments.address}
+            api.describe_vm(members if arguments.mac is None else {**members, "mac": arguments.mac})
         elif arguments.action == "remove":
             api.remove_vm(arguments.name)
         found = api.vms()

@@ -27,7 +27,7 @@ EXAMPLE = """\
 at the addresses that agents know, as root, with them on an interface:
   limpet emulator serve --wire 168.63.129.16:80 --host-plugin 168.63.129.16:32526 --imds 169.254.169.254:80
 and with DHCP on a bridge, in a network namespace of its own:
-  ip netns exec fabric limpet emulator serve --dhcp br0 --wire 168.63.129.16:80 --vm vm1=10.0.0.4"""
+  ip netns exec fabric limpet emulator serve --dhcp br0 --wire 168.63.129.16:80 --vm vm1=10.0.0.4,00:0d:3a:00:00:10"""
 
 _SERVICES = (
     ("wire", Service.WIRE_SERVER, "127.0.0.1:10080", "the wire server"),
@@ -61,8 +61,8 @@ def add(parsers: Parsers) -> None:
         action="append",
         default=[],
         type=vm_address,
-        metavar="NAME=ADDRESS",
-        help="a VM, told apart by the address its requests come from; may be repeated",
+        metavar="NAME=ADDRESS[,MAC]",
+        help="a VM, told apart by the address its requests come from, and in DHCP by its MAC; may be repeated",
     )
     parser.add_argument(
         "--auto",
@@ -146,12 +146,13 @@ def admin_address(text: str) -> HostPort | Path:
         raise argparse.ArgumentTypeError(f"{error}, or unix:PATH") from error
 
 
-def vm_address(text: str) -> tuple[str, str]:
-    """A VM's name and address. Raises: ArgumentTypeError."""
-    name, equals, where = text.partition("=")
-    if not equals or not name or not where:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=ADDRESS, such as vm1=10.0.0.4")
-    return name, where
+def vm_address(text: str) -> dict[str, str]:
+    """A VM's name, address and perhaps MAC. Raises: ArgumentTypeError."""
+    name, equals, rest = text.partition("=")
+    where, comma, mac = rest.partition(",")
+    if not equals or not name or not where or (comma and not mac):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=ADDRESS[,MAC], such as vm1=10.0.0.4")
+    return {"name": name, "address": where, **({"mac": mac} if mac else {})}
 
 
 def _settings(arguments: argparse.Namespace, given: Mapping[str, Any], *, auto: bool) -> Settings:
@@ -180,10 +181,10 @@ def _from_command_line(arguments: argparse.Namespace) -> Scenario:
             Step(
                 method="POST",
                 path="/v1/vms",
-                body={"name": name, "address": where},
-                place=f"--vm {name}={where}",
+                body=members,
+                place=f"--vm {members['name']}={members['address']}",
             )
-            for name, where in arguments.vm
+            for members in arguments.vm
         ),
     )
 
