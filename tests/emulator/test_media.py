@@ -281,6 +281,7 @@ def test_a_disc_is_that_of_a_vm_of_a_running_fabric(
         (("x.iso", "--key-pair", "ab" * 20), 2, "THUMBPRINT=PATH"),
         (("x.iso", "--key", "/nonexistent"), 2, "/nonexistent: No such file"),
         (("/nonexistent/x.iso",), 2, "/nonexistent/x.iso: No such file"),
+        (("x.iso", "--from-vm", "vm9", "--user-name", "ada"), 2, "--from-vm has what --user-name says"),
         (("x.iso", "--from-vm", "vm9", "--admin", "unix:/nonexistent"), 1, "no emulator answers"),
     ],
 )

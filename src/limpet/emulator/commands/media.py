@@ -36,6 +36,10 @@ EXAMPLE = """\
   limpet emulator media --list"""
 LARGEST_FILE = 1024 * 1024
 _THUMBPRINT = re.compile(r"[0-9A-F]{40}\Z")
+_ACCOUNT = (
+    "host_name", "user_name", "password_file", "key", "key_fingerprint", "key_pair", "custom_data",
+    "disable_password_auth", "provision_guest_agent", "pps", "proxy_agent",
+)  # fmt: skip
 _PPS = ("None", "Running", "Savable", "PreprovisionedOSDisk")
 
 
@@ -52,6 +56,16 @@ def add(parsers: Parsers) -> None:
     parser.add_argument(
         "out", nargs="?", type=Path, metavar="OUT.iso", help="the image to write; - for standard output"
     )
+    _add_account_options(parser)
+    parser.add_argument("--from-vm", metavar="VM", help="everything as a running emulator has it for this VM")
+    parser.add_argument("--broken", metavar="VARIANT", help="break it on purpose; --list names the variants")
+    parser.add_argument("--cut", type=int, metavar="BYTES", help="only so many first bytes of ovf-env.xml")
+    parser.add_argument("--list", action="store_true", help="list the variants and write nothing")
+    parser.set_defaults(parser=parser)
+
+
+def _add_account_options(parser: argparse.ArgumentParser) -> None:
+    """What the document asks for."""
     parser.add_argument(
         "--host-name", default="vm1", metavar="NAME", help="the VM's host name (default: vm1)"
     )
@@ -101,11 +115,6 @@ def add(parsers: Parsers) -> None:
         "--pps", choices=_PPS, default="None", help="the type of a pre-provisioned VM (default: None)"
     )
     parser.add_argument("--proxy-agent", action="store_true", help="ProvisionGuestProxyAgent is true")
-    parser.add_argument("--from-vm", metavar="VM", help="everything as a running emulator has it for this VM")
-    parser.add_argument("--broken", metavar="VARIANT", help="break it on purpose; --list names the variants")
-    parser.add_argument("--cut", type=int, metavar="BYTES", help="only so many first bytes of ovf-env.xml")
-    parser.add_argument("--list", action="store_true", help="list the variants and write nothing")
-    parser.set_defaults(parser=parser)
 
 
 def thumbprint(text: str) -> Thumbprint:
@@ -118,10 +127,10 @@ def thumbprint(text: str) -> Thumbprint:
 
 def key_pair(text: str) -> KeyPair:
     """A private key and its place. Raises: ArgumentTypeError."""
-    print_, equals, path = text.partition("=")
+    digits, equals, path = text.partition("=")
     if not equals or not path:
         raise argparse.ArgumentTypeError(f"{text!r} is not THUMBPRINT=PATH")
-    return KeyPair(path=path, fingerprint=thumbprint(print_))
+    return KeyPair(path=path, fingerprint=thumbprint(digits))
 
 
 def environment(arguments: argparse.Namespace) -> OvfEnvironment:
@@ -190,6 +199,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.cut is not None and arguments.cut < 0:
         parser.error("--cut: give a number of bytes from 0 on")
     if arguments.from_vm is not None:
+        given = [name for name in _ACCOUNT if getattr(arguments, name) != parser.get_default(name)]
+        if given:
+            parser.error(f"--from-vm has what --{given[0].replace('_', '-')} says: leave one of them out")
         with client(arguments) as api:
             wanted = parse_ovf_environment(api.ovf_environment(arguments.from_vm))
     else:
