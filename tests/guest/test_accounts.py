@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limpet.guest.account_removal import plan_removal
+from limpet.guest.accounts import AccountFacts, AccountWish, plan_account
+from limpet.guest.passwd import Group, User, parse_group, parse_passwd, parse_shadow, parse_words
+from limpet.guest.root_password import LINE, ShadowFile, plan_root_password
+from limpet.guest.steps import Remove, Run, Write
+from limpet.guest.sudo import SudoFacts, plan_sudo, rule
+
+SUDOERS = Path("/etc/sudoers.d")
+HOME = Path("/home")
+
+
+def user(name: str, uid: int, home: str | None = None) -> User:
+    return User(name=name, uid=uid, gid=uid, comment="", home=home or f"/home/{name}", shell="/bin/sh")
+
+
+def sudo(rules: bytes | None) -> SudoFacts:
+    return SudoFacts(folder=SUDOERS, rules=rules)
+
+
+def test_a_home_outside_the_place_for_homes_is_never_given_away() -> None:
+    for home in ("/", "/root", "/home", "/srv/alice", "/home/../etc"):
+        facts = AccountFacts(
+            users=(user("alice", 1000, home),),
+            groups=(Group(name="alice", gid=1000),),
+            home_owner=0,
+            noted="alice",
+        )
+        steps = plan_account(AccountWish(name="alice", home_dir=HOME), facts).steps
+        assert [step for step in steps if not isinstance(step, Remove)] == []
+
+
+def test_a_home_of_another_user_who_is_there_is_left_to_him() -> None:
+    facts = AccountFacts(users=(user("bob", 1001),), home_owner=1001)
+    steps = plan_account(AccountWish(name="alice", home_dir=HOME), facts).steps
+    assert [step.argv[0] for step in steps if isinstance(step, Run)] == ["useradd"]
+
+
+def test_nobody_is_a_system_user() -> None:
+    facts = AccountFacts(users=(user("nobody", 65534),))
+    assert plan_account(AccountWish(name="nobody", home_dir=HOME), facts).problem is not None
+
+
+def test_root_is_refused_where_the_account_file_cannot_be_read() -> None:
+    assert plan_account(AccountWish(name="root", home_dir=HOME), AccountFacts()).problem is not None
+
+
+@given(st.text(max_size=300))
+def test_account_files_with_anything_in_them_are_read(text: str) -> None:
+    for parse in (parse_passwd, parse_group, parse_shadow, parse_words):
+        parse(text)
+
+
+def test_a_line_that_is_too_short_or_has_no_number_is_no_user() -> None:
+    assert parse_passwd("a:x:1:1::/:/bin/sh\nb:x:1\nc:x:y:1::/:\n:x:1:1::/:\n+\n") == (
+        User(name="a", uid=1, gid=1, comment="", home="/", shell="/bin/sh"),
+    )
+
+
+def test_settings_are_read_from_both_kinds_of_files() -> None:
+    assert parse_words("# x\nUID_MIN\t 500 # low\nSHELL=/bin/zsh\nEMPTY\n") == {
+        "UID_MIN": "500",
+        "SHELL": "/bin/zsh",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "has_password", "line"),
+    [
+        ("alice", True, "alice ALL=(ALL) ALL"),
+        ("alice", False, "alice ALL=(ALL) NOPASSWD: ALL"),
+        ("BOB", True, '"BOB" ALL=(ALL) ALL'),
+    ],
+)
+def test_the_rule_is_exact(name: str, has_password: bool, line: str) -> None:
+    assert rule(name, has_password=has_password) == line
+
+
+def test_two_rules_for_the_user_become_one() -> None:
+    task = plan_sudo(
+        "alice", sudo(b"alice ALL=(ALL) ALL\nalice ALL=(ALL) NOPASSWD: ALL\nbob x"), has_password=True
+    )
+    assert task.steps == (Write(SUDOERS / "waagent", b"bob x\nalice ALL=(ALL) ALL\n", mode=0o440),)
+
+
+def test_a_rule_that_others_can_write_is_written_anew() -> None:
+    facts = SudoFacts(folder=SUDOERS, rules=b"alice ALL=(ALL) ALL\n", rules_mode=0o666)
+    assert len(plan_sudo("alice", facts, has_password=True).steps) == 1
+
+
+def test_a_deleted_user_loses_its_own_rule_and_no_other() -> None:
+    facts = AccountFacts(users=(user("alice", 1000),))
+    task = plan_removal("alice", facts, sudo(b"malice ALL=(ALL) ALL\nalice ALL=(ALL) ALL\nbob x alice\n"))
+    assert task.steps == (
+        Write(SUDOERS / "waagent", b"malice ALL=(ALL) ALL\nbob x alice\n", mode=0o440),
+        Run(("userdel", "-f", "-r", "alice"), accepted=(0, 6), timeout=300.0),
+    )
+
+
+def test_a_user_who_is_gone_already_leaves_only_its_rule_to_remove() -> None:
+    assert plan_removal("alice", AccountFacts(), sudo(b"alice x\n")).steps == (Remove(SUDOERS / "waagent"),)
+    assert plan_removal("alice", AccountFacts(), sudo(None)).steps == ()
+
+
+@pytest.mark.parametrize("name", ["root", "daemon", "nobody", "", "../x", "a:b"])
+def test_a_system_user_or_a_name_that_is_none_is_never_deleted(name: str) -> None:
+    facts = AccountFacts(users=(user("root", 0), user("daemon", 1), user("nobody", 65534)))
+    task = plan_removal(name, facts, sudo(b"root x\ndaemon x\n"))
+    assert task.problem is not None
+    assert task.steps == ()
+
+
+@given(st.lists(st.binary(max_size=20)))
+def test_every_line_but_roots_stays_byte_for_byte_when_its_password_is_locked(lines: list[bytes]) -> None:
+    content = b"\n".join(lines)
+    task = plan_root_password(ShadowFile(path=Path("/etc/shadow"), content=content), wanted=True)
+    for step in task.steps:
+        assert isinstance(step, Write)
+        assert isinstance(step.content, bytes)
+        assert step.content.startswith(LINE + b"\n")
+        kept = [line for line in content.splitlines(keepends=True) if not line.startswith(b"root:")]
+        assert step.content[len(LINE) + 1 :] == b"".join(kept)
+        again = ShadowFile(path=Path("/etc/shadow"), content=step.content)
+        assert plan_root_password(again, wanted=True).steps == ()
