@@ -22,11 +22,15 @@ OPERATIONS = ("install", "enable", "update", "disable", "uninstall")
 TENANT = "A" * 40
 
 
-def manifest(**members: Any) -> bytes:
-    """HandlerManifest.json with commands bin/<operation>. members: other members of handlerManifest; None takes away."""
+def manifest(*, limits: Mapping[str, Any] | None = None, **members: Any) -> bytes:
+    """HandlerManifest.json with commands bin/<operation>. members: other members of handlerManifest; None takes away.
+
+    limits: its resourceLimits.
+    """
     commands = {f"{operation}Command": f"bin/{operation}" for operation in OPERATIONS}
     inner = {name: value for name, value in {**commands, **members}.items() if value is not None}
-    return json.dumps([{"version": 1.0, "handlerManifest": inner}]).encode()
+    more = {} if limits is None else {"resourceLimits": limits}
+    return json.dumps([{"version": 1.0, "handlerManifest": inner, **more}]).encode()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

@@ -18,6 +18,7 @@ from limpet.host.apply import Interpreter
 from limpet.host.chance import RealRandom
 from limpet.host.clock import RealClock
 from limpet.host.commands import RealCommands
+from limpet.host.devices import RealDevices
 from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
 from limpet.host.passwords import MachineCrypt
@@ -37,7 +38,9 @@ def main(_arguments: Sequence[str]) -> int:
     settings = json.loads(first)
     commands = RealCommands()
     hands = Hands(
-        interpreter=Interpreter(files=RealFiles(), commands=commands, kernel=RealKernel(), clock=RealClock()),
+        interpreter=Interpreter(
+            files=RealFiles(), commands=commands, kernel=RealKernel(), devices=RealDevices(), clock=RealClock()
+        ),
         key=TransportKey(Path(settings["library"]), Path(settings["openssl"])),
         crypt=MachineCrypt(settings["crypt"], settings["salt"], RealRandom(), commands),
         home_dir=Path(settings["home_dir"]),

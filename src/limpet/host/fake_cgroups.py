@@ -65,8 +65,10 @@ class Group:
 
 @dataclass
 class FakeControlGroups:
-    """groups: by folder. version: 0 until something is mounted. properties: of units, as
-    systemctl was told; units: their LoadState by name. staying: processes that outlive the command that made them.
+    """Groups by their folder.
+
+    version: 0 until something is mounted. properties: of units, as systemctl was told; units: their LoadState by name.
+    staying: processes that outlive the command that made them.
     """
 
     files: FakeFiles
@@ -239,7 +241,7 @@ def _fits(name: str, text: str) -> bool:
         share, period = text.split()
         return (share == "max" or int(share) >= 1000) and 1000 <= int(period) <= 1_000_000
     if name in {"memory.high", "memory.max"}:
-        return text == "max" or text.isdecimal()
+        return text == "max" or (text.isdecimal() and int(text) < 1 << 63)
     return text.removeprefix("-").isdecimal()
 
 
