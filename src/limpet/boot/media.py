@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.guest.media import DOCUMENT, LARGEST_DOCUMENT, SCVMM_DOCUMENT, devices, mounted_media
@@ -16,7 +17,6 @@ from limpet.wire import disc, ovfenv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from limpet.guest.media import Block, MediaFacts
     from limpet.host.ports import Clock, Commands, Devices, Files, Log
@@ -125,7 +125,7 @@ def _tell(machine: Machine, tried: dict[str, None], problem: str) -> None:
 
 def _places(machine: Machine, known: MediaFacts) -> Iterator[tuple[str, Path | None, Callable[[], _Found]]]:
     for mount in mounted_media(known):
-        yield f"{mount.source} at {mount.point}", None, partial(_in_folder, machine.files, mount.point)
+        yield f"{mount.source} at {mount.point}", None, partial(_in_folder, machine.files, Path(mount.point))
     for block in devices(known):
         yield str(block.path), block.path if block.optical else None, partial(_on_device, machine, block)
 

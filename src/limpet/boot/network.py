@@ -167,6 +167,7 @@ class _Search:
         begun = clock.monotonic()
         window, attempt, first_other = _FIRST_WINDOW, 0, None
         while True:
+            round_begun = clock.monotonic()
             nics = candidates(interfaces.nics(self._network.files))
             for nic in nics:
                 if nic.name in self._others:
@@ -189,6 +190,8 @@ class _Search:
                 clock.sleep(_PAUSE_WITHOUT_NIC)
             else:
                 self._network.log.warning("network.no_lease", attempt=attempt + 1, problems=self._said())
+                # A server that says no at once, or a NIC that cannot be used, must not be asked without a pause.
+                clock.sleep(max(0.0, round_begun + window - now))
                 attempt, window = attempt + 1, min(2 * window, _LONGEST_WINDOW)
 
     def _asked(self, nic: Nic, window: float, attempt: int) -> Offer | None:

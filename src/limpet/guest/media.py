@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from limpet.guest.interfaces import natural
 from limpet.guest.steps import MakeFolder, Task, Write
+
+if TYPE_CHECKING:
+    from limpet.guest.mounts import Mount
 
 DOCUMENT = "ovf-env.xml"
 SCVMM_DOCUMENT = "linuxosconfiguration.xml"
@@ -20,7 +24,6 @@ LARGEST_FAT = 64 * 1024 * 1024
 _OPTICAL = re.compile(r"sr\d+|scd\d+|cdrom\d*|cd\d+|hd[c-z]")
 _NEVER = re.compile(r"(loop|ram|zram|dm-|md|fd|nbd|mtd|drbd|rbd|bcache).*")
 _VIRTUAL_DISK = re.compile(r"(vd|xvd)[b-z]")
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,20 +51,11 @@ class Block:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mounted:
-    """A file system that is mounted. source: its device as the mount names it."""
-
-    source: str
-    point: Path
-    file_system: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class MediaFacts:
-    """blocks: every block device. mounts: every mount of a device. host_bus: whether the hypervisor may attach a drive later."""
+    """blocks: every block device. mounts: everything that is mounted. host_bus: whether the hypervisor may attach a drive later."""
 
     blocks: tuple[Block, ...] = ()
-    mounts: tuple[Mounted, ...] = ()
+    mounts: tuple[Mount, ...] = ()
     host_bus: bool = False
 
     @property
@@ -70,9 +64,11 @@ class MediaFacts:
         return self.host_bus or any(each.optical for each in self.blocks)
 
 
-def mounted_media(facts: MediaFacts) -> tuple[Mounted, ...]:
+def mounted_media(facts: MediaFacts) -> tuple[Mount, ...]:
     """Mounts that may be of the media, in order."""
-    return tuple(each for each in facts.mounts if each.file_system in FILE_SYSTEMS)
+    return tuple(
+        each for each in facts.mounts if each.filesystem in FILE_SYSTEMS and each.source.startswith("/dev/")
+    )
 
 
 def devices(facts: MediaFacts) -> tuple[Block, ...]:
@@ -93,22 +89,6 @@ def _rank(block: Block) -> tuple[object, ...]:
         block.partition,
         natural(block.name),
     )
-
-
-def parse_mounts(text: str) -> tuple[Mounted, ...]:
-    """Read /proc/self/mountinfo; lines that cannot be read are left out."""
-    found = []
-    for line in text.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, kind = before.split(" "), after.split(" ")
-        if len(fields) >= 6 and len(kind) >= 2 and kind[1].startswith("/dev/"):
-            found.append(Mounted(source=_plain(kind[1]), point=Path(_plain(fields[4])), file_system=kind[0]))
-    return tuple(found)
-
-
-def _plain(word: str) -> str:
-    """The kernel writes white space and backslashes in octal."""
-    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), word)
 
 
 def plan_kept_copy(redacted: bytes, present: bytes | None, library: Path) -> Task:

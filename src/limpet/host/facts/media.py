@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.media import Block, MediaFacts, parse_mounts
+from limpet.guest.media import Block, MediaFacts
+from limpet.guest.mounts import read_mountinfo
 from limpet.host.facts.reading import is_there, names_in, text_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def look(files: Files) -> MediaFacts:
     """Read them."""
     return MediaFacts(
         blocks=tuple(_blocks(files))[:_MOST],
-        mounts=parse_mounts(text_of(files, MOUNTS, at_most=_LARGE) or ""),
+        mounts=read_mountinfo(text_of(files, MOUNTS, at_most=_LARGE) or ""),
         host_bus=any(
             text_of(files, _VMBUS / name / "class_id") in _STORAGE for name in names_in(files, _VMBUS)[:_MOST]
         ),
