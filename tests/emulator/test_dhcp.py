@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -237,8 +238,11 @@ def test_the_other_lies() -> None:
     assert len(payloads(proper(), Fault(lie="oversized"))[0]) > 1200
 
 
-def test_every_lie_is_tested() -> None:
+def test_every_lie_is_tested_and_described() -> None:
     assert set(LIES) == {*LIED, *UNREADABLE, "nak", "repeat", "two-servers"}
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
+    for name in (*LIES, *dhcp.ENDPOINTS):
+        assert f"`{name}`" in page
 
 
 def test_answers_can_be_silent_garbage_or_cut() -> None:
