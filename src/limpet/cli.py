@@ -44,6 +44,7 @@ class Verb(NamedTuple):
 
 
 VERBS: Mapping[str, Verb] = {
+    "boot": Verb("limpet.boot.main", "main", "Provision this VM once, before its network is anybody's."),
     "agent": Verb("limpet.agent.main", "main", "Follow the goal state until told to stop."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
     "config": Verb(

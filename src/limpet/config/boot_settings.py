@@ -119,8 +119,8 @@ class BootSettings(AgentSettings):
         "media.patience", seconds(0, 3600), 25.0,
         "How long to wait for provisioning media, when the machine has a drive that it may still arrive in.")
     dhcp_patience: float = setting(
-        "network.dhcp_patience", seconds(1, 3600), 1200.0,
-        "How long to go on asking for a lease.")
+        "network.dhcp_patience", seconds(1, 3600), 300.0,
+        "How long the boot stage of a new VM goes on asking for a lease; the rest of the start waits for it.")
     remove_persistent_rules: bool = setting(
         "network.remove_persistent_rules", SWITCH, True,
         "Move udev's persistent names of NICs out of the way: a VM that moves has new hardware addresses.")

@@ -1,0 +1,140 @@
+"""The boot stage's way to the fabric: the network, the first report, and what is fetched or told besides reports."""
+
+from __future__ import annotations
+
+from ipaddress import AddressValueError, IPv4Address
+from typing import TYPE_CHECKING
+
+from limpet.boot.fabric import Fabric
+from limpet.boot.network import Network, connect
+from limpet.host.facts import interfaces
+from limpet.model.errors import LimpetError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from limpet.boot.machine import Machine
+    from limpet.boot.network import Connection
+    from limpet.boot.report import Reports
+    from limpet.config.settings import Config
+    from limpet.guest.openssh import Key
+    from limpet.guest.steps import Outcome
+    from limpet.model.ids import Thumbprint
+
+_HTTP_PORT = 80
+
+
+class Connecting:
+    """connection: the way there, None without one; problem: why there is none. outcomes: of what made it.
+
+    published: whether the platform's DNS has heard the host name.
+    """
+
+    def __init__(self, machine: Machine, config: Config, reports: Reports) -> None:
+        self._machine = machine
+        self._config = config
+        self._reports = reports
+        self.connection: Connection | None = None
+        self.problem: str | None = None
+        self.outcomes: list[Outcome] = []
+        self.published = False
+
+    def connect(self, host_name: str | None, *, patience: float | None = None) -> None:
+        """Bring the network up where nobody has, and tell the fabric that provisioning begins.
+
+        host_name: to be published; without one nothing is told. patience: instead of the configured one, seconds.
+        """
+        machine, config = self._machine, self._config
+        network = Network(
+            files=machine.files,
+            links=machine.links,
+            clock=machine.clock,
+            chance=machine.chance,
+            log=machine.log,
+            endpoint=config.fabric_endpoint,
+            use_leases=config.fabric_use_leases,
+            patience=config.dhcp_patience if patience is None else patience,
+            host_name=host_name,
+        )
+        try:
+            found = connect(network)
+        except LimpetError as error:
+            self._lost(str(error))
+            return
+        self.outcomes = machine.interpreter.apply(found.tasks)
+        broken = next((each for each in self.outcomes if each.failed and each.task.required), None)
+        if broken is not None:
+            self._lost(broken.describe())
+            return
+        self.connection = found
+        self.published = found.lease is not None and host_name is not None
+        self._reports.fabric = Fabric(
+            machine.http, machine.clock, machine.chance, machine.log, self._authority(found.endpoint)
+        )
+        if host_name is not None:
+            self._reports.starting()
+            if not self.published:
+                self.publish(host_name)
+
+    def _lost(self, problem: str) -> None:
+        self.problem = problem
+        self._machine.log.error("network.failed", problem=problem)
+
+    def _authority(self, endpoint: str) -> str:
+        port = self._config.fabric_wire_port
+        return endpoint if port == _HTTP_PORT else f"{endpoint}:{port}"
+
+    def publish(self, host_name: str) -> None:
+        """Tell the platform's DNS the host name, over a network that was there before. What fails is only told."""
+        from limpet.host.dhcp_client import publish_host_name  # noqa: PLC0415 - only where somebody else made the network
+
+        machine, way = self._machine, self.connection
+        if way is None:
+            return
+        try:
+            target = IPv4Address(way.endpoint)
+        except AddressValueError:
+            target = IPv4Address("168.63.129.16")
+        nics = {nic.name: nic for nic in interfaces.nics(machine.files)}
+        nic = nics.get(way.interface or "")
+        source = machine.lookout.source_for(str(target))
+        if nic is None or source is None:
+            return
+        try:
+            publish_host_name(
+                machine.links,
+                machine.clock,
+                machine.chance,
+                interface=nic.name,
+                mac=bytes.fromhex(nic.mac),
+                address=IPv4Address(source),
+                host_name=host_name,
+            )
+        except LimpetError as error:
+            machine.log.warning("host_name.not_published", problem=str(error))
+            return
+        self.published = True
+
+    def fetch_certificates(self, wanted: Collection[str]) -> str | None:
+        """Put the certificates that keys are made of into the library folder. Gives the problem, for people."""
+        fabric = self._reports.fabric
+        if fabric is None:
+            return f"there is no way to the fabric: {self.problem}"
+        thumbprints: set[Thumbprint] = set(wanted)  # type: ignore[arg-type]
+        try:
+            missing = thumbprints - fabric.certificates(self._machine.vault, thumbprints)
+        except LimpetError as error:
+            return str(error)
+        return f"the fabric has none with thumbprint {', '.join(sorted(missing))}" if missing else None
+
+    def publish_key(self, key: Key | None) -> None:
+        """Tell the fabric the SSH host key's fingerprint. What fails is only told."""
+        from limpet.guest.host_keys import fingerprint_property  # noqa: PLC0415
+
+        fabric = self._reports.fabric
+        if key is None or fabric is None:
+            return
+        try:
+            fabric.publish_thumbprint(fingerprint_property(key))
+        except LimpetError as error:
+            self._machine.log.warning("host_key.not_published", problem=str(error))

@@ -1,0 +1,145 @@
+"""`limpet boot`: builds the machine, runs the stage once, says how it ended."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.boot.machine import Machine
+from limpet.boot.result import as_document, as_text
+from limpet.config.load import load_config
+from limpet.host.chance import RealRandom
+from limpet.host.clock import RealClock
+from limpet.host.commands import RealCommands
+from limpet.host.console import ConsoleLog, EchoedLog
+from limpet.host.devices import RealDevices
+from limpet.host.files import RealFiles
+from limpet.host.http import PlainHttp
+from limpet.host.kernel import RealKernel
+from limpet.host.kvp import RealKeyValues
+from limpet.host.links import RealLinks
+from limpet.host.lock import SingleInstance
+from limpet.host.log import open_log
+from limpet.host.lookout import RealLookout
+from limpet.host.passwords import MachineCrypt
+from limpet.host.vault import OpensslVault
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from limpet.boot.result import Result
+    from limpet.config.settings import Config
+    from limpet.host.ports import Log
+
+LOCK = Path("/run/limpet-boot.lock")
+EPILOG = """\
+example:
+  limpet boot --dry-run          what would be done here, and why; does nothing
+  limpet boot --json             do it, and say how it went for programs
+
+exit codes: 0 provisioned, or left to another agent; 1 something failed, or the fabric could not be told;
+2 wrong usage or configuration; 3 already running
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the stage. Raises: ConfigurationError, AlreadyRunning, HostError."""
+    options = _options(arguments)
+    dry_run, as_json = bool(options and options.dry_run), bool(options and options.json)
+    config = load_config(
+        RealFiles(), path=options.config if options else None, options=options.set if options else ()
+    )
+    if dry_run:
+        from limpet.boot.preview import preview  # noqa: PLC0415
+
+        shown = preview(machine(config, open_log(config.log_file)), config)
+        sys.stdout.write(shown.as_json() if as_json else shown.as_text())
+        return shown.exit_code
+    with SingleInstance(LOCK, who="limpet boot"):
+        result = run(config)
+    if as_json:
+        import json  # noqa: PLC0415 - the service asks for words
+
+        sys.stdout.write(json.dumps(as_document(result), indent=2) + "\n")
+    else:
+        sys.stdout.write(as_text(result))
+    return result.exit_code
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace | None:
+    """None without arguments: the service starts the stage so, and argparse takes a while to load."""
+    if not arguments:
+        return None
+    import argparse  # noqa: PLC0415
+
+    from limpet.config.options import add_options  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        prog="limpet boot",
+        description="Provision this VM once, by its media or metadata, before its network belongs to anybody.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and do nothing")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    add_options(parser)
+    return parser.parse_args(arguments)
+
+
+def run(config: Config) -> Result:
+    """Run the stage on this machine."""
+    from limpet.boot.stage import Stage  # noqa: PLC0415 - a preview does without
+
+    log = open_log(config.log_file)
+    echoed = EchoedLog(log, ConsoleLog()) if config.log_console else None
+    for note in config.notes:
+        log.warning("configuration.note", note=note)
+    try:
+        return Stage(machine(config, echoed or log), config).run()
+    finally:
+        if echoed is not None:
+            echoed.ready()
+
+
+def machine(config: Config, log: Log) -> Machine:
+    """This machine."""
+    clock, chance, commands, kernel = RealClock(), RealRandom(), RealCommands(), RealKernel()
+    return Machine(
+        files=RealFiles(),
+        commands=commands,
+        devices=RealDevices(),
+        kernel=kernel,
+        links=RealLinks(),
+        http=PlainHttp(user_agent=config.user_agent),
+        vault=OpensslVault(config.library, openssl=config.openssl),
+        key_values=RealKeyValues(clock, kernel.uptime()),
+        lookout=RealLookout(()),
+        crypt=MachineCrypt(config.password_crypt_id, config.password_salt_length, chance, commands),
+        clock=clock,
+        chance=chance,
+        log=log,
+        side_by_side=side_by_side,
+    )
+
+
+def side_by_side(first: Callable[[], None], second: Callable[[], None]) -> None:
+    """Do the first in a thread and the second here; what either raises comes out, the second's first."""
+    raised: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            first()
+        except BaseException as error:  # noqa: BLE001 - it is raised again below
+            raised.append(error)
+
+    thread = threading.Thread(target=guarded, name="first")
+    thread.start()
+    try:
+        second()
+    finally:
+        thread.join()
+    if raised:
+        raise raised[0]

@@ -1,0 +1,207 @@
+"""What a new VM gets, planned from the media's document and the facts of the machine: once for each VM.
+
+The order is that of need: what lets somebody in comes first, what only informs comes last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.boot.translator import translator
+from limpet.guest.accounts import AccountWish, plan_account
+from limpet.guest.custom_data import CustomDataWish, plan_custom_data, plan_custom_data_run
+from limpet.guest.host_keys import HostKeyWish, plan_host_keys, preferred_key
+from limpet.guest.host_name import plan_host_name, plan_host_name_record
+from limpet.guest.passwords import PasswordWish, plan_password
+from limpet.guest.root_password import plan_root_password
+from limpet.guest.ssh_keys import KeyWish, plan_ssh_keys
+from limpet.guest.sshd import SshdWish, password_login, plan_sshd
+from limpet.guest.steps import MakeFolder, Task, Write
+from limpet.guest.sudo import plan_sudo
+from limpet.guest.translation import DayZero
+from limpet.guest.user import UserWish
+from limpet.host.facts import custom_data, host_name, shadow, ssh
+from limpet.host.facts import user as user_facts
+from limpet.host.facts.reading import bytes_of, is_there
+
+if TYPE_CHECKING:
+    from limpet.boot.machine import Machine
+    from limpet.config.settings import Config
+    from limpet.guest.accounts import AccountFacts
+    from limpet.guest.openssh import Key
+    from limpet.model.provisioning import OvfEnvironment
+
+BEGUN = Path("/var/lib/limpet/begun")
+"""The id of the VM whose provisioning has begun: its kept document may be used when a power cut took the media away."""
+DISABLED = "disable_agent"
+_FOR_ACCESS = ("account", "password", "sudo", "ssh-keys")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """environment: what is asked for. vm_id: for whom. document: to keep, without its password.
+
+    resumed: it comes from the kept copy of a boot that was cut short, which had the password and has set it.
+    """
+
+    environment: OvfEnvironment
+    vm_id: str
+    document: bytes | None = None
+    resumed: bool = False
+
+    @property
+    def by_thumbprint(self) -> frozenset[str]:
+        """Certificates that keys are made of: without them those keys cannot be planned."""
+        keys = {
+            key.fingerprint for key in self.environment.public_keys if key.value is None and key.fingerprint
+        }
+        return frozenset(keys | {pair.fingerprint for pair in self.environment.key_pairs})
+
+
+def plan_access(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
+    """The user, and how it logs in and becomes root."""
+    asked = wanted.environment
+    if asked.user_name is None:
+        return []
+    wish = _user_wish(config, asked, asked.user_name)
+    facts = user_facts.look(
+        machine.files, machine.commands, wish, sudoers_dir=config.sudoers_dir, library=config.library
+    )
+    account = plan_account(wish.account, facts.account)
+    if account.problem is not None:
+        return [account]
+    tasks = [account]
+    has_password = asked.user_password is not None
+    if wanted.resumed and _has_hash(asked.user_name, facts.account):
+        has_password = True
+    else:
+        password = PasswordWish(user=asked.user_name, password=asked.user_password)
+        tasks.append(plan_password(password, facts.account.shadow(asked.user_name), machine.crypt))
+    tasks.append(plan_sudo(asked.user_name, facts.sudo, has_password=has_password))
+    return [*tasks, *plan_ssh_keys(wish.keys, facts.keys)]
+
+
+def _user_wish(config: Config, asked: OvfEnvironment, name: str) -> UserWish:
+    return UserWish(
+        account=AccountWish(name=name, home_dir=config.home_dir, allow_system=config.allow_reset_sys_user),
+        password=asked.user_password,
+        keys=KeyWish(
+            user=name,
+            home_dir=config.home_dir,
+            public_keys=asked.public_keys,
+            key_pairs=asked.key_pairs,
+        ),
+    )
+
+
+def _has_hash(name: str, facts: AccountFacts) -> bool:
+    found = facts.shadow(name)
+    return found is not None and found.hash.startswith("$")
+
+
+def plan_identity(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
+    """The machine's own: its name, its host keys, how sshd lets people in, root's password."""
+    asked = wanted.environment
+    keys = plan_host_keys(
+        HostKeyWish(
+            vm_id=wanted.vm_id,
+            folder=config.ssh_dir,
+            types=config.host_key_types,
+            regenerate=config.regenerate_host_keys,
+        ),
+        ssh.look_at_host_keys(machine.files, machine.commands, config.ssh_dir),
+    )
+    sshd = SshdWish(
+        folder=config.ssh_dir,
+        password_login=password_login(
+            disabled=asked.disable_ssh_password_authentication,
+            has_password=asked.user_password is not None or wanted.resumed,
+        ),
+        client_alive_interval=config.client_alive_interval,
+    )
+    return [
+        plan_host_name(asked.host_name, host_name.look(machine.files, machine.kernel, config.library)),
+        keys,
+        plan_sshd(sshd, ssh.look_at_sshd(machine.files, config.ssh_dir), host_keys_change=bool(keys.steps)),
+        plan_root_password(
+            shadow.look(machine.files, config.shadow_file), wanted=config.delete_root_password
+        ),
+    ]
+
+
+def plan_host_name_note(machine: Machine, config: Config, wanted: Wanted, *, published: bool) -> list[Task]:
+    """Note the name that the platform has; nothing when it could not be told."""
+    if not published:
+        return []
+    facts = host_name.look(machine.files, machine.kernel, config.library)
+    return list(
+        plan_host_name_record(wanted.environment.host_name, facts, config.library, after=("host-name",))
+    )
+
+
+def plan_custom_data_tasks(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
+    """Keep custom data, and give it to the network OS."""
+    wish = _custom_data_wish(config, wanted)
+    day_zero = DayZero(
+        vm_id=wanted.vm_id,
+        environment=wanted.environment,
+        made_for=custom_data.translated_for(machine.files),
+    )
+    return [
+        *plan_custom_data(wish, custom_data.look(machine.files, machine.commands, wish)),
+        *translator(config.translator, config.translator_timeout).plan(day_zero),
+    ]
+
+
+def plan_custom_data_execution(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
+    """Run custom data, where that is wanted; for when all else is done."""
+    wish = _custom_data_wish(config, wanted)
+    return list(plan_custom_data_run(wish, custom_data.look(machine.files, machine.commands, wish)))
+
+
+def _custom_data_wish(config: Config, wanted: Wanted) -> CustomDataWish:
+    return CustomDataWish(
+        vm_id=wanted.vm_id,
+        library=config.library,
+        text=wanted.environment.custom_data,
+        decode=config.decode_custom_data,
+        execute=config.execute_custom_data,
+        timeout=config.custom_data_timeout,
+    )
+
+
+def plan_kept_document(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
+    """Keep the document, without its password, once the password is set: the platform takes the media away."""
+    steps: list[MakeFolder | Write] = []
+    path = config.library / "ovf-env.xml"
+    if wanted.document is not None and bytes_of(machine.files, path, at_most=1 << 20) != wanted.document:
+        steps += [
+            MakeFolder(path=config.library, mode=0o700),
+            Write(path=path, content=wanted.document, mode=0o600),
+        ]
+    if bytes_of(machine.files, BEGUN) != wanted.vm_id.encode():
+        steps += [
+            MakeFolder(path=BEGUN.parent, mode=0o700),
+            Write(path=BEGUN, content=wanted.vm_id.encode(), mode=0o600),
+        ]
+    disabled = config.library / DISABLED
+    if wanted.environment.platform.provision_guest_agent is False and not is_there(machine.files, disabled):
+        steps += [MakeFolder(path=config.library, mode=0o700), Write(path=disabled, content=b"")]
+    return [
+        Task(
+            name="kept-document",
+            purpose="keep the provisioning document without its password",
+            steps=tuple(steps),
+            after=("password",),
+            required=False,
+            advice=f"Later stages read {path}; make room on the disk.",
+        )
+    ]
+
+
+def host_key(machine: Machine, config: Config) -> Key | None:
+    """The host key whose fingerprint the fabric is told."""
+    facts = ssh.look_at_host_keys(machine.files, machine.commands, config.ssh_dir)
+    return preferred_key(facts.public, config.host_key_types)

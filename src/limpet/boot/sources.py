@@ -1,0 +1,71 @@
+"""Where the wish to provision comes from: media first, then what a boot that was cut short has kept, then metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from limpet.boot import media as media_of
+from limpet.boot.provisioning import BEGUN, Wanted
+from limpet.guest.identity import same_vm
+from limpet.host.facts.reading import text_of
+
+if TYPE_CHECKING:
+    from limpet.boot.machine import Machine
+    from limpet.boot.media import Media
+    from limpet.config.settings import Config
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """wanted: the wish. where: for people. media: to give back, where there is some."""
+
+    wanted: Wanted
+    where: str
+    media: Media | None = None
+
+
+def drive(machine: Machine, config: Config) -> media_of.Machine:
+    """The ports that looking for media needs."""
+    return media_of.Machine(
+        files=machine.files,
+        devices=machine.devices,
+        commands=machine.commands,
+        clock=machine.clock,
+        log=machine.log,
+        mount_point=config.media_mount_point,
+    )
+
+
+def from_media(machine: Machine, config: Config, vm_id: str, *, patience: float) -> Source | None:
+    """The media's wish, or the kept one of this VM's own cut boot; None where there is neither.
+
+    Raises: MalformedDocument, when there is media and it cannot be used.
+    """
+    begun = text_of(machine.files, BEGUN)
+    kept = media_of.kept_media(machine.files, config.library) if begun and same_vm(begun, vm_id) else None
+    # What is kept was already applied in part; media that is still there says the same and has the password.
+    found = media_of.find_media(drive(machine, config), patience=0.0 if kept else patience) or kept
+    if found is None or found.environment is None:
+        return None
+    wanted = Wanted(
+        environment=found.environment,
+        vm_id=vm_id,
+        document=media_of.redacted_document(found),
+        resumed=found.kept,
+    )
+    return Source(wanted=wanted, where=found.where, media=None if found.kept else found)
+
+
+def from_metadata(machine: Machine, vm_id: str) -> Source:
+    """The metadata service's wish, over a network that is up. Raises: FabricError, MalformedDocument."""
+    from limpet.boot.metadata import ask_metadata  # noqa: PLC0415 - most VMs have media
+    from limpet.guest.sources import merged  # noqa: PLC0415
+    from limpet.wire.ovfenv import render_ovf_environment  # noqa: PLC0415
+
+    metadata = ask_metadata(machine.http, machine.clock, machine.chance, machine.log)
+    environment = merged(None, metadata)
+    return Source(
+        wanted=Wanted(environment=environment, vm_id=vm_id, document=render_ovf_environment(environment)),
+        where="instance metadata",
+    )

@@ -1,0 +1,298 @@
+"""The boot stage from facts to marker: what is done in which boot, and in which order.
+
+    identity → marker → who provisions → media → (network → "Provisioning") beside (access, identity, disks) → marker → "Ready"
+
+What fails is told with what was tried and what to do; what does not depend on it goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from limpet import __version__
+from limpet.boot import provisioning, sources, upkeep
+from limpet.boot.connecting import Connecting
+from limpet.boot.media import eject
+from limpet.boot.report import Reports
+from limpet.boot.result import FAILED, LEFT, READY, UNREPORTED, Result
+from limpet.guest.clone import plan_forgetting
+from limpet.guest.identity import vm_id_of
+from limpet.guest.marker import Marker, Standing, judge_marker, plan_marker
+from limpet.guest.provisioner import choose_provisioner
+from limpet.guest.steps import Outcome, Task
+from limpet.host.facts import clone, cloud_init, identity, marker
+from limpet.model.errors import FabricError, HostError, LimpetError
+from limpet.model.redact import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from limpet.boot.machine import Machine
+    from limpet.boot.sources import Source
+    from limpet.config.settings import Config
+    from limpet.guest.openssh import Key
+
+AGENT = f"limpet/{__version__}"
+NO_ID = "unidentified"
+"""The VM id in the marker of a machine whose firmware gives none."""
+AGAIN_PATIENCE = 20.0
+"""How long a boot after the first waits for a lease, and then for the fabric, seconds: the rest of the start waits for it."""
+
+
+class Stage:
+    """One boot. tell: hears of each task as it ends."""
+
+    def __init__(
+        self, machine: Machine, config: Config, tell: Callable[[Outcome], None] = lambda _outcome: None
+    ) -> None:
+        self._machine = machine
+        self._config = config
+        self._tell = tell
+        self._begun = machine.clock.monotonic()
+        self._outcomes: list[Outcome] = []
+        self._notes: list[str] = []
+        self._source: Source | None = None
+        self._vm_id: str | None = None
+        self._standing = Standing.NEW
+        self._reports = Reports(
+            files=machine.files,
+            key_values=machine.key_values,
+            clock=machine.clock,
+            log=machine.log,
+            agent=AGENT,
+            vm_id=None,
+        )
+        self._connecting = Connecting(machine, config, self._reports)
+
+    def run(self) -> Result:
+        """Do what this boot asks for."""
+        self._identify()
+        if self._config.detect_scvmm and (found := self._scvmm()) is not None:
+            return found
+        choice = choose_provisioner(self._config.provisioning_agent, cloud_init.look(self._machine.files))
+        self._machine.log.info(
+            "boot.begun", vm=self._vm_id, standing=self._standing.value, provisioner=choice.who
+        )
+        if choice.problem is not None:
+            self._fail("provisioner", "agree on who provisions this VM", choice.problem)
+        if choice.who == "cloud-init":
+            self._apply(self._upkeep)
+            return self._result(FAILED if choice.problem else LEFT, choice.problem or choice.why)
+        if (
+            choice.problem is None
+            and self._standing in {Standing.NEW, Standing.CLONE}
+            and choice.who == "limpet"
+        ):
+            return self._provisioned()
+        return self._again(choice.problem or choice.why)
+
+    def _identify(self) -> None:
+        machine = self._machine
+        try:
+            self._vm_id = vm_id_of(identity.look(machine.files, machine.commands))
+        except HostError as error:
+            self._notes.append(str(error))
+        self._reports.vm_id = self._vm_id
+        verdict = judge_marker(marker.look(machine.files, self._config.library), self._vm_id)
+        self._standing = verdict.standing
+        if verdict.note:
+            self._notes.append(verdict.note)
+
+    def _scvmm(self) -> Result | None:
+        """System Center's media belongs to its own agent, and so does the machine then."""
+        from limpet.boot.scvmm import bootstrap  # noqa: PLC0415 - only where it is configured
+
+        machine = self._machine
+        found = bootstrap(machine.interpreter, self._config.media_mount_point, machine.log)
+        if found is None:
+            return None
+        if found.problem is not None:
+            self._fail("scvmm", "start SCVMM's agent from its media", found.problem)
+            return self._result(FAILED, f"SCVMM's agent did not do its work: {found.problem}")
+        return self._result(LEFT, f"SCVMM's agent provisions this machine, from {found.device}")
+
+    def _again(self, why: str) -> Result:
+        """A boot after the first: the machine is seen to, and the fabric hears that it is ready."""
+        patience = min(AGAIN_PATIENCE, self._config.dhcp_patience)
+        connect = partial(self._connecting.connect, None, patience=patience)
+        self._machine.side_by_side(connect, partial(self._apply, self._upkeep))
+        self._outcomes += self._connecting.outcomes
+        if self._failures():
+            return self._failed()
+        self._mark()
+        return self._reported(why, patience=AGAIN_PATIENCE)
+
+    def _provisioned(self) -> Result:
+        machine, config = self._machine, self._config
+        if self._standing is Standing.CLONE:
+            self._apply(lambda: [plan_forgetting(clone.look(machine.files, config.library), config.library)])
+        vm_id = self._vm_id or NO_ID
+        try:
+            self._source = sources.from_media(machine, config, vm_id, patience=config.media_patience)
+        except LimpetError as error:
+            self._fail(
+                "media",
+                "use the provisioning media",
+                str(error),
+                advice="Redeploy the VM; the media is made by the platform.",
+            )
+        if self._source is not None:
+            name = self._source.wanted.environment.host_name
+            local = partial(self._local, self._source)
+            if self._source.wanted.by_thumbprint:
+                # The keys come with the certificates, and those by the network.
+                self._connecting.connect(name)
+                self._fetch_certificates(self._source)
+                local()
+            else:
+                machine.side_by_side(partial(self._connecting.connect, name), local)
+        else:
+            machine.side_by_side(partial(self._connecting.connect, None), partial(self._apply, self._upkeep))
+            self._from_metadata(vm_id)
+        self._outcomes += self._connecting.outcomes
+        return self._concluded()
+
+    def _from_metadata(self, vm_id: str) -> None:
+        """Provision by metadata, unless there was media: metadata knows neither its password nor its custom data."""
+        if any(outcome.task.name == "media" for outcome in self._outcomes):
+            return
+        try:
+            self._source = sources.from_metadata(self._machine, vm_id)
+        except FabricError as error:
+            self._fail(
+                "metadata",
+                "learn how to provision this VM, for there is no media",
+                str(error),
+                advice="Attach provisioning media, or see that 169.254.169.254 is reached.",
+            )
+            return
+        self._notes.append("there is no media, so neither a password nor custom data")
+        self._local(self._source, see_to_all=False)
+        self._connecting.publish(self._source.wanted.environment.host_name)
+
+    def _local(self, source: Source, *, see_to_all: bool = True) -> None:
+        """Everything that needs no network."""
+        machine, config, wanted = self._machine, self._config, source.wanted
+        if see_to_all:
+            self._apply(partial(upkeep.plan_kernel, machine, config))
+        self._apply(partial(provisioning.plan_access, machine, config, wanted))
+        self._apply(partial(provisioning.plan_kept_document, machine, config, wanted))
+        self._apply(partial(provisioning.plan_identity, machine, config, wanted))
+        self._apply(partial(provisioning.plan_custom_data_tasks, machine, config, wanted))
+        if see_to_all:
+            self._apply(partial(upkeep.plan_disks, machine, config))
+
+    def _upkeep(self) -> list[Task]:
+        return [
+            *upkeep.plan_kernel(self._machine, self._config),
+            *upkeep.plan_disks(self._machine, self._config),
+        ]
+
+    def _fetch_certificates(self, source: Source) -> None:
+        problem = self._connecting.fetch_certificates(source.wanted.by_thumbprint)
+        if problem is not None:
+            self._fail(
+                "certificates", "fetch the certificates that keys are made of", problem, required=False
+            )
+
+    def _concluded(self) -> Result:
+        """Marker and Ready, or the failure; and what comes after everything."""
+        machine, config, source = self._machine, self._config, self._source
+        if source is not None and source.media is not None:
+            eject(sources.drive(machine, config), source.media)
+        if self._failures() or source is None:
+            return self._failed()
+        wanted = source.wanted
+        published = self._connecting.published
+        self._apply(partial(provisioning.plan_host_name_note, machine, config, wanted, published=published))
+        self._mark()
+        if self._failures():
+            return self._failed()
+        key = provisioning.host_key(machine, config)
+        result = self._reported(f"the VM is provisioned by {source.where}", key=key)
+        if wanted.environment.custom_data is not None:
+            self._apply(partial(provisioning.plan_custom_data_execution, machine, config, wanted))
+            result = replace(result, outcomes=tuple(self._outcomes), seconds=self._seconds())
+        return result
+
+    def _mark(self) -> None:
+        """Note that this VM is provisioned, before the fabric is told: it must never be done twice."""
+        machine, library = self._machine, self._config.library
+        new = Marker(vm_id=self._vm_id or NO_ID, at=machine.clock.now(), agent=AGENT)
+        self._apply(lambda: [plan_marker(marker.look(machine.files, library), new, library)])
+        machine.files.remove(provisioning.BEGUN)
+
+    def _reported(self, why: str, *, patience: float | None = None, key: Key | None = None) -> Result:
+        if self._connecting.problem is not None:
+            return self._result(
+                UNREPORTED, f"{why}, but there is no way to the fabric: {self._connecting.problem}"
+            )
+        try:
+            self._reports.ready(patience=patience)
+        except LimpetError as error:
+            return self._result(UNREPORTED, f"{why}, but the fabric could not be told: {error}")
+        self._connecting.publish_key(key)
+        return self._result(READY, why)
+
+    def _failed(self) -> Result:
+        failures = self._failures()
+        reason = (
+            "; ".join(redacted(outcome.describe()) for outcome in failures) or "nothing says how to provision"
+        )
+        self._reports.failed(reason)
+        return self._result(FAILED, reason)
+
+    def _failures(self) -> list[Outcome]:
+        return [outcome for outcome in self._outcomes if outcome.failed and outcome.task.required]
+
+    def _fail(
+        self, name: str, purpose: str, problem: str, *, advice: str = "", required: bool = True
+    ) -> None:
+        task = Task(name=name, purpose=purpose, problem=problem, advice=advice, required=required)
+        self._heard(self._machine.interpreter.apply([task], self._said))
+
+    def _apply(self, plan: Callable[[], Iterable[Task]]) -> None:
+        """Plan now, on the machine as it is now, and do it."""
+        self._heard(self._machine.interpreter.apply(plan(), self._said, earlier=self._outcomes))
+
+    def _heard(self, outcomes: Iterable[Outcome]) -> None:
+        self._outcomes += outcomes
+
+    def _said(self, outcome: Outcome) -> None:
+        say(self._machine, outcome)
+        self._tell(outcome)
+
+    def _seconds(self) -> float:
+        return self._machine.clock.monotonic() - self._begun
+
+    def _result(self, state: str, why: str) -> Result:
+        way = self._connecting.connection
+        result = Result(
+            state=state,
+            why=redacted(why),
+            standing=self._standing.value,
+            vm_id=self._vm_id,
+            source=None if self._source is None else self._source.where,
+            endpoint=None if way is None else way.endpoint,
+            interface=None if way is None else way.interface,
+            outcomes=tuple(self._outcomes),
+            reported=tuple(self._reports.sent),
+            notes=(*self._notes, *(way.notes if way else ())),
+            seconds=self._seconds(),
+        )
+        self._machine.log.info("boot.ended", state=state, why=result.why, seconds=round(result.seconds, 3))
+        return result
+
+
+def say(machine: Machine, outcome: Outcome) -> None:
+    """Log how a task ended."""
+    if outcome.failed:
+        machine.log.error(
+            "boot.task", task=outcome.task.name, state=outcome.state, problem=outcome.describe()
+        )
+    else:
+        machine.log.info(
+            "boot.task", task=outcome.task.name, state=outcome.state, seconds=round(outcome.seconds, 3)
+        )
