@@ -1,4 +1,4 @@
-"""`limpet firewall`: the rules that let only root talk to the wire server. A unit of systemd applies them early in each boot."""
+"""`limpet firewall`: the rules that let only root talk to the wire server. limpet-firewall.service applies them early in each boot."""
 
 from __future__ import annotations
 
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
     from limpet.guest.firewall import Facts
     from limpet.guest.steps import Outcome, Task
     from limpet.host.ports import Files
-
-UNIT = "limpet-firewall.service"
-"""The unit that applies the rules at boot, ordered before network-pre.target."""
-UNIT_ARGUMENTS = ("firewall", "apply")
-"""What that unit's ExecStart gives the command `limpet`: the wire server's address is found anew at each boot."""
 
 WELL_KNOWN = "168.63.129.16"
 EPILOG = """\
