@@ -16,7 +16,7 @@ LAB_PACKAGES := tools/apt.sh tools/packages-lab.txt \
 help: ## List these targets
 	@echo "usage: make TARGET [ARGS='more arguments']"
 	@echo
-	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: $(READY) ## Make .venv with the limpet command
 	@true

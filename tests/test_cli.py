@@ -143,6 +143,14 @@ def test_every_verb_has_a_program(name: str) -> None:
     assert re.fullmatch(r"[A-Z].{10,60}\.", verb.help)
 
 
+@pytest.mark.parametrize("name", sorted(VERBS))
+def test_every_verb_gives_its_parser_for_the_manual_page(name: str) -> None:
+    parser = VERBS[name].parser()
+    assert parser.prog == f"limpet {name}"
+    assert "example" in (parser.epilog or "")
+    assert parser.description
+
+
 def test_the_version_is_told_by_the_installed_command() -> None:
     done = limpet("--version")
     assert (done.returncode, done.stdout) == (0, f"limpet {__version__}\n")

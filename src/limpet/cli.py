@@ -24,18 +24,19 @@ class Verb(NamedTuple):
     """One thing the command can do: `function` of `module` takes the arguments and gives the exit code.
 
     The module's `parser()` gives its argparse parser, from which the man page and shell completion are made.
-    extra: the optional dependencies it needs, as named in pyproject.toml.
+    extra: the optional dependencies it needs, as named in pyproject.toml. table: whether it also gets this table, `verbs`.
     """
 
     module: str
     function: str
     help: str
     extra: str | None = None
+    table: bool = False
 
     def load(self) -> Callable[[Sequence[str]], int]:
         """Import the program. Raises: ModuleNotFoundError, when its extra is not installed."""
-        function: Callable[[Sequence[str]], int] = getattr(import_module(self.module), self.function)
-        return function
+        function: Callable[..., int] = getattr(import_module(self.module), self.function)
+        return (lambda arguments: function(arguments, verbs=VERBS)) if self.table else function
 
     def parser(self) -> ArgumentParser:
         """Its command line. Raises: ModuleNotFoundError, when its extra is not installed."""
@@ -55,13 +56,16 @@ VERBS: Mapping[str, Verb] = {
         "limpet.manage.deprovision_command", "main", "Make this machine ready to become an image."
     ),
     "install": Verb(
-        "limpet.manage.install_command", "main", "Set up the services on this machine or in an image."
+        "limpet.manage.install_command",
+        "main",
+        "Set up the services on this machine or in an image.",
+        table=True,
     ),
-    "uninstall": Verb("limpet.manage.uninstall_command", "main", "Take the services out again."),
+    "uninstall": Verb("limpet.manage.uninstall_command", "main", "Take the services out again.", table=True),
     "install-shim": Verb("limpet.manage.shim_command", "main", "Put a waagent command in place for scripts."),
-    "man": Verb("limpet.manage.man_page", "main", "Print the manual page of this command."),
+    "man": Verb("limpet.manage.man_page", "main", "Print the manual page of this command.", table=True),
     "completion": Verb(
-        "limpet.manage.completion", "main", "Print the completion of this command for a shell."
+        "limpet.manage.completion", "main", "Print the completion of this command for a shell.", table=True
     ),
     "collect-logs": Verb(
         "limpet.manage.collect_logs", "main", "Put this machine's logs into a zip, without secrets."

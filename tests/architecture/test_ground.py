@@ -16,7 +16,7 @@ from limpet.lab.requirements import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 RULE = re.compile(r"^([a-z][a-z-]*):(?!=)", re.MULTILINE)
-HELPED = re.compile(r"^([a-z]+):.*## .+", re.MULTILINE)
+HELPED = re.compile(r"^([a-z][a-z-]*):.*## .+", re.MULTILINE)
 TEXT_LIMIT = 1024 * 1024
 
 
@@ -81,8 +81,8 @@ def test_make_alone_lists_the_targets() -> None:
 
 def test_commands_of_the_readme_are_targets_and_verbs() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^ *make ([a-z]+)", readme, re.MULTILINE))
-    verbs = set(re.findall(r"^ *(?:sudo )?(?:\.venv/bin/)?limpet ([a-z]+)", readme, re.MULTILINE))
+    targets = set(re.findall(r"^ *make ([a-z][a-z-]*)", readme, re.MULTILINE))
+    verbs = set(re.findall(r"^ *(?:sudo )?(?:\.venv/bin/)?limpet ([a-z][a-z-]*)", readme, re.MULTILINE))
     assert targets
     assert targets <= set(HELPED.findall(makefile()))
     assert verbs

@@ -69,24 +69,27 @@ def main(arguments: Sequence[str]) -> int:
     return result.exit_code
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace | None:
-    """None without arguments: the service starts the stage so, and argparse takes a while to load."""
-    if not arguments:
-        return None
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     import argparse  # noqa: PLC0415
 
     from limpet.config.options import add_options  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog="limpet boot",
         description="Provision this VM once, by its media or metadata, before its network belongs to anybody.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and do nothing")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    add_options(parser)
-    return parser.parse_args(arguments)
+    made.add_argument("--dry-run", action="store_true", help="print the plan and do nothing")
+    made.add_argument("--json", action="store_true", help="for programs")
+    add_options(made)
+    return made
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace | None:
+    """None without arguments: the service starts the stage so, and argparse takes a while to load."""
+    return parser().parse_args(arguments) if arguments else None
 
 
 def run(config: Config) -> Result:

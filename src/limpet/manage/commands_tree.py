@@ -5,16 +5,27 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from limpet.cli import VERBS
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from limpet.cli import Verb
-
 _FILE_WORDS = {"FILE", "DIR", "PATH", "file", "files", "folder"}
+
+
+class Verb(Protocol):
+    """A row of the table of verbs: `limpet.cli` has it, and knows of this program, not the other way round."""
+
+    @property
+    def help(self) -> str:
+        """What it is for."""
+
+    @property
+    def extra(self) -> str | None:
+        """The optional dependencies that it needs."""
+
+    def parser(self) -> argparse.ArgumentParser:
+        """Its command line. Raises: ModuleNotFoundError."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +68,7 @@ class Command:
             yield from command.walk()
 
 
-def commands_of(verbs: Mapping[str, Verb] = VERBS) -> tuple[Command, ...]:
+def commands_of(verbs: Mapping[str, Verb]) -> tuple[Command, ...]:
     """Every verb. One whose extra is not installed has its purpose only."""
     return tuple(_verb(name, verb) for name, verb in verbs.items())
 

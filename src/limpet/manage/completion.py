@@ -13,7 +13,7 @@ from limpet.manage.units import MARK
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from limpet.manage.commands_tree import Command, Option
+    from limpet.manage.commands_tree import Command, Option, Verb
 
 EPILOG = """\
 examples:
@@ -38,10 +38,10 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
     """Print it."""
     options = parser().parse_args(arguments)
-    sys.stdout.write(SHELLS[options.shell](commands_of()))
+    sys.stdout.write(SHELLS[options.shell](commands_of(verbs)))
     return 0
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Task
     from limpet.host.apply import Interpreter
     from limpet.host.ports import Files
+    from limpet.manage.commands_tree import Verb
 
 EPILOG = """\
 examples:
@@ -89,17 +90,17 @@ def _parser(name: str, purpose: str, epilog: str) -> argparse.ArgumentParser:
     return made
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
     """Install. Raises: ConfigurationError, HostError."""
     options = parser().parse_args(arguments)
     require_root(options)
-    return install(options, interpreter())
+    return install(options, interpreter(), verbs)
 
 
-def install(options: argparse.Namespace, acting: Interpreter) -> int:
+def install(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str, Verb]) -> int:
     """The command on any machine. Raises: ConfigurationError, HostError."""
     root = checked_root(options.root, acting.files)
-    wanted = everything(command_in(root, options.command, acting.files))
+    wanted = everything(command_in(root, options.command, acting.files), verbs)
     facts = look(acting.files, acting.commands, root, wanted)
     code = carry_out(plan_install(wanted, facts, enable=not options.no_enable), options, acting)
     if not options.json and not options.no_enable and not options.dry_run and code == 0:
@@ -107,10 +108,10 @@ def install(options: argparse.Namespace, acting: Interpreter) -> int:
     return code
 
 
-def uninstall(options: argparse.Namespace, acting: Interpreter) -> int:
+def uninstall(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str, Verb]) -> int:
     """The opposite. Raises: ConfigurationError, HostError."""
     root = checked_root(options.root, acting.files)
-    wanted = everything("")
+    wanted = everything("", verbs)
     facts = look(acting.files, acting.commands, root, wanted)
     code = carry_out(plan_uninstall(wanted, facts), options, acting)
     if not options.json and not options.dry_run and (left := _peers(facts, acting.files)):
@@ -120,9 +121,9 @@ def uninstall(options: argparse.Namespace, acting: Interpreter) -> int:
     return code
 
 
-def everything(command: str) -> Mapping[str, bytes]:
+def everything(command: str, verbs: Mapping[str, Verb]) -> Mapping[str, bytes]:
     """Every file, by its path below the root."""
-    return {**files(command), **shared_files()}
+    return {**files(command), **shared_files(verbs)}
 
 
 def carry_out(tasks: Sequence[Task], options: argparse.Namespace, acting: Interpreter) -> int:

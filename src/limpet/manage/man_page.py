@@ -11,9 +11,9 @@ from limpet.manage.commands_tree import commands_of
 from limpet.manage.units import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from limpet.manage.commands_tree import Command, Option
+    from limpet.manage.commands_tree import Command, Option, Verb
 
 EPILOG = """\
 examples:
@@ -52,10 +52,10 @@ def parser() -> argparse.ArgumentParser:
     )
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
     """Print it."""
     parser().parse_args(arguments)
-    sys.stdout.write(man_page(commands_of()))
+    sys.stdout.write(man_page(commands_of(verbs)))
     return 0
 
 

@@ -11,12 +11,14 @@ from limpet.manage.man_page import man_page
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from limpet.manage.commands_tree import Verb
+
 _SHARE = "usr/local/share"
 
 
-def shared_files() -> Mapping[str, bytes]:
+def shared_files(verbs: Mapping[str, Verb]) -> Mapping[str, bytes]:
     """By path below the root."""
-    commands = commands_of()
+    commands = commands_of(verbs)
     texts = {
         "man/man1/limpet.1": man_page(commands),
         "bash-completion/completions/limpet": bash(commands),

@@ -40,9 +40,9 @@ _VERBS = {
     "show-configuration": ("config", "show", "--waagent"),
     "collect-logs": ("collect-logs",),
     "setup-firewall=": ("firewall", "apply"),
-    "serialconsole": ("serial-console", "enable"),
+    "serialconsole": ("serial-console",),
 }
-_WITHOUT_SETTINGS = {"install", "uninstall"}
+_WITHOUT_SETTINGS = {"install", "uninstall", "serial-console"}
 
 
 class WrongUsage(Exception):

@@ -9,7 +9,9 @@ from limpet.manage.install_command import uninstall, uninstall_parser
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from limpet.manage.commands_tree import Verb
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,8 +19,8 @@ def parser() -> argparse.ArgumentParser:
     return uninstall_parser()
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
     """Take it out. Raises: ConfigurationError, HostError."""
     options = parser().parse_args(arguments)
     require_root(options)
-    return uninstall(options, interpreter())
+    return uninstall(options, interpreter(), verbs)

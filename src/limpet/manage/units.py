@@ -53,8 +53,9 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart={COMMAND} boot
 TimeoutStartSec=45min
-StandardOutput=journal+console
-StandardError=journal+console
+# The console hears of it by the program itself, as log.console says.
+StandardOutput=journal
+StandardError=journal
 
 [Install]
 WantedBy={WANTED_BY[BOOT]}
