@@ -265,8 +265,8 @@ class KeyValues(Protocol):
 class Lookout(Protocol):
     """What can be noticed of the network for next to nothing: no process is started, nothing is sent."""
 
-    def leads_to(self, address: str) -> bool:
-        """Whether the kernel has a route to an IPv4 address."""
+    def source_for(self, address: str) -> str | None:
+        """The address of this machine from which packets go to an IPv4 address; None where the kernel knows no way there."""
 
     def rules_changed(self) -> bool:
         """Whether the packet filter may have lost rules of ours since this was asked last. True the first time."""
