@@ -109,7 +109,8 @@ def _firmware(system_uuid: UUID) -> Sequence[str]:
 
 def _disk(name: str, file: Path, *, lun: int) -> Sequence[str]:
     drive = f"if=none,id={name},file={file},format=qcow2,cache=unsafe,discard=unmap"
-    return ("-drive", drive, "-device", f"scsi-hd,drive={name},bus=scsi0.0,lun={lun}")
+    disk = f"scsi-hd,drive={name},bus=scsi0.0,lun={lun},vendor=Msft,product=Virtual Disk"
+    return ("-drive", drive, "-device", disk)
 
 
 def _cd_drive(media: Path | None) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from limpet.lab import vm_recipes, waagent
+from limpet.lab import waagent
 from limpet.lab.commands import run
 from limpet.lab.rootfs import built, root_file_system
 from limpet.lab.roots import throw_away_root, write
@@ -44,11 +44,9 @@ def vm_image(
     with throw_away_root([system.tree, tree], place / f"{image.name}-layers") as root:
         for path, content in image.files.items():
             write(root.folder, path, content, mode=0o755 if content.startswith("#!") else 0o644)
-        if image is vm_recipes.WAAGENT:
-            settings = (root.folder / waagent.CONFIGURATION.lstrip("/")).read_text(encoding="utf-8")
-            write(
-                root.folder, waagent.CONFIGURATION, waagent.configured(settings, vm_recipes.WAAGENT_SETTINGS)
-            )
+        if image.settings:
+            text = (root.folder / waagent.CONFIGURATION.lstrip("/")).read_text(encoding="utf-8")
+            write(root.folder, waagent.CONFIGURATION, waagent.configured(text, image.settings))
         if image.limpet:
             install_wheel(root.folder, place / "wheel")
         if image.host_keys:

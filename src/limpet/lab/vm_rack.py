@@ -53,7 +53,7 @@ class Rack:
         self._say = say
         self._places = 0
         self._discs = 0
-        self._images: dict[str, tuple[Path, Kernel]] = {}
+        self._images: dict[str, tuple[VmImage, Path, Kernel]] = {}
 
     def place(self, name: str, **described: Any) -> Place:
         """A new VM in the fabric's books, which DHCP knows. described: members such as ``userName``. Raises: LabError."""
@@ -109,11 +109,12 @@ class Rack:
         return vm_ssh.ssh(self.room.fabric, user, place.address, key, script, timeout=timeout)
 
     def _image(self, image: VmImage) -> tuple[Path, Kernel]:
-        if image.name not in self._images:
+        known = self._images.get(image.name)
+        if known is None or known[0] != image:
             self._say(f"making the disk image {image.name}")
-            made = vm_image(image, self.room.workspace, self._cache, self._say)
-            self._images[image.name] = made
-        return self._images[image.name]
+            disk, system = vm_image(image, self.room.workspace, self._cache, self._say)
+            known = self._images[image.name] = (image, disk, system)
+        return known[1:]
 
 
 @contextmanager

@@ -85,7 +85,7 @@ class VmImage:
     """name: short, for files. files: by path, put over the recipe's tree; those that begin with ``#!`` can be run.
 
     units: enabled when the files are there. limpet: whether limpet is installed from its wheel. host_keys: whether it was
-    left with ssh host keys, which its first boot is to replace.
+    left with ssh host keys, which its first boot is to replace. settings: changes to its waagent.conf.
     """
 
     name: str
@@ -94,6 +94,7 @@ class VmImage:
     units: tuple[str, ...]
     limpet: bool = False
     host_keys: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 PLAIN = VmImage(
@@ -104,8 +105,26 @@ PLAIN = VmImage(
 )
 """No agent at all."""
 
-LIMPET = VmImage(name="limpet", recipe=PLAIN.recipe, files=PLAIN.files, units=PLAIN.units, limpet=True)
-"""limpet, and nothing else that provisions."""
+CONFIGURATION = """\
+Provisioning.Agent=waagent
+Provisioning.DeleteRootPassword=y
+Provisioning.RegenerateSshHostKeyPair=y
+Provisioning.SshHostKeyPairType=auto
+ResourceDisk.Format=y
+ResourceDisk.Filesystem=ext4
+ResourceDisk.MountPoint=/mnt/resource
+OS.RootDeviceScsiTimeout=300
+"""
+"""Those keys of the waagent.conf that Debian ships which are about the first boot, with their values."""
+
+LIMPET = VmImage(
+    name="limpet",
+    recipe=PLAIN.recipe,
+    files={**PLAIN.files, "/etc/waagent.conf": CONFIGURATION},
+    units=PLAIN.units,
+    limpet=True,
+)
+"""limpet, and nothing else that provisions; configured as Debian's waagent is."""
 
 CLOUD_INIT = VmImage(
     name="cloud-init",
@@ -129,11 +148,10 @@ WAAGENT = VmImage(
     },
     units=(*GUEST_UNITS, "networking.service", "walinuxagent.service"),
     host_keys=True,
+    # Debian's leaves provisioning to cloud-init.
+    settings={"Provisioning.Agent": "waagent", "ResourceDisk.Format": "y"},
 )
 """Debian's waagent, which provisions by itself and restarts the NIC with ifupdown.
 
 It starts when everything else has: without keys sshd would have failed too often by then to be started again.
 """
-
-WAAGENT_SETTINGS: Mapping[str, str] = {"Provisioning.Agent": "waagent", "ResourceDisk.Format": "y"}
-"""Of its waagent.conf: Debian's leaves provisioning to cloud-init."""

@@ -14,7 +14,10 @@ LONGEST_BUILD = 120.0
 
 
 def install_wheel(root: Path, place: Path) -> None:
-    """Install limpet into the tree `root` for its own python3. place: a folder for the wheel. Raises: LabError."""
+    """Install limpet into the tree `root` for its own python3, with its services. place: a folder for the wheel.
+
+    Raises: LabError.
+    """
     wheel = build_wheel(place)
     library = within(root, LIBRARY)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
@@ -25,6 +28,7 @@ def install_wheel(root: Path, place: Path) -> None:
         shutil.copytree(home_of(name), library / name, ignore=shutil.ignore_patterns("__pycache__"))
     write(root, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
     compile_python(root)
+    run(["chroot", str(root), LAUNCHER, "install"], timeout=LONGEST_BUILD).checked()
 
 
 def build_wheel(place: Path) -> Path:
