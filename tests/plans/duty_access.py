@@ -72,6 +72,10 @@ def plan(machine: FakeMachine, wanted: dict[str, Any]) -> list[Task]:
     asked = environment(wanted)
     vm_id = wanted.get("vm_id", "00000000-0000-4000-8000-000000000001")
     tasks: list[Task] = []
+    if "lock_root" in wanted:
+        tasks.append(
+            plan_root_password(shadow.look(machine.files, Path("/etc/shadow")), wanted=wanted["lock_root"])
+        )
     if "user" in wanted:
         tasks += user_tasks(machine, asked, wanted)
     if "host_name" in wanted:
@@ -97,10 +101,6 @@ def plan(machine: FakeMachine, wanted: dict[str, Any]) -> list[Task]:
         )
         change = any(task.name == "host-keys" and task.steps for task in tasks)
         tasks.append(plan_sshd(sshd, ssh.look_at_sshd(machine.files, SSH), host_keys_change=change))
-    if "lock_root" in wanted:
-        tasks.append(
-            plan_root_password(shadow.look(machine.files, Path("/etc/shadow")), wanted=wanted["lock_root"])
-        )
     return [*tasks, *custom_data_tasks(machine, asked, wanted, vm_id)]
 
 
@@ -122,12 +122,16 @@ def user_tasks(machine: FakeMachine, asked: OvfEnvironment, wanted: dict[str, An
     facts = user_facts.look(
         machine.files, machine.commands, user, sudoers_dir=Path("/etc/sudoers.d"), library=LIBRARY
     )
-    return [*plan_user(user, facts, PlainCrypt())]
+    crypt = getattr(machine, "crypt", PlainCrypt())  # a real machine brings a real one
+    return [*plan_user(user, facts, crypt)]
 
 
 def custom_data_tasks(
     machine: FakeMachine, asked: OvfEnvironment, wanted: dict[str, Any], vm_id: str
 ) -> list[Task]:
+    if "custom_data" not in wanted:
+        return []
+
     def run(files: FakeFiles, call: Call) -> Said:
         files.replace(Path("/ran"), b"once")
         return Said(stdout="hello\n", exit_code=wanted.get("exit_code", 0))

@@ -28,6 +28,8 @@ class ShadowFile:
 def plan_root_password(file: ShadowFile, *, wanted: bool) -> Task:
     """Put root's entry, locked, first; every other line stays byte for byte, the file keeps mode and owner.
 
+    The file is written whole as it was read: in one plan with the account it has to come first, or the new user's line is lost.
+
     wanted: provisioning.delete_root_password. A machine without a shadow file, or with an empty one, has no password to lock.
     """
     task = Task(name=ROOT_PASSWORD, purpose="lock root's password")

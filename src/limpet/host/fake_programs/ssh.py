@@ -71,7 +71,9 @@ def sshd(files: FakeFiles, call: Call) -> Said:
     for number, keyword, _ in global_lines(files.read(path, at_most=1 << 20).decode()):
         if keyword not in _KEYWORDS:
             return Said(
-                exit_code=255, stderr=f"{path}: line {number + 1}: Bad configuration option: {keyword}"
+                exit_code=255,
+                stderr=f"{path}: line {number + 1}: Bad configuration option: {keyword}\n"
+                f"{path}: terminating, 1 bad configuration options",
             )
     if not any(name.startswith("ssh_host_") and name.endswith("_key") for name in files.names(SSH)):
         return Said(exit_code=1, stderr="sshd: no hostkeys available -- exiting.")
