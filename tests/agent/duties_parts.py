@@ -87,8 +87,8 @@ class Watched:
         senses = Senses(
             files=machine.files, kernel=machine.kernel, lookout=machine.lookout, clock=machine.clock
         )
-        watch = Watch(self.wishes, senses, machine.workers, machine.log) if self.wishes else None
-        chores = [Chore(do=watch.do, period=watch.period, first=SOON)] if watch else []
+        self.watch = Watch(self.wishes, senses, machine.workers, machine.log)
+        chores = [Chore(do=self.watch.do, period=self.watch.period, first=SOON)] if self.wishes else []
         idle = Chore(do=lambda: None, period=3600, first=3600)
         self.chores = Chores([*chores, idle], machine.clock, machine.log)
         self.wait = SOON

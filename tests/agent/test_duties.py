@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from tests.agent.duties_parts import RECORD, ROUTER, ROUTES, WIRE, Watched, lease
 
-from limpet.agent.duties.duties import DUTIES
+from limpet.agent.chores import Chore, Chores
+from limpet.agent.duties.duties import DUTIES, SOON
 from limpet.agent.duties.firewall import UNHEARD
+from limpet.agent.duties.watch import PATIENCE, WORKER
 from limpet.guest.lease import SAVED_LEASE, render_lease
 from limpet.host.fake_programs.firewall import BROKEN, CHAIN, TABLES
+from limpet.host.ports import Completed
 
 TABLE = TABLES / "limpet"
 HOUR = 3600.0
@@ -126,7 +129,7 @@ def test_a_duty_that_fails_keeps_the_others_from_nothing() -> None:
     watched.write(BROKEN / "iptables", b"no iptables\n")
     watched.write("/sys/block/sdb/device/timeout", b"30\n")
     watched.pass_time(60)
-    assert watched.text("/sys/block/sdb/device/timeout") == "300\n"
+    assert watched.text("/sys/block/sdb/device/timeout") == "300"
 
 
 def test_a_new_disk_gets_the_timeout_and_others_are_not_written_to() -> None:
@@ -136,7 +139,7 @@ def test_a_new_disk_gets_the_timeout_and_others_are_not_written_to() -> None:
     watched.pass_time(HOUR)
     watched.write("/sys/block/sdq/device/timeout", b"30\n")
     watched.pass_time(35)
-    assert watched.text("/sys/block/sdq/device/timeout") == "120\n"
+    assert watched.text("/sys/block/sdq/device/timeout") == "120"
     assert [str(path) for path, _ in watched.machine.files.pokes] == ["/sys/block/sdq/device/timeout"]
 
 
@@ -145,7 +148,7 @@ def test_a_disk_that_goes_back_to_its_own_timeout_is_set_again() -> None:
     for _ in range(2):
         watched.write("/sys/block/sda/device/timeout", b"30\n")
         watched.pass_time(65)
-        assert watched.text("/sys/block/sda/device/timeout") == "300\n"
+        assert watched.text("/sys/block/sda/device/timeout") == "300"
 
 
 def test_persistent_names_go_whenever_they_come_back() -> None:
@@ -295,3 +298,62 @@ def test_without_a_lease_that_fits_no_route_is_invented(change: str) -> None:
     assert watched.text(ROUTES) == routes
     assert len(watched.events("duty.done", "dhcp")) == 1
     assert watched.events("duty.failed", "dhcp") == []
+
+
+def test_other_chores_go_on_while_a_worker_works() -> None:
+    watched = Watched()
+    watched.machine.workers.takes = 20.0
+    ticks: list[float] = []
+    clock = watched.machine.clock
+    watched.chores = Chores(
+        [
+            Chore(do=watched.watch.do, period=watched.watch.period, first=SOON),
+            Chore(do=lambda: ticks.append(clock.monotonic()), period=1.0, first=1.0),
+        ],
+        clock,
+        watched.machine.log,
+    )
+    watched.wait = 1.0
+    watched.pass_time(60)
+    assert len(ticks) >= 58
+    assert WIRE in (watched.text(TABLE) or "")
+
+
+def test_a_worker_that_does_not_end_is_killed_and_its_duties_are_tried_again() -> None:
+    watched = Watched()
+    watched.machine.workers.takes = 10 * PATIENCE
+    watched.pass_time(PATIENCE + 30)
+    assert "no end" in watched.events("duty.failed", "firewall")[0]
+    watched.machine.workers.takes = 0.0
+    watched.machine.files.remove(TABLE)
+    watched.pass_time(PATIENCE + 300)
+    assert watched.events("duty.done", "firewall")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"firewall": {}}',
+        b'{"firewall": {"did": 5, "problem": null, "memory": {}}}',
+        Completed(exit_code=-9, stdout=b"", stderr=b"Traceback\nMemoryError: no", seconds=1),
+    ],
+)
+def test_a_worker_that_says_nothing_of_use_has_failed(said: bytes | Completed) -> None:
+    watched = Watched()
+    real = watched.machine.workers.programs[WORKER]
+    watched.machine.workers.programs[WORKER] = lambda _: said
+    watched.pass_time(30)
+    assert len(watched.events("duty.failed", "firewall")) == 1
+    watched.machine.workers.programs[WORKER] = real
+    watched.pass_time(300)
+    assert watched.events("duty.done", "firewall")
+
+
+def test_an_agent_that_cannot_start_a_worker_goes_on() -> None:
+    watched = Watched()
+    del watched.machine.workers.programs[WORKER]
+    watched.pass_time(HOUR)
+    assert 3 <= len(watched.events("duty.failed", "firewall")) <= 4

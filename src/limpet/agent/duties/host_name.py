@@ -11,19 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limpet.agent.duties.result import Result, ipv4, told
-from limpet.guest.host_name import (
-    DHCLIENT,
-    FILE,
-    HOSTS,
-    LARGEST,
-    HostNameFacts,
-    plan_host_name,
-    plan_host_name_record,
-)
+from limpet.guest.host_name import LARGEST, plan_host_name, plan_host_name_record
 from limpet.guest.names import host_name_problem
 from limpet.guest.routes import way_to
 from limpet.host.dhcp_client import publish_host_name
-from limpet.host.facts import interfaces
+from limpet.host.facts import host_name, interfaces
 from limpet.host.facts.reading import bytes_of
 from limpet.model.errors import HostError
 
@@ -44,35 +36,23 @@ def do(wish: Mapping[str, Any], _memory: Mapping[str, Any], hands: Hands) -> Res
     files = hands.interpreter.files
     record = Path(wish["record"])
     name = hands.interpreter.kernel.host_name()
-    facts = look(files, name, record)
+    facts = host_name.look(files, hands.interpreter.kernel, record.parent)
     if not worth_publishing(name):
         return Result(did=(f"nothing about the host name {name[:64]!a}: it is no name of a machine",))
     published = facts.published or _given_by_cloud_init(files)
     naming = plan_host_name(name, facts)
     recording = plan_host_name_record(name, facts, record.parent, after=(naming.name,))
     if published in {None, name}:  # whoever provisioned it has published it
-        return told(hands.interpreter.apply([recording]))
+        return told(hands.interpreter.apply(recording))
     outcomes = hands.interpreter.apply([naming])
     if not outcomes[0].failed:
         _publish(name, wish["endpoint"], hands)
-    return told([*outcomes, *hands.interpreter.apply([recording], earlier=outcomes)])
+    return told([*outcomes, *hands.interpreter.apply(recording, earlier=outcomes)])
 
 
 def worth_publishing(name: str) -> bool:
     """Whether a machine may be known by this name: it is one, and not every machine's."""
     return host_name_problem(name) is None and name.partition(".")[0].lower().rstrip("46") != "localhost"
-
-
-def look(files: Files, kernel: str, record: Path) -> HostNameFacts:
-    """The places that have the host name. kernel: the name it has now."""
-    clients = {path: _text(files, path) for path in DHCLIENT}
-    return HostNameFacts(
-        kernel=kernel,
-        file=_text(files, FILE),
-        hosts=_text(files, HOSTS),
-        dhclient={path: text for path, text in clients.items() if text is not None},
-        published=(_text(files, record) or "").strip() or None,
-    )
 
 
 def _publish(name: str, endpoint: str, hands: Hands) -> None:
@@ -99,12 +79,7 @@ def _publish(name: str, endpoint: str, hands: Hands) -> None:
 
 def _given_by_cloud_init(files: Files) -> str | None:
     try:
-        name = json.loads(_text(files, CLOUD_INIT) or "null")["hostname"]
+        name = json.loads(bytes_of(files, CLOUD_INIT, at_most=LARGEST) or b"null")["hostname"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return name if isinstance(name, str) else None
-
-
-def _text(files: Files, path: Path) -> str | None:
-    content = bytes_of(files, path, at_most=LARGEST)
-    return None if content is None else content.decode("utf-8", "surrogateescape")

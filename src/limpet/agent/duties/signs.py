@@ -61,7 +61,7 @@ def scsi_timeout(senses: Senses, wish: Mapping[str, Any], _memory: dict[str, Any
     """A disk has another timeout."""
     found = []
     for name in senses.files.names(_BLOCK):
-        if name.startswith("sd"):
+        if name.startswith("sd") and name.isalpha():
             timeout = _text(senses.files, _BLOCK / name / "device/timeout")
             if timeout not in {None, wish["timeout"]}:
                 found.append((name, timeout))
