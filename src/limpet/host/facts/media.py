@@ -21,6 +21,7 @@ _STORAGE = {
     "{ba6163d9-04a1-4d29-b605-72e2ffb1dc7f}",  # SCSI
     "{32412632-86cb-44a2-9b5c-50d1417354f5}",  # IDE
 }
+_NODES = Path("/dev")
 _SECTOR = 512
 _MOST = 1024
 _LARGE = 4 * 1024 * 1024
@@ -38,7 +39,13 @@ def look(files: Files) -> MediaFacts:
 
 
 def _blocks(files: Files) -> Iterator[Block]:
-    for name in names_in(files, BLOCKS)[:_MOST]:
+    known = names_in(files, BLOCKS)[:_MOST]
+    # A container is given nodes of drives that its /sys does not show.
+    for name in names_in(files, _NODES)[:_MOST]:
+        node = files.info(_NODES / name) if name not in known and Block(name=name).optical else None
+        if node is not None and node.is_block:
+            yield Block(name=name)
+    for name in known:
         folder = BLOCKS / name
         yield Block(name=name, size=_size(files, folder))
         for part in names_in(files, folder)[:_MOST]:
