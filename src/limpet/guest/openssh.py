@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from binascii import Error, a2b_base64, b2a_base64
 from dataclasses import dataclass
@@ -52,12 +51,16 @@ class Key:
     @property
     def sha256(self) -> str:
         """The fingerprint as ssh-keygen prints it today."""
+        import hashlib  # noqa: PLC0415 - it loads a library of 5 MB, for a line of the log
+
         digest = hashlib.sha256(self.blob).digest()
         return "SHA256:" + b2a_base64(digest, newline=False).decode().rstrip("=")
 
     @property
     def md5(self) -> str:
         """The fingerprint as ssh-keygen printed it before OpenSSH 6.8, without colons."""
+        import hashlib  # noqa: PLC0415
+
         return hashlib.md5(self.blob, usedforsecurity=False).hexdigest()
 
 

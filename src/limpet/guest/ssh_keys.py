@@ -5,7 +5,6 @@ Source: guest-setup.md §A.5 and §L (defects 4, 5, 21). No link is followed bel
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,13 +85,24 @@ def target_of(path: str, wish: KeyWish, home: Path) -> Path:
         return home / _OWN
     if len(path) > _LONGEST_PATH or any(ord(letter) < 32 for letter in path):
         raise MalformedDocument("Path", "the key's path is too long or has control characters")
-    place = Path(posixpath.normpath(posixpath.join(home, path.strip().replace("$HOME", str(wish.home_dir)))))
+    place = _normal(home / path.strip().replace("$HOME", str(wish.home_dir)))
     for usual in (wish.home_dir / wish.user, _CONVENTION / wish.user):
         if place.is_relative_to(usual):
             place = home / place.relative_to(usual)
     if place == home or not place.is_relative_to(home):
         raise MalformedDocument("Path", f"the key's path {ascii(path)[:120]} is outside the home {home}")
     return place
+
+
+def _normal(path: Path) -> Path:
+    """Without ``..``; what is a link on the disk is looked at later."""
+    parts: list[str] = []
+    for part in path.parts:
+        if part != "..":
+            parts.append(part)
+        elif len(parts) > 1:
+            parts.pop()
+    return Path(*parts)
 
 
 def places_of(wish: KeyWish, home: Path) -> tuple[Path, ...]:
