@@ -221,3 +221,22 @@ def test_after_its_end_a_fetcher_begins_anew(bench: Bench) -> None:
     bench.fetcher.close()
     bench.web["/a"] = Response(status=200, body=b"x")
     assert bench.fetch("/a") == b"x"
+
+
+def test_a_file_is_the_body_of_a_request(bench: Bench) -> None:
+    bench.web["/log"] = Response(status=201, body=b"kept")
+    content = bytes(range(256)) * 5000
+    bench.files.replace(bench.folder / "logs.zip", content)
+    request = Request(method="PUT", url=f"{bench.base}/log", headers={"x-ms-version": "2"}, timeout=20)
+    answer = bench.fetcher.send(request, bench.folder / "logs.zip", size=MANY)
+    assert (answer.status, answer.body) == (201, b"kept")
+    assert b"x-ms-version: 2" in bench.asked()
+
+
+def test_a_file_that_is_too_large_or_not_there_is_not_sent(bench: Bench) -> None:
+    bench.files.replace(bench.folder / "logs.zip", b"12345")
+    request = Request(method="PUT", url=f"{bench.base}/log", timeout=20)
+    with pytest.raises(HostError):
+        bench.fetcher.send(request, bench.folder / "logs.zip", size=4)
+    with pytest.raises(HostError):
+        bench.fetcher.send(request, bench.folder / "absent.zip", size=4)

@@ -10,12 +10,12 @@ from tests.scenario.handlers import SAMPLE, disable, enable, package, uninstall
 from tests.scenario.stage import stage
 
 from limpet.agent.limits import AGENT
-from limpet.emulator.packages import HostedPackage
 from limpet.host.fake_cgroups import AGENT as AGENT_PID
 
 if TYPE_CHECKING:
     from tests.scenario.stage import Stage
 
+    from limpet.emulator.packages import HostedPackage
     from limpet.host.fake_work import Invocation
 
 TREE = Path("/sys/fs/cgroup")
@@ -214,7 +214,9 @@ def test_what_groups_use_is_told_as_counters() -> None:
 
 @pytest.mark.parametrize("how", ["no groups", "switched off", "guest shell", "no systemd-run"])
 def test_without_groups_handlers_run_all_the_same_and_it_is_told_once(how: str) -> None:
-    config = {"switched off": {"limits": False}, "guest shell": {"stage": "guest-shell"}}.get(how, {})
+    config: dict[str, Any] = {"switched off": {"limits": False}, "guest shell": {"stage": "guest-shell"}}.get(
+        how, {}
+    )
     play = stage(collect_logs=False, **config)
     if how != "no groups":
         play.machine.cgroups.mount()

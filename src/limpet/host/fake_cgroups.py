@@ -242,6 +242,10 @@ def _fits(name: str, text: str) -> bool:
         return (share == "max" or int(share) >= 1000) and 1000 <= int(period) <= 1_000_000
     if name in {"memory.high", "memory.max"}:
         return text == "max" or (text.isdecimal() and int(text) < 1 << 63)
+    if name == "cpu.cfs_quota_us":
+        return text == "-1" or (text.isdecimal() and int(text) >= 1000)
+    if name == "cpu.cfs_period_us":
+        return text.isdecimal() and 1000 <= int(text) <= 1_000_000
     return text.removeprefix("-").isdecimal()
 
 

@@ -1,0 +1,119 @@
+"""Control groups of this machine's kernel: a handler's command is limited from its first instruction, and what it leaves too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.agent.parts import ports
+
+from limpet.agent.limits import Groups
+from limpet.guest.control_groups import Limits, located
+from limpet.host.cgroups import RealControlGroups
+from limpet.host.clock import RealClock
+from limpet.host.fake import FakeMachine
+from limpet.host.files import RealFiles
+from limpet.host.process import HandlerProcesses
+from limpet.host.workers import RealWorkers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.system
+PROC = Path("/proc")
+
+
+class Elsewhere(RealFiles):
+    """This machine's files, with process 1 in a group of our own, so that the base is there."""
+
+    def __init__(self, own: str) -> None:
+        self._first = "".join(
+            f"{line.rpartition(':')[0]}:{own}\n" for line in (PROC / "self/cgroup").read_text().splitlines()
+        )
+
+    def read(self, path: Path, *, at_most: int) -> bytes:
+        if path == PROC / "1/cgroup":
+            return self._first.encode()
+        if path == PROC / "1/comm":
+            return b"init\n"
+        return super().read(path, at_most=at_most)
+
+
+@dataclass
+class Kernel:
+    groups: Groups
+    processes: HandlerProcesses
+    folder: Path
+
+    def run(self, command: str, limits: Limits) -> bytes:
+        places = self.groups.place("test.slice", limits)
+        assert places, "no control group could be made: run as root, with cgroup file systems mounted"
+        done = self.processes.run_handler_command(
+            command, folder=self.folder, environment={"PATH": os.environ["PATH"]}, timeout=30, groups=places
+        )
+        return done.stdout
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
+    name = f"/limpet-test-{os.getpid()}"
+    real = RealControlGroups()
+    roots = located(
+        (PROC / "self/mountinfo").read_text(), f"0::{name}\n1:cpu:{name}\n2:cpuacct:{name}\n3:memory:{name}\n"
+    ).roots
+    for root in roots:
+        real.make(root)
+    fake = FakeMachine()
+    groups = Groups(ports(fake, files=Elsewhere(name), cgroups=real), wanted=True)
+    try:
+        yield Kernel(groups, HandlerProcesses(RealClock()), tmp_path)
+    finally:
+        groups.close()
+        for root in roots:
+            for below in [root / "limpet" / "test.slice", root / "limpet", root]:
+                for pid in (real.read(below / "cgroup.procs") or "").split():
+                    os.kill(int(pid), signal.SIGKILL)
+                deadline = time.monotonic() + 5  # noqa: TID251 - the kernel takes its time to let go of the dead
+                while not real.remove(below) and time.monotonic() < deadline:  # noqa: TID251
+                    pass
+
+
+def test_a_command_is_in_its_group_before_its_first_instruction(kernel: Kernel) -> None:
+    said = kernel.run("cat /proc/self/cgroup", Limits())
+    assert b"/limpet/test.slice" in said
+    here = Path("/proc/self/cgroup").read_bytes()
+    assert b"test.slice" not in here
+
+
+def test_a_busy_command_is_throttled_and_its_use_is_counted(kernel: Kernel) -> None:
+    kernel.run("timeout 1 sh -c 'while :; do :; done'; true", Limits(cpu=20))
+    usage = kernel.groups.usage("test.slice")
+    assert usage.throttlings
+    assert usage.throttled
+    assert usage.processor
+    assert usage.processor < 0.6  # of a second, with a fifth of a processor
+
+
+def test_what_a_command_leaves_running_stays_in_the_group_when_the_agent_has_gone(kernel: Kernel) -> None:
+    kernel.run("setsid sleep 60 >/dev/null 2>&1 & echo $!", Limits(cpu=20))
+    kernel.groups.close()
+    (place, *_) = kernel.groups.place("test.slice", Limits(cpu=20))
+    assert (place / "cgroup.procs").read_text().split()
+
+
+def test_a_worker_is_in_its_group_too_and_gentle(kernel: Kernel) -> None:
+    places = kernel.groups.place("test.slice", Limits(cpu=50))
+    work = RealWorkers(RealClock()).start("tests.contract.worker_program", "hang", groups=places, gentle=True)
+    process = work._process.pid
+    try:
+        deadline = time.monotonic() + 10  # noqa: TID251
+        while os.getpriority(os.PRIO_PROCESS, process) != 19:
+            assert time.monotonic() < deadline  # noqa: TID251
+        assert str(process) in (places[0] / "cgroup.procs").read_text().split()
+    finally:
+        work.kill()
