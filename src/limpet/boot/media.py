@@ -169,9 +169,12 @@ def _on_device(machine: Machine, block: Block) -> _Found:
         return names, {DOCUMENT: disc.content(read, file, at_most=LARGEST_DOCUMENT)}
     except MalformedDocument as error:
         try:
-            return _by_mount(machine, block.path)
+            by_mount = _by_mount(machine, block.path)
         except HostError as refused:
             raise MalformedDocument(disc.DOCUMENT, f"{error.problem} ({refused})") from refused
+        if not by_mount[0]:  # the kernel sees nothing of ours either
+            raise
+        return by_mount
 
 
 def _by_mount(machine: Machine, device: Path) -> _Found:
