@@ -169,6 +169,9 @@ def assemble(
     dependencies = Dependencies(Statuses(store, clock), board, machine)
     cloud_init = CloudInit(machine, config.wait_for_cloud_init, config.cloud_init_timeout, layout.library)
     statuses = Statuses(store, clock)
+    report = Report(board, store, statuses, clock, machine.guest, **reporting(config))
+    found = chores(config, HostHealth(fabric, clock), telemetry)
+    found += [*owner.chores(config, machine, fabric, board, store, telemetry), *more]
     return Agent(
         board=board,
         poller=Poller(
@@ -184,23 +187,9 @@ def assemble(
             extensions_enabled=config.extensions_enabled,
         ),
         reporter=Reporter(
-            board,
-            Report(board, store, statuses, clock, machine.guest, **reporting(config)),
-            statuses,
-            fabric,
-            history,
-            machine,
-            heartbeat=config.status_heartbeat,
+            board, report, statuses, fabric, history, machine, heartbeat=config.status_heartbeat
         ),
-        chores=Chores(
-            [
-                *chores(config, HostHealth(fabric, clock), telemetry),
-                *owner.chores(config, machine, fabric, board, store, telemetry),
-                *more,
-            ],
-            clock,
-            log,
-        ),
+        chores=Chores(found, clock, log),
         commands=commands,
         owner=owner,
         machine=machine,
