@@ -28,14 +28,14 @@ RULES = (
 
 
 class Duty(NamedTuple):
-    """One row. period: the attribute of `Running` that has it, seconds.
+    """One row. period: how often its sign is read, seconds.
 
     wish: what is wanted, from the settings, as JSON has it; None where the duty is switched off. sign: see signs.py. module: in
     this package, imported by the worker alone, has the function ``do``.
     """
 
     name: str
-    period: str
+    period: Callable[[Running], float]
     wish: Callable[[Running], dict[str, Any] | None]
     sign: Callable[[Senses, Mapping[str, Any], dict[str, Any]], object]
     module: str
@@ -53,14 +53,14 @@ def _ways(*addresses: str) -> list[str]:
 DUTIES = (
     Duty(
         "firewall",
-        "firewall_period",
+        lambda running: running.firewall_period,
         lambda running: {"endpoint": _address(running)} if running.firewall else None,
         signs.firewall,
         "firewall",
     ),
     Duty(
         "dhcp",
-        "dhcp_period",
+        lambda running: running.dhcp_period,
         lambda running: {
             "endpoint": _address(running),
             "ways": _ways(_address(running), running.metadata_endpoint.partition(":")[0], signs.ANYWHERE),
@@ -70,7 +70,7 @@ DUTIES = (
     ),
     Duty(
         "host-name",
-        "host_name_period",
+        lambda running: running.host_name_period,
         lambda running: (
             {"record": str(running.library / "published_hostname"), "endpoint": _address(running)}
             if running.monitor_host_name
@@ -81,14 +81,14 @@ DUTIES = (
     ),
     Duty(
         "scsi-timeout",
-        "scsi_timeout_period",
+        lambda running: running.scsi_timeout_period,
         lambda running: {"timeout": str(running.scsi_timeout)} if running.scsi_timeout is not None else None,
         signs.scsi_timeout,
         "scsi_timeout",
     ),
     Duty(
         "persistent-names",
-        "persistent_rules_period",
+        lambda running: running.persistent_rules_period,
         lambda running: (
             {"files": RULES, "library": str(running.library)} if running.remove_persistent_rules else None
         ),
@@ -106,5 +106,5 @@ def wishes(running: Running) -> list[tuple[Duty, dict[str, Any], float]]:
     for duty in DUTIES:
         wish = duty.wish(running)
         if wish is not None:
-            found.append((duty, wish, getattr(running, duty.period)))
+            found.append((duty, wish, duty.period(running)))
     return found
