@@ -136,7 +136,8 @@ def custom_data_tasks(
         files.replace(Path("/ran"), b"once")
         return Said(stdout="hello\n", exit_code=wanted.get("exit_code", 0))
 
-    machine.commands.programs |= {"CustomData": run, "sh": run, "translate": run}
+    if hasattr(machine.commands, "programs"):  # a real machine has its own
+        machine.commands.programs |= {"CustomData": run, "sh": run, "translate": run}
     wish = CustomDataWish(
         vm_id=vm_id,
         library=LIBRARY,

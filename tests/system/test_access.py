@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,3 +189,24 @@ def test_a_bad_configuration_of_a_running_sshd_is_left_as_it_is(machine: Machine
     assert "passwordauthentication no\n" in shown
     assert "clientaliveinterval 180\n" in shown
     assert "kbdinteractiveauthentication no\n" in shown
+
+
+def test_custom_data_and_a_translator_run_once_and_what_they_say_is_kept(machine: Machine) -> None:
+    script = '#!/bin/sh\necho "hello $0"; echo once >> /ran; exit 3\n'
+    machine.write("/opt/translate", '#!/bin/sh\ncat > /day0; cp "$1" /day0.json\n', mode=0o755)
+    wanted = {
+        "custom_data": b64encode(script.encode()).decode(),
+        "execute": True,
+        "translator": "/opt/translate",
+        "host_name": "vm1",
+    }
+    answer = apply(machine, wanted)
+    assert answer["problems"] == [
+        "custom-data-run: cannot run the custom data (run /var/lib/waagent/CustomData): it ended with 3. See /var/log/limpet-custom-data.log."
+    ]
+    assert answer["again"] == []
+    assert machine.read("/ran") == "once\n"
+    assert machine.read("/var/log/limpet-custom-data.log") == "hello /var/lib/waagent/CustomData\n"
+    assert machine.read("/day0") == script
+    assert json.loads(machine.read("/day0.json"))["hostName"] == "vm1"
+    assert machine.run(["hostname"]).checked() == "vm1\n"

@@ -22,7 +22,7 @@ class Run:
     """Run a program of the machine: an argument vector, never a shell.
 
     accepted: exit codes that mean success. timeout: seconds. stdin is the only way in for a secret. output: a file, for root
-    alone, that gets the head of what the program says, however it ends.
+    alone, that gets the head of what the program says, however it ends; it is not repeated elsewhere then.
     """
 
     argv: tuple[str, ...]

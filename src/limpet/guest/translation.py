@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TRANSLATION = "translation"
 NOTE = Path("/var/lib/limpet/translation")
+OUTPUT = Path("/var/log/limpet-translation.log")
 DOCUMENT = Path("/var/lib/limpet/translation.json")
 
 
@@ -74,10 +75,12 @@ def plan_program(program: Path, day_zero: DayZero, *, timeout: float) -> tuple[T
             steps=(
                 MakeFolder(DOCUMENT.parent, mode=0o700),
                 Write(DOCUMENT, day_zero_document(day_zero), mode=0o600),
-                Run((str(program), str(DOCUMENT)), stdin=day_zero.custom_data, timeout=timeout),
+                Run(
+                    (str(program), str(DOCUMENT)), stdin=day_zero.custom_data, timeout=timeout, output=OUTPUT
+                ),
                 Remove(DOCUMENT),
                 Write(NOTE, f"{day_zero.vm_id}\n".encode(), mode=0o600),
             ),
-            advice=f"Look at what {program} says when it is run by hand.",
+            advice=f"See {OUTPUT}.",
         ),
     )

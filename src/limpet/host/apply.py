@@ -114,7 +114,8 @@ class Interpreter:
         if done.exit_code in step.accepted:
             return
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-        reason = redacted(said[-1][:_LONGEST_COMPLAINT]) if said else ""
+        # What goes to a file of its own is not repeated: it is somebody else's, and may have secrets in it.
+        reason = redacted(said[-1][:_LONGEST_COMPLAINT]) if said and step.output is None else ""
         if done.exit_code is None:
             raise HostError(f"it did not end in {step.timeout:g} s")
         if done.exit_code == 127 and not self.commands.exists(step.argv[0]):
