@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Task
 
 FOLDER = Path(__file__).parent
-KEYS = {"title", "steps", "again", "left", "gone", "wanted", "files", "broken", "kernel", "disks"}
+KEYS = {"title", "steps", "again", "left", "gone", "wanted", "files", "broken", "kernel", "disks", "base"}
+BASES = FOLDER / "machines" / "trees"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +71,9 @@ def put(machine: FakeMachine, path: Path, value: str | dict[str, Any]) -> None:
 def read(path: Path) -> Case:
     document = tomllib.loads(path.read_text(encoding="utf-8"))
     assert set(document) <= KEYS, f"{path}: unknown keys {set(document) - KEYS}"
+    if "base" in document:
+        base = tomllib.loads((BASES / f"{document['base']}.toml").read_text(encoding="utf-8"))
+        document["files"] = base["files"] | document.get("files", {})
     return Case(duty=import_module(f"tests.plans.duty_{path.parent.name}"), document=document)
 
 

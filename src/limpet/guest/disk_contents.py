@@ -53,7 +53,8 @@ class Disk:
     """A disk: name, as the kernel calls it. source: how it was recognised. identity: what tells it from others.
 
     volumes: by number; 0, the disk as a whole, is always there when it could be read. used: what is used by whom, by the
-    names of the disk and its partitions. partitions: those that the kernel knows. numbers: major and minor, by name.
+    names of the disk and its partitions. partitions: where those are that the kernel knows, start and size in bytes, by name.
+    numbers: major and minor, by name.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Disk:
     first_block: bytes = b""
     volumes: Mapping[int, Volume] = field(default_factory=dict)
     used: Mapping[str, str] = field(default_factory=dict)
-    partitions: tuple[str, ...] = ()
+    partitions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     numbers: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
 

@@ -212,10 +212,12 @@ def _mounting(wanted: ResourceDiskPolicy, disk: Disk, verdict: Verdict, filesyst
     steps: list[Step] = []
     if verdict.action == FORMAT:
         pieces = _table(disk, MAKING)
-        known = disk.table is not None and disk.device(1) in disk.partitions and _kept_place(disk) is not None
+        known = disk.partitions == {disk.device(1): _kept_place(disk)}
         steps.append(WriteDevice(device, "a partition table", pieces, table=not known))
         steps.append(Run((*MAKERS[filesystem], partition), timeout=_MKFS_SECONDS))
-    elif verdict.number and disk.device(verdict.number) not in disk.partitions:
+    elif verdict.number and disk.partitions.get(disk.device(verdict.number)) != _place_of(
+        disk, verdict.number
+    ):
         steps.append(WriteDevice(device, "nothing, but have its partition table read,", (), table=True))
     options = ("-o", wanted.options) if wanted.options else ()
     steps.append(MakeFolder(wanted.mount_point))
@@ -249,6 +251,10 @@ def _kept_place(disk: Disk) -> tuple[int, int] | None:
         return None
     (entry,) = table.entries
     return (entry.start, entry.size) if entry.size >= disk.size * 9 // 10 else None
+
+
+def _place_of(disk: Disk, number: int) -> tuple[int, int]:
+    return disk.volumes[number].start, disk.volumes[number].size
 
 
 def _task(steps: tuple[Step, ...] = (), problem: str | None = None, advice: str = "") -> Task:

@@ -66,8 +66,8 @@ def plan_swap(wanted: int, place: Place | None, facts: SwapFacts) -> Task:
     if wanted <= 0:
         return Task(name=NAME, purpose="swap to no file", required=False)
     if place is None:
-        advice = "Set resource_disk.swap to false, or give the VM a size with a temporary disk."
-        return _refused(purpose, "there is no resource disk to put it on", advice)
+        advice = "Set resource_disk.swap to false, or resource_disk.format to true on a VM that has a temporary disk."
+        return _refused(purpose, "no resource disk is in use here", advice)
     path, size = place.mount_point / FILE, wanted * MIB // facts.page * facts.page
     problem = _impossible(place, facts, path, size)
     if problem is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,7 +262,7 @@ class FakeFiles:
             for parent in reversed(path.parents):
                 target = self.nodes[parent].target if parent in self.nodes else None
                 if target is not None:
-                    path = parent.parent / target / path.relative_to(parent)
+                    path = Path(normpath(parent.parent / target)) / path.relative_to(parent)
                     break
             else:
                 return path

@@ -25,9 +25,7 @@ _MOST_VOLUMES = 8
 def look_at_disk(files: Files, devices: Devices, name: str, source: str, swaps: tuple[Swap, ...]) -> Disk:
     """Everything of one disk; what cannot be read becomes its problem."""
     folder, path = _BLOCK / name, Path("/dev", name)
-    partitions = tuple(
-        each for each in names_in(files, folder) if text_of(files, folder / each / "partition")
-    )
+    names = [each for each in names_in(files, folder) if text_of(files, folder / each / "partition")]
     size = _number(files, folder / "size") * 512
     block = _number(files, folder / "queue" / "logical_block_size") or 512
     table, first, volumes, problem = None, b"", {}, None
@@ -53,10 +51,9 @@ def look_at_disk(files: Files, devices: Devices, name: str, source: str, swaps: 
         table=table,
         first_block=first,
         volumes=volumes,
-        used=_used(files, name, partitions, swaps),
-        partitions=partitions,
-        numbers={name: _numbers(files, folder)}
-        | {each: _numbers(files, folder / each) for each in partitions},
+        used=_used(files, name, names, swaps),
+        partitions={each: _place(files, folder / each) for each in names},
+        numbers={name: _numbers(files, folder)} | {each: _numbers(files, folder / each) for each in names},
         problem=problem if size else f"the kernel shows no size of /dev/{name}",
     )
 
@@ -95,7 +92,12 @@ def _within(devices: Devices, path: Path, entry: Entry, offset: int, size: int) 
     return devices.read(path, entry.start + offset, size) if size else b""
 
 
-def _used(files: Files, name: str, partitions: tuple[str, ...], swaps: tuple[Swap, ...]) -> dict[str, str]:
+def _place(files: Files, folder: Path) -> tuple[int, int]:
+    """The kernel counts in 512 bytes, whatever the blocks are."""
+    return _number(files, folder / "start") * 512, _number(files, folder / "size") * 512
+
+
+def _used(files: Files, name: str, partitions: list[str], swaps: tuple[Swap, ...]) -> dict[str, str]:
     used = {}
     for each in (name, *partitions):
         folder = _BLOCK / name if each == name else _BLOCK / name / each

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from limpet.host.fake_commands import FakeCommands
 
-AREAS: tuple[str, ...] = ("accounts", "deprovision", "disks", "firewall", "ssh")
+AREAS: tuple[str, ...] = ("accounts", "disks", "firewall", "network", "modules", "boot_loaders", "ssh")
 
 
 def install(commands: FakeCommands, *areas: str) -> None:

@@ -71,6 +71,9 @@ def _mount(files: FakeFiles, call: Call) -> Said:
         )
     with by_the_kernel(files):
         number = _number(files, source)
+        found = volume(files, source)
+        if found is not None:
+            files.rooms[point] = found[2] * 95 // 100
         _add(files, _MOUNTS, f"40 1 {number} / {point} rw,relatime - {kind} {source} rw\n")
         for inner, node in files.volumes.get(source, {}).items():
             files.make_folder((point / inner).parent)
