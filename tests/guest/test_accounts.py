@@ -12,6 +12,7 @@ from limpet.guest.passwd import Group, User, parse_group, parse_passwd, parse_sh
 from limpet.guest.root_password import LINE, ShadowFile, plan_root_password
 from limpet.guest.steps import Remove, Run, Write
 from limpet.guest.sudo import SudoFacts, plan_sudo, rule
+from limpet.model.secret import Secret
 
 SUDOERS = Path("/etc/sudoers.d")
 HOME = Path("/home")
@@ -123,9 +124,10 @@ def test_every_line_but_roots_stays_byte_for_byte_when_its_password_is_locked(li
     task = plan_root_password(ShadowFile(path=Path("/etc/shadow"), content=content), wanted=True)
     for step in task.steps:
         assert isinstance(step, Write)
-        assert isinstance(step.content, bytes)
-        assert step.content.startswith(LINE + b"\n")
+        assert isinstance(step.content, Secret)
+        written = step.content.reveal()
+        assert written.startswith(LINE + b"\n")
         kept = [line for line in content.splitlines(keepends=True) if not line.startswith(b"root:")]
-        assert step.content[len(LINE) + 1 :] == b"".join(kept)
-        again = ShadowFile(path=Path("/etc/shadow"), content=step.content)
+        assert written[len(LINE) + 1 :] == b"".join(kept)
+        again = ShadowFile(path=Path("/etc/shadow"), content=written)
         assert plan_root_password(again, wanted=True).steps == ()

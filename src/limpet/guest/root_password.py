@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.guest.steps import Task, Write
+from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,5 +41,5 @@ def plan_root_password(file: ShadowFile, *, wanted: bool) -> Task:
     content = LINE + b"\n" + b"".join(others)
     if content == file.content:
         return task
-    step = Write(file.path, content, mode=file.mode, owner=file.owner)
+    step = Write(file.path, Secret(content), mode=file.mode, owner=file.owner)
     return Task(name=ROOT_PASSWORD, purpose="lock root's password", steps=(step,))
