@@ -74,15 +74,16 @@ def provisioned(
     wish: Wish,
     say: Callable[[str], None],
     *,
-    start: Callable[[Machine, Fabric], None],
+    start: Callable[[Machine, Fabric, Callable[[bool], None]], None],
     prepare: Callable[[Machine], None] = lambda _: None,
     serve: tuple[str, ...] = ("--strict",),
     faults: tuple[Mapping[str, Any], ...] = (),
     health: str = "Ready",
+    settles: bool = True,
 ) -> Outcome:
     """Boot a new machine and wait until the fabric heard `health`. Raises: LabError, with the client's log.
 
-    prepare: before the boot. start: after it.
+    prepare: before the boot. start: after it, with what pulls the machine's cable (False) and plugs it in; with `settles` when every service has started.
     """
     tree = rootfs.root_file_system(recipe, rootfs.default_cache(), say)
     with ExitStack() as stack:
@@ -94,8 +95,8 @@ def provisioned(
             world.add_fault(**fault)
         prepare(new.machine)
         try:
-            state = new.boot()
-            start(new.machine, world)
+            state = new.boot(settle=settles)
+            start(new.machine, world, lambda wanted: made.plugged(new.port, wanted=wanted))
             world.wait(VM, timeout=PATIENCE, health=health)
             return _seen(new.machine, world, state, new.vm_id)
         except Exception as error:

@@ -14,6 +14,7 @@ from tests.system.provisioned import (
     PASSWORD,
     TRACE,
     USER,
+    VM,
     Kept,
     Outcome,
     provisioned,
@@ -40,7 +41,7 @@ WISHES = {
 both_ways = pytest.mark.parametrize("way", [BY_DISC, BY_METADATA])
 
 
-def finish(machine: Machine, _world: Fabric) -> None:
+def finish(machine: Machine, *_: object) -> None:
     """cloud-init says Ready in its first stage; what it promises is there at its end."""
     machine.run(["cloud-init", "status", "--wait"], timeout=60).checked()
 
@@ -131,3 +132,45 @@ def test_cloudinit_gets_through_a_metadata_service_that_fails_at_first() -> None
     assert seen.words == ["Ready"]
     statuses = [each["status"] for each in seen.requests if each["endpoint"] == "instance-metadata"]
     assert statuses[:3] == [429, 429, 200]
+
+
+FROM_THE_OTHER_NIC = """\
+import http.client, sys
+connection = http.client.HTTPConnection("169.254.169.254", timeout=5, source_address=(sys.argv[1], 0))
+connection.request("GET", "/metadata/instance?api-version=2021-08-01", headers={"Metadata": "true"})
+print(connection.getresponse().status)
+"""
+
+
+def test_a_second_nic_is_configured_and_has_no_way_to_the_platform() -> None:
+    def more(machine: Machine, world: Fabric, _plug: Callable[[bool], None]) -> None:
+        finish(machine)
+        second = world.provisioning(VM)["nics"][1]["address"]
+        assert f"{second}/24" in machine.run(["ip", "addr", "show", "eth1"]).checked()
+        assert machine.run(["python3", "-c", FROM_THE_OTHER_NIC, second]).checked() == "403\n"
+
+    seen = provisioned(CLOUD_INIT_VM, Wish(account=ACCOUNT, more_nics=1), say, start=more)
+    assert seen.words == ["Ready"]
+    first, second = seen.known["nics"]
+    assert first["leasedAt"] is not None
+    assert second["leasedAt"] is not None
+
+
+def test_a_pre_provisioned_vm_becomes_somebodys_when_the_platform_says_so() -> None:
+    """It reports Ready to the pool, waits for its NIC to be moved, and asks for the document that is then there."""
+
+    def give(machine: Machine, world: Fabric, plug: Callable[[bool], None]) -> None:
+        world.wait(VM, healthReports=1, timeout=45)
+        machine.await_text("/var/log/cloud-init.log", "Wait for media disconnect", timeout=30)
+        world.reprovision(VM)
+        plug(False)
+        plug(True)
+        world.wait(VM, healthReports=2, timeout=60)
+        finish(machine)
+
+    wish = Wish(account={**ACCOUNT, "ppsType": "Running"})
+    seen = provisioned(CLOUD_INIT_VM, wish, say, start=give, settles=False)
+    assert seen.words == ["Ready", "Ready"]
+    asked = [each["status"] for each in seen.requests if each["endpoint"] == "reprovision-data"]
+    assert asked[-1] == 200
+    assert USER in seen.groups.split()

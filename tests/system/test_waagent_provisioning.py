@@ -25,7 +25,6 @@ from limpet.lab.recipes import PROVISIONED_VM
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from limpet.lab.fabric import Fabric
     from limpet.lab.machine import Machine
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -41,7 +40,7 @@ def prepare(machine: Machine) -> None:
     waagent.prepare(machine, SETTINGS)
 
 
-def start(machine: Machine, _world: Fabric) -> None:
+def start(machine: Machine, *_: object) -> None:
     waagent.start(machine)
 
 

@@ -45,6 +45,14 @@ class Fabric:
         found: dict[str, Any] = self._asked("GET", f"/v1/vms/{vm}/provisioning")
         return found
 
+    def reprovision(self, vm: str, document: str | None = None) -> None:
+        """Give a pre-provisioned VM to somebody. document: an ovf-env.xml; None: that of the VM's own account."""
+        self._asked("PUT", f"/v1/vms/{vm}/reprovision", {} if document is None else {"document": document})
+
+    def list_users(self, vm: str, users: list[dict[str, str]] | None) -> None:
+        """Another list of just-in-time users, each with ``name``, ``password``, ``expiration``; None: no list at all."""
+        self._asked("PUT", f"/v1/vms/{vm}/users", {"users": users})
+
     def add_fault(self, endpoint: str, **more: Any) -> dict[str, Any]:
         """One more fault rule. more: its further members, such as ``status`` or ``lie``."""
         found: dict[str, Any] = self._asked("POST", "/v1/faults", {"endpoint": endpoint, **more})

@@ -91,10 +91,17 @@ def plug(
     )
 
 
-def lay_cable(switch: Network, port: str, guest: Network, *, mac: str, nic: str = "eth0") -> None:
-    """Connect a guest by a cable and set both ends up, without addresses. Raises: LabError."""
+def lay_cable(
+    switch: Network, port: str, guest: Network, *, mac: str, nic: str = "eth0", index: int | None = None
+) -> None:
+    """Connect a guest by a cable and set both ends up, without addresses. Raises: LabError.
+
+    index: of both ends, each in its network. Then the kernel takes the guest's for a NIC of its own, whose state is
+    down, and not lower-layer-down, while the cable is unplugged.
+    """
     guest.ip("link set lo up")
-    switch.ip(f"link add name {port} type veth peer name {nic} netns {guest.name}")
+    number = "" if index is None else f"index {index} "
+    switch.ip(f"link add name {port} {number}type veth peer name {nic} {number}netns {guest.name}")
     switch.ip(f"link set {port} master {BRIDGE} up")
     guest.ip(f"link set {nic} address {mac} up")
 

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 INTERFACES = """\
 auto lo
 iface lo inet loopback
-
-allow-hotplug eth0
+source /etc/network/interfaces.d/*
+"""
+FIRST_NIC = """\
 auto eth0
 iface eth0 inet dhcp
 """
 FILES: Mapping[str, str] = {
     "/etc/network/interfaces": INTERFACES,
+    "/etc/network/interfaces.d/50-cloud-init": FIRST_NIC,  # cloud-init puts its own in this place
     "/etc/default/locale": "LANG=C.UTF-8\n",  # as in Debian's cloud images; cloud-init makes another one otherwise
 }
 
@@ -37,11 +39,13 @@ class Wish:
 
     account: members of the fabric's VM, such as ``userName``; the metadata service and a disc ``--from-vm`` have it.
     disc: further options of ``limpet emulator media``; None: there is no disc.
+    more_nics: beside eth0; they have no way to the platform.
     """
 
     account: Mapping[str, Any] = field(default_factory=dict, hash=False)
     disc: Sequence[str] | None = ()
     generation: int = 1
+    more_nics: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +57,10 @@ class NewMachine:
     init: tuple[str, ...]
     vm_id: str
 
-    def boot(self) -> str:
-        """Boot it and give what came of it, as `Machine.settle` does. Raises: LabError."""
+    def boot(self, *, settle: bool = True) -> str:
+        """Boot it and give what came of it, as `Machine.settle` does; without `settle` at once. Raises: LabError."""
         self.machine.boot(self.init)
-        return self.machine.settle()
+        return self.machine.settle() if settle else "starting"
 
 
 @contextmanager
@@ -68,7 +72,9 @@ def new_machine(
     The emulator of `room` must serve DHCP (``--dhcp br0``) on the unix socket `admin`. Raises: LabError.
     """
     machine, port = room.machine(layers, name=name, addressed=False)
-    vm_id = world.add_vm(name, port.address, **wish.account)["vmId"]
+    nics = [room.add_nic(port, number + 1) for number in range(wish.more_nics)]
+    described = {**wish.account, "nics": [{"mac": mac, "address": address} for mac, address in nics]}
+    vm_id = world.add_vm(name, port.address, **described)["vmId"]
     with ExitStack() as stack:
         drives: dict[str, Path] = {}
         if wish.disc is not None:

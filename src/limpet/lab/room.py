@@ -21,6 +21,10 @@ GATEWAY = IPv4Interface("10.0.0.1/24")
 FIRST_GUEST = 4
 """As on Azure, where the first addresses of a subnet are the platform's."""
 MOST_GUESTS = 250
+MORE_NICS, MOST_MORE_NICS = 100, 4
+"""From which address on NICs beside the first ones are, and how many a VM has at most."""
+FIRST_INDEX = 1000
+"""Interfaces that DHCP configures have this index and more: see `netns.lay_cable`."""
 PLATFORM = ("168.63.129.16/32", "169.254.169.254/32")
 """The wire server's and the metadata service's; DHCP routes them by the gateway, and waagent insists on that."""
 
@@ -65,9 +69,30 @@ class Room:
                 destinations=("default", *PLATFORM),
             )
         else:
-            netns.lay_cable(self.fabric, f"port{number}", guest, mac=port.mac)
+            index = FIRST_INDEX + FIRST_GUEST + number
+            netns.lay_cable(self.fabric, f"port{number}", guest, mac=port.mac, index=index)
         self._ports.append(port)
         return port
+
+    def add_nic(self, port: Port, number: int) -> tuple[str, str]:
+        """Another NIC beside a port's eth0, left to DHCP: eth1, eth2 … Gives its MAC and the address it will get.
+
+        number: 1 to 4. A veth moves with its network, so it is there before the machine boots. Raises: LabError.
+        """
+        first = int(port.address.rsplit(".", 1)[1])
+        last = MORE_NICS + (first - FIRST_GUEST) * MOST_MORE_NICS + number
+        if not 1 <= number <= MOST_MORE_NICS or last >= 255:
+            raise LabError(f"a room has no place for NIC {number} of the VM at {port.address}")
+        mac = f"00:0d:3a:00:01:{last:02x}"
+        netns.lay_cable(
+            self.fabric, f"nic{last}", port.network, mac=mac, nic=f"eth{number}", index=FIRST_INDEX + last
+        )
+        return mac, str(GATEWAY.network[last])
+
+    def plugged(self, port: Port, *, wanted: bool) -> None:
+        """Pull the cable of a port's eth0, or plug it in again: the carrier goes, addresses and routes stay. Raises: LabError."""
+        number = self._ports.index(port)
+        self.fabric.ip(f"link set port{number} {'up' if wanted else 'down'}")
 
     def machine(
         self, layers: Sequence[Path], *, name: str | None = None, addressed: bool = True
