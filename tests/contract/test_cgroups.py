@@ -46,7 +46,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     if version == 2:
         machine.cgroups.write(tree / "cgroup.subtree_control", "+cpu +memory")
     quota = ("cpu.cfs_quota_us", "20000") if version == 1 else ("cpu.max", "20000 100000")
-    return Bench(machine.cgroups, tree / "test", quota, machine.cgroups.start, machine.cgroups.end)
+    yield Bench(machine.cgroups, tree / "test", quota, machine.cgroups.start, machine.cgroups.end)  # noqa: PT022
 
 
 def real() -> Iterator[Bench]:

@@ -58,6 +58,10 @@ class Fabric:
         found: dict[str, Any] = self._asked("POST", "/v1/faults", {"endpoint": endpoint, **more})
         return found
 
+    def remove_fault(self, rule: int) -> None:
+        """Let what a rule spoiled go well again."""
+        self._asked("DELETE", f"/v1/faults/{rule}")
+
     def host(self, package: bytes, *, name: str | None = None, version: str | None = None) -> dict[str, Any]:
         """Host a handler's package, a zip. name, version: left out, as its manifest says."""
         given = {key: value for key, value in (("name", name), ("version", version)) if value is not None}
