@@ -147,9 +147,12 @@ def plan_removal(facts: ShimFacts) -> list[Task]:
     """Take it away, and put back what was there."""
     place = facts.root / SHIM
     purpose = f"take the command {place} away"
-    if facts.content is not None and not facts.ours:
-        return []
     steps: list[Step] = []
+    if facts.content is not None and not facts.ours:
+        # What is theirs stays; when it is what was kept aside, a run before this one was cut short.
+        if facts.kept != facts.content:
+            return []
+        return [Task(name="shim", purpose=purpose, steps=(Remove(path=facts.root / KEPT),))]
     if facts.diverted:
         steps = [Remove(path=place)] if facts.content is not None else []
         steps.append(Run(_divert(facts, "--remove")))
