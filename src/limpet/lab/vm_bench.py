@@ -70,7 +70,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ", ".join(agent.name.lower() for agent in AGENTS)
+    names = ", ".join(agent.image.name for agent in AGENTS)
     parser.add_argument("--agents", type=_agents, default=AGENTS, metavar="NAME,…",
                         help=f"which: {names}; all when left out")  # fmt: skip
     parser.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N",
@@ -97,7 +97,7 @@ def measure(agents: Sequence[BootAgent], rounds: int, say: Callable[[str], None]
 
 def _agents(text: str) -> list[BootAgent]:
     asked = text.lower().split(",")
-    known = {agent.name.lower(): agent for agent in AGENTS}
+    known = {agent.image.name: agent for agent in AGENTS}
     if unknown := [name for name in asked if name not in known]:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
     return [agent for name, agent in known.items() if name in asked]

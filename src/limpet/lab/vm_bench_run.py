@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from limpet.lab.bench_figures import Figure, Series
 from limpet.lab.clock import now, wait_for
 from limpet.lab.commands import LabError
-from limpet.lab.vm_recipes import CLOUD_INIT, LIMPET, WAAGENT, VmImage
+from limpet.lab.vm_recipes import CLOUD_INIT, LIMPET, LIMPET_SAME_KEYS, WAAGENT, VmImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -77,6 +77,12 @@ class BootAgent:
 
 AGENTS = (
     BootAgent(name="limpet", image=LIMPET, units=("limpet-boot.service",), asks="limpet --version"),
+    BootAgent(
+        name="limpet, RSA too",
+        image=LIMPET_SAME_KEYS,
+        units=("limpet-boot.service",),
+        asks="limpet --version",
+    ),
     BootAgent(
         name="cloud-init",
         image=CLOUD_INIT,
@@ -161,7 +167,7 @@ class BootBench:
     def _booted(self, agent: BootAgent) -> dict[Figure, float]:
         rack = self._rack
         described = {"userName": USER, "computerName": HOST_NAME, "publicKeys": [self._key.public]}
-        place = rack.place(f"{agent.name.lower()}-{next(self._numbers)}", **described)
+        place = rack.place(f"{agent.image.name}-{next(self._numbers)}", **described)
         disc: Path = rack.media(place)
         with rack.vm(agent.measured_image(), place, media=disc) as machine:
             machine.start()

@@ -111,6 +111,8 @@ GUEST_FILES: Mapping[str, str] = {
     "/etc/udev/rules.d/66-limpet-lab-disks.rules": UDEV_RULES,
     "/etc/hostname": "debian\n",
     "/etc/hosts": "127.0.0.1 localhost\n127.0.1.1 debian\n",
+    # The hypervisor's daemon makes it on the platform, where there is something to talk to.
+    "/var/lib/hyperv/.kvp_pool_1": "",
     "/etc/fstab": "LABEL=root / ext4 defaults 0 1\n",
     "/etc/default/locale": "LANG=C.UTF-8\n",
 }

@@ -100,9 +100,9 @@ class Rack:
         with vm(place.name, self.room.workspace, self.room.fabric, hardware, kernel) as made:
             yield made
 
-    def cloned(self, machine: Vm, place: Place) -> Hardware:
-        """What `machine` is to become so that its disks are another VM's."""
-        return replace(machine.hardware, vm_id=place.vm_id, nics=(place.nic,))
+    def cloned(self, machine: Vm, place: Place, **other: Any) -> Hardware:
+        """What `machine` is to become so that its disks are another VM's. other: members that are to differ besides."""
+        return replace(machine.hardware, vm_id=place.vm_id, nics=(place.nic,), **other)
 
     def ssh(self, place: Place, user: str, key: Key, script: str, *, timeout: float = 120) -> Result:
         """Run a command as a user of a VM. Raises: LabError."""

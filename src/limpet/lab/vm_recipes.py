@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from limpet.lab.recipes import Recipe
@@ -105,26 +105,17 @@ PLAIN = VmImage(
 )
 """No agent at all."""
 
-CONFIGURATION = """\
-Provisioning.Agent=waagent
-Provisioning.DeleteRootPassword=y
-Provisioning.RegenerateSshHostKeyPair=y
-Provisioning.SshHostKeyPairType=auto
-ResourceDisk.Format=y
-ResourceDisk.Filesystem=ext4
-ResourceDisk.MountPoint=/mnt/resource
-OS.RootDeviceScsiTimeout=300
-"""
-"""Those keys of the waagent.conf that Debian ships which are about the first boot, with their values."""
+LIMPET = VmImage(name="limpet", recipe=PLAIN.recipe, files=PLAIN.files, units=PLAIN.units, limpet=True)
+"""limpet as it is installed, and nothing else that provisions."""
 
-LIMPET = VmImage(
-    name="limpet",
-    recipe=PLAIN.recipe,
-    files={**PLAIN.files, "/etc/waagent.conf": CONFIGURATION},
-    units=PLAIN.units,
-    limpet=True,
+SAME_KEYS = """\
+[ssh]
+host_key_types = "ed25519,ecdsa,rsa"
+"""
+LIMPET_SAME_KEYS = replace(
+    LIMPET, name="limpet-same-keys", files={**LIMPET.files, "/etc/limpet.toml": SAME_KEYS}
 )
-"""limpet, and nothing else that provisions; configured as Debian's waagent is."""
+"""The same, told to make the ssh host keys that Debian's waagent makes: an RSA key is most of the work."""
 
 CLOUD_INIT = VmImage(
     name="cloud-init",
