@@ -161,9 +161,11 @@ def test_a_pre_provisioned_vm_becomes_somebodys_when_the_platform_says_so() -> N
 
     def give(machine: Machine, world: Fabric, plug: Callable[[bool], None]) -> None:
         world.wait(VM, healthReports=1, timeout=45)
-        machine.await_text("/var/log/cloud-init.log", "Wait for media disconnect", timeout=30)
+        log = "/var/log/cloud-init.log"
+        machine.await_text(log, "Wait for media disconnect", timeout=30)
         world.reprovision(VM)
         plug(False)
+        machine.await_text(log, "ifname eth0 operstate 2", timeout=30)
         plug(True)
         world.wait(VM, healthReports=2, timeout=60)
         finish(machine)
