@@ -192,13 +192,11 @@ def _fish_lines(command: Command) -> Iterator[str]:
 
 def _fish_option(option: Option) -> str:
     flags = [f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in option.flags]
-    value = []
-    if option.value is not None:
-        value = [
-            "-r",
-            *(["-F"] if option.file else []),
-            *([f"-a {shlex.quote(' '.join(option.choices))}"] if option.choices else []),
-        ]
+    value: list[str] = []
+    if option.choices:
+        value = ["-x", f"-a {shlex.quote(' '.join(option.choices))}"]
+    elif option.value is not None:
+        value = ["-r", "-F"] if option.file else ["-x"]
     return " ".join([*flags, *value, f"-d {shlex.quote(option.help)}"])
 
 

@@ -122,7 +122,7 @@ def _paragraphs(text: str) -> Iterator[str]:
 def _line(text: str) -> str:
     r"""A line of text; one that begins with what roff takes for a request gets ``\&`` before it."""
     found = _text(text)
-    return rf"\&{found}" if found[:1] in {".", "'", ""} else found
+    return rf"\&{found}" if found[:1] in {".", ""} else found
 
 
 def _text(text: str) -> str:
