@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from limpet.guest.interfaces import NetworkFacts
     from limpet.guest.lease import AcquiredLease
 
+_MOST_SHOWN = 8
+
 RESOLVER = Path("/etc/resolv.conf")
 RESOLVER_OWNERS = (
     Path("/run/systemd/resolve"),
@@ -44,12 +46,19 @@ def plan_lease(lease: AcquiredLease, facts: NetworkFacts, endpoint: IPv4Address 
     lines = tuple(_commands(lease, facts, endpoint))
     return Task(
         name="network",
-        purpose=f"give {lease.interface} the address {lease.address}/{lease.prefix} and its routes",
+        purpose=f"give {lease.interface} the address {lease.address}/{lease.prefix} and its routes"
+        + _shown(lines),
         steps=(Run(("ip", "-batch", "-"), stdin="".join(f"{line}\n" for line in lines).encode()),)
         if lines
         else (),
         advice="Look at `ip address` and `ip route`; without them the fabric is not reached.",
     )
+
+
+def _shown(lines: tuple[str, ...]) -> str:
+    """The beginning of what is given to ip, for people."""
+    more = f"; {len(lines) - _MOST_SHOWN} more" if len(lines) > _MOST_SHOWN else ""
+    return f" ({'; '.join(lines[:_MOST_SHOWN])}{more})" if lines else ""
 
 
 def _commands(lease: AcquiredLease, facts: NetworkFacts, endpoint: IPv4Address | None) -> Iterator[str]:

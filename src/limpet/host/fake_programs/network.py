@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from limpet.guest.routes import parse_local_addresses, parse_route_table
 from limpet.host.fake_commands import Said
+from limpet.host.fake_devices import by_the_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +28,9 @@ def ip(files: FakeFiles, call: Call) -> Said:
     if call.argv[1:] != ("-batch", "-"):
         return Said(exit_code=255, stderr=f"ip: {call.argv[1:]} is not known here")
     for number, line in enumerate(call.stdin.decode().splitlines(), 1):
-        problem = _line(files, line.split())
+        files.before()  # the kernel does each line whole
+        with by_the_kernel(files):
+            problem = _line(files, line.split())
         if problem:
             return Said(exit_code=1, stderr=f"{problem}\nCommand failed -:{number}")
     return Said()
