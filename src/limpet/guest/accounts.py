@@ -45,7 +45,7 @@ class AccountFacts:
     """What the machine says. home_owner: the uid that owns the user's home (see `home_of`), None where there is no home.
 
     noted: what the note says, None without one. shell, uid_min and home_mode: for new users, of /etc/default/useradd and
-    login.defs.
+    login.defs. skeleton: whether there is something to begin a home with.
     """
 
     users: tuple[User, ...] = ()
@@ -56,6 +56,7 @@ class AccountFacts:
     shell: str = "/bin/sh"
     uid_min: int = 1000
     home_mode: int = 0o755
+    skeleton: bool = True
 
     def user(self, name: str) -> User | None:
         """The user of that name."""
@@ -141,7 +142,7 @@ def _existing(wish: AccountWish, facts: AccountFacts, user: User) -> list[Step]:
     if ours and noted:
         steps += [
             MakeFolder(home),
-            Run(("cp", "-a", f"{SKELETON}/.", str(home))),
+            *([Run(("cp", "-a", f"{SKELETON}/.", str(home)))] if facts.skeleton else []),
             _take_over(wish.name, home),
         ]
         if facts.home_mode != 0o755:

@@ -224,6 +224,9 @@ class FakeKernel:
         """Seconds since it started."""
         return self.clock.monotonic()
 
+    def sync(self) -> None:
+        """What is written here is there."""
+
     def page_size(self) -> int:
         """Bytes of a page of memory."""
         return self.page

@@ -45,6 +45,10 @@ class RealKernel:
         except OSError as error:
             raise HostError(f"cannot name the host {name}: {error.strerror}") from error
 
+    def sync(self) -> None:
+        """Put everything that was written onto the disks, by whichever program."""
+        os.sync()
+
     def uptime(self) -> float:
         """Seconds since it started. Raises: HostError."""
         try:

@@ -203,6 +203,9 @@ class Kernel(Protocol):
     def uptime(self) -> float:
         """Seconds since it started."""
 
+    def sync(self) -> None:
+        """Put everything that was written onto the disks, by whichever program."""
+
     def page_size(self) -> int:
         """Bytes of a page of memory."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.accounts import AccountFacts, home_of
+from limpet.guest.accounts import SKELETON, AccountFacts, home_of
 from limpet.guest.passwd import parse_group, parse_passwd, parse_shadow, parse_words
 from limpet.host.facts.reading import is_there, text_of
 from limpet.model.errors import HostError
@@ -36,6 +36,7 @@ def look(files: Files, wish: AccountWish) -> AccountFacts:
         shell=_shell(files),
         uid_min=int(defs["UID_MIN"]) if defs.get("UID_MIN", "").isdecimal() else 1000,
         home_mode=_home_mode(defs),
+        skeleton=is_there(files, Path(SKELETON)),
     )
 
 
