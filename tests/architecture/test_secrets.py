@@ -19,6 +19,7 @@ def revealing() -> dict[str, int]:
 REVIEWED = {
     "agent/plan_sources.py": 1,
     "agent/poll.py": 1,
+    "agent/remote_access_settle.py": 1,
     "agent/reporter.py": 2,
     "emulator/pfx.py": 1,
     "emulator/routes/imds.py": 1,

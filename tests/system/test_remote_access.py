@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 PASSWORD = "Correct-Horse 9 ä'\"$"
 LAST = "Tue, 01 Jan 2030 00:00:00 GMT"
-SETTINGS = {"Extensions.GoalStatePeriod": "1", "Debug.LogCollectorInitialDelay": "2", "Debug.EnableFastTrack": "n"}
+SETTINGS = {"Extensions.GoalStatePeriod": "1", "Logs.Collect": "y", "Debug.LogCollectorInitialDelay": "2", "Debug.EnableFastTrack": "n"}
 
 
 @pytest.fixture

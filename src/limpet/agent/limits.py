@@ -149,6 +149,8 @@ class Groups:
         base = groups.base(facts)
         if not base.roots:
             raise HostError("no control groups with a processor or memory controller are mounted")
+        if base.unified is not None:
+            self._check_controllers(base.unified)
         if facts.systemd:
             self._open_scope(base)
         else:
@@ -157,6 +159,15 @@ class Groups:
         if base.unified is not None:
             self._delegate(base.unified, alone=not facts.systemd)
         return base
+
+    def _check_controllers(self, root: Path) -> None:
+        """Raises: HostError, where version 2 has no controller that could limit anything, as in many containers."""
+        for group in root.parents:
+            there = self._kernel.read(group / "cgroup.controllers")
+            if there is not None:
+                if not {"cpu", "memory"} & set(there.split()):
+                    raise HostError(f"{group} has neither a processor nor a memory controller")
+                return
 
     def _open_scope(self, base: Base) -> None:
         """Let systemd make the scope, unless an earlier agent of this boot did."""

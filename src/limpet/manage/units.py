@@ -82,7 +82,6 @@ RestartPreventExitStatus=2
 # What handlers have started outlives the agent: its end, its restarts, its updates. Source: extensions.md §12.3, assumption 9.
 KillMode=process
 TimeoutStopSec=30
-Delegate=yes
 Slice=azure.slice
 CPUAccounting=yes
 MemoryAccounting=yes
