@@ -78,7 +78,8 @@ def test_an_interrupt_at_the_question_does_nothing(capsys: pytest.CaptureFixture
 
 
 def test_an_interrupt_while_it_works_does_not_stop_it_half_way() -> None:
-    machine, sent = used(), []
+    machine = used()
+    sent: list[bool] = []
 
     def interrupt() -> None:
         if not sent:

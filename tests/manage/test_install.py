@@ -13,6 +13,7 @@ from tests.plans.cases import picture
 
 from limpet.cli import VERBS
 from limpet.host.fake import PowerCut
+from limpet.host.fake_commands import Said
 from limpet.host.fake_programs.deprovision import RUNNING
 from limpet.manage.install_command import install, parser, uninstall, uninstall_parser
 from limpet.manage.units import FILES, MARK
@@ -164,7 +165,9 @@ def test_uninstalling_leaves_the_machine_as_it_was() -> None:
     machine = running()
     before = {path for path in picture(machine) if not path.startswith("/proc")}
     installed(machine)
+    machine.commands.programs["limpet"] = lambda files, call: Said()
     assert uninstalled(machine) == 0
+    assert ("/usr/bin/limpet", "firewall", "remove") in [call.argv for call in machine.commands.ran]
     after = {str(path) for path, node in machine.files.nodes.items() if not node.is_folder}
     after = {path for path in after if not path.startswith("/proc")}
     assert after <= before

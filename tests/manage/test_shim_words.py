@@ -86,8 +86,9 @@ def recorded(waagent: Path) -> list[list[str]]:
     ],
 )  # fmt: skip
 def test_words_become_a_verb(words: str, limpet: str) -> None:
-    command, *rest = understood(words.split())
-    assert limpet.split() == ([] if command == "help" else command_line(command, *rest))
+    command, value, options, settings = understood(words.split())
+    found = [] if command == "help" else command_line(command, value, options, settings)
+    assert found == limpet.split()
 
 
 def test_every_verb_that_words_become_takes_these_arguments() -> None:

@@ -113,7 +113,7 @@ def uninstall(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[s
     root = checked_root(options.root, acting.files)
     wanted = everything("", verbs)
     facts = look(acting.files, acting.commands, root, wanted)
-    code = carry_out(plan_uninstall(wanted, facts), options, acting)
+    code = carry_out(plan_uninstall(wanted, facts, _own_command(root, acting.files)), options, acting)
     if not options.json and not options.dry_run and (left := _peers(facts, acting.files)):
         say(
             f"{', '.join(left)} has its name back. Start it, or reboot, if that agent is to serve this VM again."
@@ -157,6 +157,13 @@ def checked_root(root: Path, files: Files) -> Path:
                 f"--root {root}: this is not the tree of a system, it has no folder {name}"
             )
     return root
+
+
+def _own_command(root: Path, files: Files) -> str | None:
+    try:
+        return command_in(root, None, files)
+    except ConfigurationError:
+        return None
 
 
 def command_in(root: Path, given: Path | None, files: Files) -> str:

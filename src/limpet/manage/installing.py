@@ -134,11 +134,16 @@ def plan_install(wanted: Mapping[str, bytes], facts: InstallFacts, *, enable: bo
     return [*tasks, *_telling(facts, tasks, start=enable)]
 
 
-def plan_uninstall(wanted: Mapping[str, bytes], facts: InstallFacts) -> list[Task]:
-    """The opposite. /etc/limpet.toml goes only when nobody has written in it."""
+def plan_uninstall(wanted: Mapping[str, bytes], facts: InstallFacts, command: str | None = None) -> list[Task]:
+    """The opposite. /etc/limpet.toml goes only when nobody has written in it.
+
+    command: limpet itself, which takes its rules out of the firewall that runs.
+    """
     stopping: list[Step] = []
     if running := sorted(facts.active - set(ALIASES)):
         stopping.append(Run(("systemctl", "stop", *running)))
+    if FIREWALL in facts.active and command is not None:
+        stopping.append(Run((command, "firewall", "remove")))
     tasks = [Task(name="stop", purpose="stop the agent", steps=tuple(stopping))]
     tasks += [_gone(facts, path) for path, target in links().items() if facts.links[path].target == target]
     tasks += [_gone(facts, path) for path in wanted if facts.files[path].ours]
