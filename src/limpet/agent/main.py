@@ -7,6 +7,7 @@ own process. Decision: docs/decisions/0006-memory.md.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from limpet.agent.endpoint import find_endpoint
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+    from limpet.agent.endpoint import Endpoint
     from limpet.config.load import Config
     from limpet.host.ports import Files, Log
 
+DISABLED = "disable_agent"
+PLAIN = "plain"
 EPILOG = """\
 example:
   limpet agent --config /etc/limpet.toml
@@ -68,6 +72,8 @@ def main(argv: Sequence[str] = ()) -> NoReturn:
     config = configuration(argv)
     log = open_log(config.log_file)
     with SingleInstance(config.lock) as lock:
+        if (config.library / DISABLED).exists():
+            _stand_by(config, log)
         write_pid(config, RealFiles(), log)
         for note in config.notes:
             log.warning("configuration.note", note=note)
@@ -86,6 +92,36 @@ def write_pid(config: Config, files: Files, log: Log) -> None:
         files.replace(config.pid_file, str(os.getpid()).encode(), durable=False)
     except HostError as error:
         log.warning("pid_file.unwritable", problem=error)
+
+
+def _stand_by(config: Config, log: Log) -> NoReturn:
+    """The platform was asked for a VM without an agent: live, and do nothing. Source: guest-setup.md §A.17."""
+    import signal  # noqa: PLC0415
+
+    log.warning(
+        "agent.disabled",
+        file=config.library / DISABLED,
+        remedy="remove the file and restart the agent to have extensions again",
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    while True:
+        signal.pause()
+
+
+def _say_ready(config: Config, endpoint: Endpoint, http: PlainHttp, log: Log) -> None:
+    """Say what the boot stage owes, where it owes anything and this machine is the agent's own."""
+    from limpet.agent import ready  # noqa: PLC0415 - nothing of it stays
+    from limpet.agent.fabric import Fabric  # noqa: PLC0415
+    from limpet.host.chance import RealRandom  # noqa: PLC0415
+    from limpet.host.commands import RealCommands  # noqa: PLC0415
+
+    files, clock = RealFiles(), RealClock()
+    if config.stage != PLAIN or not ready.is_owed(files, RealCommands(), config.library):
+        return
+    fabric = Fabric(
+        http, clock, RealRandom(), wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin
+    )
+    ready.say(fabric, http, files, clock, log)
 
 
 def become_resident(running: Running, *, fips: bool = False) -> NoReturn:
