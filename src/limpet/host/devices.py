@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from limpet.host.clock import Deadline, RealClock
+from limpet.host import partition_nodes
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _EJECT, _LOCK_DOOR = 0x5309, 0x5329
-_READ_TABLE = 0x125F
-_BUSY_SECONDS, _BUSY_PAUSE = 10.0, 0.05
 
 
 class RealDevices:
@@ -47,7 +44,7 @@ class RealDevices:
                     view = view[os.pwrite(descriptor, view, offset + len(content) - len(view)) :]
                 os.fsync(descriptor)
             if table:
-                _read_table(descriptor)
+                partition_nodes.renew(descriptor)
 
     def eject(self, path: Path) -> None:
         """Open the drive. Raises: HostError."""
@@ -55,20 +52,6 @@ class RealDevices:
             with suppress(OSError):
                 fcntl.ioctl(descriptor, _LOCK_DOOR, 0)
             fcntl.ioctl(descriptor, _EJECT)
-
-
-def _read_table(descriptor: int) -> None:
-    """The nodes of partitions are there when this returns. Somebody who only looks at one just now is waited for."""
-    deadline, clock = Deadline(_BUSY_SECONDS), RealClock()
-    while True:
-        try:
-            fcntl.ioctl(descriptor, _READ_TABLE)
-        except OSError as error:
-            if error.errno != errno.EBUSY or deadline.over:
-                raise
-        else:
-            return
-        clock.sleep(_BUSY_PAUSE)
 
 
 @contextmanager

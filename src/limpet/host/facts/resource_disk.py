@@ -60,16 +60,17 @@ def look(files: Files, devices: Devices, commands: Commands) -> ResourceDiskFact
             names = ", ".join(sorted(found))
             return replace(facts, unclear=f"more than one disk looks like the resource disk: {names}")
         for name, source in found.items():
-            return _described(files, devices, facts, name, source, ())
+            return with_disk(files, facts, look_at_disk(files, devices, name, source, swaps_of(files)))
     for name, source in (nvme := _by_model(files)).items():
-        return _described(files, devices, facts, name, source, tuple(nvme)[1:])
+        disk = look_at_disk(files, devices, name, source, swaps_of(files))
+        return with_disk(files, facts, disk, tuple(nvme)[1:])
     return facts
 
 
-def _described(
-    files: Files, devices: Devices, facts: ResourceDiskFacts, name: str, source: str, others: tuple[str, ...]
+def with_disk(
+    files: Files, facts: ResourceDiskFacts, disk: Disk, others: tuple[str, ...] = ()
 ) -> ResourceDiskFacts:
-    disk = look_at_disk(files, devices, name, source, swaps_of(files))
+    """Facts of a disk that was found and read."""
     return replace(facts, disk=disk, others=others, readme=_has_readme(files, disk, facts.mounts))
 
 
