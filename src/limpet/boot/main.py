@@ -53,9 +53,9 @@ def main(arguments: Sequence[str]) -> int:
         RealFiles(), path=options.config if options else None, options=options.set if options else ()
     )
     if dry_run:
-        from limpet.boot.preview import preview  # noqa: PLC0415
+        from limpet.boot.preview import Unheard, preview  # noqa: PLC0415
 
-        shown = preview(machine(config, open_log(config.log_file)), config)
+        shown = preview(machine(config, Unheard()), config)
         sys.stdout.write(shown.as_json() if as_json else shown.as_text())
         return shown.exit_code
     with SingleInstance(LOCK, who="limpet boot"):

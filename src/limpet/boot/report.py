@@ -6,7 +6,6 @@ What the fabric has accepted is noted for the later stages, so that no report is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from limpet.host.reported import Accepted, note_accepted, ready_is_known
@@ -97,7 +96,7 @@ class Reports:
             reason=reason,
             agent=self.agent,
             vm_id=self.vm_id,
-            timestamp=datetime.fromtimestamp(self.clock.now(), UTC).isoformat(timespec="seconds"),
+            at=self.clock.now(),
             data=data or {},
         )
 

@@ -1,0 +1,125 @@
+"""What `limpet boot` brings into memory before it does anything: a list that only grows by a review."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+STANDARD = frozenset(
+    [
+        "__future__",
+        "_collections_abc",
+        "_hashlib",
+        "_json",
+        "_posixsubprocess",
+        "_sre",
+        "_weakrefset",
+        "abc",
+        "array",
+        "binascii",
+        "codecs",
+        "collections",
+        "contextlib",
+        "copyreg",
+        "dataclasses",
+        "encodings",
+        "enum",
+        "errno",
+        "fcntl",
+        "fnmatch",
+        "functools",
+        "genericpath",
+        "hashlib",
+        "importlib",
+        "io",
+        "ipaddress",
+        "itertools",
+        "json",
+        "keyword",
+        "math",
+        "ntpath",
+        "operator",
+        "os",
+        "pathlib",
+        "posix",
+        "posixpath",
+        "pyexpat",
+        "re",
+        "reprlib",
+        "select",
+        "selectors",
+        "shlex",
+        "signal",
+        "socket",
+        "stat",
+        "struct",
+        "subprocess",
+        "sys",
+        "threading",
+        "time",
+        "types",
+        "typing",
+        "unicodedata",
+        "warnings",
+        "xml",
+        "zipimport",
+        "zlib",
+    ]
+)
+START = "import limpet.boot.main, limpet.boot.preview, limpet.boot.stage"
+
+
+def loaded(code: str) -> set[str]:
+    """The modules of a process that does `code` and nothing else."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-ISc",
+            f"import sys; sys.path[:] = {sys.path!r}; {code}; print(*sys.modules)",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return set(done.stdout.split())
+
+
+def test_boot_loads_a_closed_list_of_the_standard_library_and_nothing_of_other_programs() -> None:
+    modules = loaded(START)
+    foreign = {name.split(".")[0] for name in modules if not name.startswith("limpet")}
+    interpreter = {*sys.builtin_module_names, "__main__"}
+    interpreter |= {name for name in foreign if name.startswith("_")}  # parts of the others, in C
+    assert foreign - interpreter <= STANDARD
+    programs = {name.split(".")[1] for name in modules if name.startswith("limpet.")}
+    assert programs <= {"boot", "config", "guest", "host", "lean", "model", "values", "wire"}
+
+
+def test_what_few_boots_need_is_loaded_only_then() -> None:
+    modules = loaded(START)
+    late = {
+        "argparse",
+        "ctypes",
+        "tomllib",
+        "difflib",
+        "ssl",
+        "asyncio",
+        "email",
+        "http.client",
+        "logging",
+        "random",
+    }
+    assert not modules & late
+    assert not modules & {
+        "limpet.boot.metadata",
+        "limpet.boot.scvmm",
+        "limpet.wire.imds",
+        "limpet.wire.certificates",
+    }
+
+
+def test_the_command_itself_loads_nothing_of_a_program_for_another_ones_verb() -> None:
+    modules = loaded("import limpet.cli")
+    assert not {
+        name for name in modules if name.startswith(("limpet.boot", "limpet.agent", "limpet.emulator"))
+    }
