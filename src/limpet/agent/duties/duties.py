@@ -5,7 +5,8 @@ None of them is done where the machine is somebody else's, as in a guest shell (
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from limpet.agent.duties import signs
 
@@ -27,7 +28,8 @@ RULES = (
 )
 
 
-class Duty(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Duty:
     """One row. period: how often its sign is read, seconds.
 
     wish: what is wanted, from the settings, as JSON has it; None where the duty is switched off. sign: see signs.py. module: in
