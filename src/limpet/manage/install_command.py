@@ -188,7 +188,8 @@ def command_in(root: Path, given: Path | None, files: Files) -> str:
 def _explain(facts: InstallFacts, files: Files) -> None:
     if hidden := _peers(facts, files):
         say(
-            f"{', '.join(hidden)} is now this agent's name: the other agent does not start. limpet uninstall takes that back."
+            f"{', '.join(hidden)} is now this agent's name, and the other agent does not start. Whoever removes its package stops"
+            " the service of this name: run limpet install again then. limpet uninstall gives the name back."
         )
     if not facts.running:
         say("The services start with the next boot of this tree.")

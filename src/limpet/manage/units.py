@@ -150,7 +150,7 @@ ATTRS{{device_id}}=="?f8b3781d-1e82-4818-a1c3-63d806ec15bb?", ENV{{.LIMPET_BUS}}
 ENV{{.LIMPET_BUS}}!="?*", GOTO="limpet_storage_end"
 
 # The logical unit is the fourth number of the SCSI address.
-PROGRAM="/bin/sh -c 'readlink /sys/class/block/%k/device /sys/class/block/%k/../device | head -n 1 | cut -d : -f 4'", ENV{{.LIMPET_LUN}}="%c"
+PROGRAM="/bin/sh -c 'readlink /sys/class/block/%k/device /sys/class/block/%k/../device | head -n 1 | cut -s -d : -f 4'", ENV{{.LIMPET_LUN}}="%c"
 ENV{{.LIMPET_LUN}}!="?*", GOTO="limpet_storage_end"
 ENV{{.LIMPET_BUS}}=="gen2", ENV{{.LIMPET_LUN}}=="0", ENV{{.LIMPET_DISK}}="root", GOTO="limpet_storage_link"
 ENV{{.LIMPET_BUS}}=="gen2", ENV{{.LIMPET_LUN}}=="1", ENV{{.LIMPET_DISK}}="resource", GOTO="limpet_storage_link"
