@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.plans.cases import interpreter
 
-from limpet.boot.network import Connection, Network, connect, connection_of
+from limpet.boot.network import Connection, Network, connect
+from limpet.boot.search import connection_of
 from limpet.guest.lease import SAVED_LEASE, parse_lease
 from limpet.guest.routes import parse_local_addresses, parse_route_table, way_to
 from limpet.host.dhcp_client import publish_host_name

@@ -31,8 +31,9 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     """Do what is asked."""
     from limpet.boot.fabric import Fabric
     from limpet.boot.metadata import ask_metadata
-    from limpet.boot.network import Network, connect, connection_of
+    from limpet.boot.network import Network, connect
     from limpet.boot.report import Reports
+    from limpet.boot.search import connection_of
     from limpet.guest.lease import SAVED_LEASE, parse_lease
     from limpet.host.apply import Interpreter
     from limpet.host.chance import RealRandom

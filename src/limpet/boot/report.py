@@ -6,6 +6,7 @@ What the fabric has accepted is noted for the later stages, so that no report is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import gmtime, strftime
 from typing import TYPE_CHECKING
 
 from limpet.host.reported import Accepted, note_accepted, ready_is_known
@@ -96,7 +97,7 @@ class Reports:
             reason=reason,
             agent=self.agent,
             vm_id=self.vm_id,
-            at=self.clock.now(),
+            timestamp=strftime("%Y-%m-%dT%H:%M:%S+00:00", gmtime(self.clock.now())),
             data=data or {},
         )
 
