@@ -1,9 +1,13 @@
 """The little of instance metadata that is used."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from limpet.model.provisioning import PublicKey
-from limpet.model.secret import Secret
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from limpet.model.provisioning import PublicKey
+    from limpet.model.secret import Secret
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
