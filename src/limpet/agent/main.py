@@ -23,7 +23,7 @@ from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
     from limpet.agent.endpoint import Endpoint
@@ -125,14 +125,18 @@ def _say_ready(config: Config, endpoint: Endpoint, http: PlainHttp, log: Log) ->
 
 
 def become_resident(running: Running, *, fips: bool = False) -> NoReturn:
-    """Replace this program by the resident agent, which reads `running` from a file in memory.
-
-    fips: whether everything it starts, openssl and handlers among it, finds OPENSSL_FIPS=1. Source: guest-setup.md §G.2.
-    """
+    """Replace this program by the resident agent, which reads `running` from a file in memory."""
     descriptor = os.memfd_create("limpet-running", 0)
     os.write(descriptor, running.render())
     command = interpreter_command("limpet.agent.resident", str(descriptor))
     # Without the columns of source lines, and with one heap for all threads: 0.2 MB less.
     lean = [command[0], "-X", "no_debug_ranges", *command[1:]]
-    environment = {**os.environ, HEAPS: "1", **({"OPENSSL_FIPS": "1"} if fips else {})}
-    os.execve(lean[0], lean, environment)  # noqa: S606 - our own interpreter, our own arguments
+    os.execve(lean[0], lean, environment(os.environ, fips=fips))  # noqa: S606 - our own interpreter, our own arguments
+
+
+def environment(given: Mapping[str, str], *, fips: bool) -> dict[str, str]:
+    """The resident agent's, and so of all that it starts: with `fips` openssl and handlers find OPENSSL_FIPS=1.
+
+    Source: guest-setup.md §G.2.
+    """
+    return {**given, HEAPS: "1", **({"OPENSSL_FIPS": "1"} if fips else {})}
