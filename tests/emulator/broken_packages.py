@@ -17,10 +17,18 @@ def package(*members: tuple[str | zipfile.ZipInfo, bytes], manifest: bytes | Non
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as found:
         if manifest is not None:
-            found.writestr(MANIFEST, manifest)
+            found.writestr(_plain(MANIFEST), manifest)
         for member, content in members:
-            found.writestr(member, content)
+            found.writestr(_plain(member) if isinstance(member, str) else member, content)
     return buffer.getvalue()
+
+
+def _plain(name: str) -> zipfile.ZipInfo:
+    """A file as zipfile makes it of a name, but not dated: two packages of the same members are equal."""
+    made = zipfile.ZipInfo(name)
+    made.compress_type = zipfile.ZIP_DEFLATED
+    made.external_attr = 0o600 << 16
+    return made
 
 
 def good() -> bytes:

@@ -112,6 +112,19 @@ def test_a_rule_keeps_it_silent_and_the_next_request_is_answered() -> None:
     run(scene)
 
 
+def test_a_rule_delays_answers() -> None:
+    async def scene(owner: Fabric, server: DhcpServer, client: socket.socket) -> None:
+        rule = Rule(endpoint="dhcp-renew", fault=Fault(delay=0.02))
+        owner.update(lambda world: replace(world, faults=with_rule(world.faults, rule)))
+        await send(server, client, renewal())
+        assert (await heard(client)).kind == Kind.ACK.value
+        (entry,) = await recorded(owner, "vm1")
+        assert entry.seconds >= 0.02
+        assert entry.fault == "delay 0.02 s"
+
+    run(scene)
+
+
 def test_a_rule_repeats_answers() -> None:
     async def scene(owner: Fabric, server: DhcpServer, client: socket.socket) -> None:
         rule = Rule(endpoint="dhcp-renew", fault=Fault(lie="repeat", times=3))

@@ -150,6 +150,7 @@ def test_a_part_can_be_had_as_text(path: str, text: str) -> None:
         ("/nothing?api-version=2018-02-01", {"Metadata": "true"}, 404),
         ("/network/interface/9?api-version=2018-02-01", {"Metadata": "true"}, 404),
         ("/compute/name?api-version=2018-02-01", {"Metadata": "true"}, 400),
+        ("?api-version=2018-02-01&format=xml", {"Metadata": "true"}, 400),
     ],
 )
 def test_what_cannot_be_answered_is_refused(target: str, headers: dict[str, str], status: int) -> None:

@@ -121,6 +121,20 @@ def test_the_disc_is_not_left_mounted(outcome: Callable[[str], Outcome]) -> None
     assert "fuseiso" not in outcome(BY_DISC).mounts
 
 
+@pytest.mark.parametrize("variant", ["truncated", "wrong-namespace", "two-provisioning-sections"])
+def test_a_broken_disc_is_reported_as_failed(variant: str) -> None:
+    seen = provisioned(
+        CLOUD_INIT_VM,
+        Wish(account=ACCOUNT, disc=("--broken", variant)),
+        say,
+        start=lambda *_: None,
+        health="NotReady/ProvisioningFailed",
+    )
+    assert seen.words == ["NotReady/ProvisioningFailed"]
+    assert "aka.ms/linuxprovisioningerror" in seen.known["reports"][0]["description"]
+    assert (seen.groups, seen.remarks) == ("", [])
+
+
 def test_cloudinit_gets_through_a_metadata_service_that_fails_at_first() -> None:
     seen = provisioned(
         CLOUD_INIT_VM,

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEFAULT_COMMAND = "serve"
+EXAMPLE = """\
+  limpet emulator serve --vm vm1=127.0.0.1
+  limpet emulator media dvd.iso --from-vm vm1
+  limpet emulator wait --health Ready
+  limpet emulator status"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="limpet emulator",
         description="An Azure fabric for tests and for people: serve one, and ask or change it while it runs.",
-        epilog=f"limpet emulator COMMAND --help says more, with an example. Without a command: serve.\n\n{EXIT_CODES}",
+        epilog=f"example:\n{EXAMPLE}\n\nCOMMAND --help says more, with examples. Without a command: serve.\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)

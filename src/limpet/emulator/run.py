@@ -172,6 +172,7 @@ def _ready(world: World, server: FabricServer, admin: str) -> dict[str, Any]:
         "admin": admin,
         "endpoint": world.settings.endpoint,
         "storage": world.settings.storage,
+        "strict": world.settings.strict,
         "fastTrack": world.settings.fast_track,
         "auto": world.settings.auto,
         "services": services,

@@ -90,6 +90,7 @@ async def fabric(api: Api, _request: Request) -> Response:
             "endpoint": settings.endpoint,
             "storage": settings.storage,
             "auto": settings.auto,
+            "strict": settings.strict,
             "fastTrack": settings.fast_track,
             "hostPluginVersion": settings.host_plugin_version,
             "services": {service.value: _service(api, service) for service in Service},

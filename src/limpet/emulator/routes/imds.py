@@ -29,7 +29,10 @@ def instance(world: World, vm: VirtualMachine, call: Call, _context: Context) ->
     except LookupError:
         return world, _error("Not found", status=404)
     objections = _objections(vm, call)
-    if call.query.get("format", "json").lower() == "text":
+    form = call.query.get("format", "json").lower()
+    if form not in {"json", "text"}:
+        return world, _error("Bad request. The format is json or text")
+    if form == "text":
         body = metadata.as_text(part).encode()
         kind = ("Content-Type", "text/plain; charset=utf-8")
         return world, Reply(body=body, headers=(kind,), objections=objections)
