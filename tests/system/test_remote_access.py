@@ -23,7 +23,12 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 PASSWORD = "Correct-Horse 9 ä'\"$"
 LAST = "Tue, 01 Jan 2030 00:00:00 GMT"
-SETTINGS = {"Extensions.GoalStatePeriod": "1", "Logs.Collect": "y", "Debug.LogCollectorInitialDelay": "2", "Debug.EnableFastTrack": "n"}
+SETTINGS = {
+    "Extensions.GoalStatePeriod": "1",
+    "Logs.Collect": "y",
+    "Debug.LogCollectorInitialDelay": "2",
+    "Debug.EnableFastTrack": "n",
+}
 
 
 @pytest.fixture
@@ -58,15 +63,17 @@ def test_a_listed_user_logs_in_with_its_password_becomes_root_with_it_and_goes_w
 ) -> None:
     vm, world = playing
     world.list_users(vm.name, [user("jit"), user("late", "Wed, 01 Jan 2020 00:00:00 GMT")])
-    wait_for(lambda: known(vm, "jit") and vm.path("/etc/sudoers.d/waagent").is_file(), "jit to be made", timeout=60)
+    wait_for(
+        lambda: known(vm, "jit") and vm.path("/etc/sudoers.d/waagent").is_file(), "jit to be made", timeout=60
+    )
     wait_for(lambda: "jit" in LIMPET.log(vm), "the agent to tell of it", timeout=30)
     assert "JIT_Account" in vm.read("/etc/passwd")
     assert "Jan 02, 2030" in vm.run(["chage", "-l", "jit"]).stdout
     assert not known(vm, "late")
     assert logged_in(vm, "jit", PASSWORD, "id -un").strip().endswith("jit")
     assert "jit" not in logged_in(vm, "jit", "wrong", "id -un").replace("su:", "")
-    assert vm.run(["visudo", "-c"]).code == 0
-    everything = LIMPET.log(vm) + vm.run(["sh", "-c", "ps -eo args; find /var/log /var/lib/waagent -type f | xargs grep -la Correct-Horse"]).stdout  # fmt: skip
+    assert vm.run(["visudo", "-c"]).exit_code == 0
+    everything = LIMPET.log(vm) + vm.run(["sh", "-c", "ps -eo args; find /var/log /var/lib/waagent -type f | xargs grep -la [C]orrect-Horse"]).stdout  # fmt: skip
     assert "Correct-Horse" not in everything
     world.list_users(vm.name, [])
     wait_for(lambda: not known(vm, "jit"), "jit to go", timeout=60)

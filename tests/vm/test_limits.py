@@ -63,7 +63,7 @@ def machine(lab: Rack, place: Place) -> Iterator[Vm]:
         await_reports(lab, place, PROVISIONING, READY)
         settled(made)
         lab.world.host(handler(), name=NAME, version="1.0.0")
-        lab.world.publish(place.name, {"handler": NAME, "publicSettings": {}})
+        lab.world.publish(place.name, {"handler": NAME, "version": "1.0.0", "public": {}})
         made.await_told(f"cat /var/lib/waagent/{NAME}-1.0.0/status/0.status; :", "success")
         yield made
 
