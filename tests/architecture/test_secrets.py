@@ -21,6 +21,7 @@ REVIEWED = {
     "agent/poll.py": 1,
     "agent/remote_access_settle.py": 1,
     "agent/reporter.py": 2,
+    "boot/media.py": 1,
     "emulator/pfx.py": 1,
     "emulator/routes/imds.py": 1,
     "guest/custom_data.py": 4,
