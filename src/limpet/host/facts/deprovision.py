@@ -39,7 +39,8 @@ _LEASES = {
     "/var/lib/NetworkManager": "*.lease",
     "/run/systemd/netif/leases": "*",
 }
-_TRACES = {"/root": ".bash_history", "/var/log": "waagent.log*"}
+# What executed custom data and a network OS's translator said may hold anything.
+_TRACES = {"/root": (".bash_history",), "/var/log": ("limpet-*.log*", "waagent.log*")}
 # What tells two clones apart later, and must not be the same in both.
 _IDENTITY = (Path("/var/lib/systemd/random-seed"), Path("/var/lib/dbus/machine-id"))
 
@@ -87,7 +88,10 @@ def look(
         logs_problem=logs_problem,
         state=_matching(files, STATE, "*"),
         traces=tuple(
-            path for folder, pattern in _TRACES.items() for path in _matching(files, Path(folder), pattern)
+            path
+            for folder, patterns in _TRACES.items()
+            for pattern in patterns
+            for path in _matching(files, Path(folder), pattern)
         ),
         resolver=resolver,
         resolver_kept=resolver_kept,
