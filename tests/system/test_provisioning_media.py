@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from tests.system.conftest import say
 
 from limpet.lab import recipes, requirements, rootfs
+from limpet.lab.commands import run
 from limpet.lab.machine import IDLE
 from limpet.lab.provisioning_hardware import Hardware, azure_dmi, eject, fit, insert, vmbus_device
 from limpet.lab.provisioning_media import disc
@@ -73,6 +75,22 @@ def test_a_disc_without_a_document_has_none(variant: str, empty_room: Room, imag
         mounted = machine.run(["sh", "-c", MOUNT]).exit_code == 0
         assert mounted is (variant == "no-document")
         assert machine.run(["test", "-e", "/mnt/dvd/ovf-env.xml"]).exit_code == 1
+
+
+def test_a_disc_goes_with_a_lab_that_was_killed(tmp_path: Path) -> None:
+    image = tmp_path / "dvd.iso"
+    image.write_bytes(bytes(65536))
+    program = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from limpet.lab.provisioning_hardware import loop_device\n"
+        "with loop_device(Path(sys.argv[1])) as device:\n"
+        "    print(device, len(device.read_bytes()), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = run([sys.executable, "-c", program, str(image)])
+    assert killed.exit_code == -9
+    assert killed.stdout.split()[1:] == ["65536"]
+    assert run(["losetup", "--associated", str(image)]).stdout == ""
 
 
 def test_a_machine_has_the_hardware_that_it_was_given(empty_room: Room, image_tree: Path) -> None:

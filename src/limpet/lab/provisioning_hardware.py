@@ -84,13 +84,15 @@ def vmbus_device(identifier: str) -> dict[str, str]:
 
 @contextmanager
 def loop_device(image: Path, *, writable: bool = False) -> Iterator[Path]:
-    """A block device of this machine with the content of `image`, until the end. Raises: LabError."""
+    """A block device of this machine with the content of `image`, until the end. Raises: LabError.
+
+    It goes when nobody has it open any more, so that even SIGKILL leaves no device behind.
+    """
     options = [] if writable else ["--read-only"]
     made = Path(run(["losetup", "--find", "--show", *options, str(image)]).checked().strip())
-    try:
+    with made.open("rb"):
+        run(["losetup", "--detach", str(made)]).checked()  # in use, so only marked
         yield made
-    finally:
-        run(["losetup", "--detach", str(made)]).checked()
 
 
 def fit(machine: Machine, hardware: Hardware) -> tuple[str, ...]:
