@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from limpet.host.ports import Files
 
-SMALL = 4096
+SMALL = 64 * 1024
+"""The kernel says of each of its files that it has a page, which is 64 KiB on some ARM kernels."""
 
 
 def bytes_of(files: Files, path: Path, *, at_most: int = SMALL) -> bytes | None:
