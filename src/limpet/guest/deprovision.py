@@ -6,25 +6,22 @@ completed by another. A task for each entry of a folder: one that cannot be remo
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.guest.deprovision_user import UserFacts, plan_user
-from limpet.guest.steps import NameHost, Remove, Run, Task, Write
+from limpet.guest.host_name import HostNameFacts, plan_host_name
+from limpet.guest.steps import Remove, Run, Task, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from limpet.guest.steps import Step
 
 NAMELESS = "localhost.localdomain"
-HOSTNAME_FILE = Path("/etc/hostname")
 MACHINE_ID = Path("/etc/machine-id")
 OVF = "ovf-env.xml"
-
-_SEND_HOST_NAME = re.compile(rb'^([ \t]*send[ \t]+host-name[ \t]+)"([^"\n]*)"([ \t]*;)', re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +42,7 @@ class DeprovisionFacts:
     services: units of agents that run. library, logs: names in those folders; a folder that is a link counts as a problem and
     is not followed. state: what limpet keeps of its own. traces: histories and log files. resolver: files with the addresses of
     name servers. resolver_kept: why resolv.conf stays. peer: what another agent made outside the library.
-    dhclient: configurations of dhclient. identity: files by which a machine is told from others; machine_id: whether
+    identity: files by which a machine is told from others; machine_id: whether
     /etc/machine-id says something.
     """
 
@@ -53,9 +50,7 @@ class DeprovisionFacts:
     user: UserFacts | None = None
     host_keys: tuple[Path, ...] = ()
     leases: tuple[Path, ...] = ()
-    host_name: str = NAMELESS
-    static_name: bytes | None = None
-    dhclient: Mapping[Path, bytes] = field(default_factory=dict)
+    host: HostNameFacts
     root_locked: bool = True
     library: tuple[str, ...] = ()
     library_problem: str | None = None
@@ -115,7 +110,7 @@ def _losses_of_state(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iter
     if facts.leases:
         yield f"The DHCP leases will be deleted: {len(facts.leases)} files."
     if _host_name(facts).steps:
-        yield f"The host name {facts.host_name} will become {NAMELESS}."
+        yield f"The host name {facts.host.kernel} will become {NAMELESS}."
     if facts.library:
         yield (
             f"{policy.library} will be emptied: certificates and keys, the handlers and their settings, the record that this "
@@ -155,16 +150,7 @@ def _host_keys(facts: DeprovisionFacts) -> Iterator[Task]:
 
 
 def _host_name(facts: DeprovisionFacts) -> Task:
-    steps: list[Step] = []
-    if facts.static_name is not None and facts.static_name.strip() != NAMELESS.encode():
-        steps.append(Write(path=HOSTNAME_FILE, content=f"{NAMELESS}\n".encode()))
-    for path, content in facts.dhclient.items():
-        changed = _SEND_HOST_NAME.sub(rb'\1"' + NAMELESS.encode() + rb'"\3', content)
-        if changed != content:
-            steps.append(Write(path=path, content=changed))
-    if facts.host_name != NAMELESS:
-        steps.append(NameHost(NAMELESS))
-    return Task(name="host-name", purpose="give up the host name", steps=tuple(steps))
+    return replace(plan_host_name(NAMELESS, facts.host), purpose="give up the host name", advice="")
 
 
 def _root(facts: DeprovisionFacts) -> Iterator[Task]:

@@ -6,10 +6,11 @@ import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.deprovision import HOSTNAME_FILE, MACHINE_ID, OVF, DeprovisionFacts
+from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts
 from limpet.guest.deprovision_user import UserFacts
 from limpet.guest.names import user_name_problem
 from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
+from limpet.host.facts import host_name
 from limpet.host.facts.reading import bytes_of, is_there, names_in, text_of
 from limpet.model.errors import HostError, MalformedDocument
 from limpet.wire.http import MIB
@@ -26,9 +27,6 @@ STATE = Path("/var/lib/limpet")
 _SYSTEMD = Path("/run/systemd/system")
 _PASSWD, _LOGIN_DEFS = Path("/etc/passwd"), Path("/etc/login.defs")
 _LARGEST = 4 * MIB
-_DHCLIENT = tuple(
-    Path("/etc", name) for name in ("dhcp/dhclient.conf", "dhcp3/dhclient.conf", "dhclient.conf")
-)
 
 # Source: guest-setup.md §A.9.1, step 3; NetworkManager's own client is newer than that list.
 _LEASES = {
@@ -76,11 +74,7 @@ def look(
         leases=tuple(
             path for folder, pattern in _LEASES.items() for path in _matching(files, Path(folder), pattern)
         ),
-        host_name=kernel.host_name(),
-        static_name=bytes_of(files, HOSTNAME_FILE),
-        dhclient={
-            path: content for path in _DHCLIENT if (content := bytes_of(files, path, at_most=MIB)) is not None
-        },
+        host=host_name.look(files, kernel, policy.library),
         root_locked=_root_locked(files, shadow),
         library=library,
         library_problem=library_problem,
