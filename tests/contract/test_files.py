@@ -263,8 +263,15 @@ class TestOnlyOnARealDisk:
 
     def test_a_file_whose_size_is_not_known_in_advance_is_read_within_the_limit(self) -> None:
         assert RealFiles().read(Path("/proc/self/stat"), at_most=MANY).startswith(b"%d " % os.getpid())
-        with pytest.raises(HostError, match="beyond"):
+        with pytest.raises(HostError, match="at most 3 are accepted"):
             RealFiles().read(Path("/proc/self/stat"), at_most=3)
+
+    def test_a_file_of_the_kernel_that_claims_to_have_a_page_is_read_within_the_limit(self) -> None:
+        path = Path("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+        if not path.exists():
+            path = next(Path("/sys/class/net").glob("*/mtu"))
+        assert path.stat().st_size > 64
+        assert RealFiles().read(path, at_most=64).strip().isdigit()
 
     def test_a_very_deep_folder_is_removed(self, tmp_path: Path) -> None:
         descriptor = os.open(tmp_path, os.O_RDONLY)
