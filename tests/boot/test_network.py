@@ -272,6 +272,16 @@ def test_no_dhcp_for_a_minute_is_waited_out() -> None:
     assert made.log.of("network.no_lease")
 
 
+@pytest.mark.parametrize("delay", [0.3, 1.0, 3.0])
+def test_a_slow_server_gets_the_time_it_needs(delay: float) -> None:
+    made, server = machine(), FakeDhcpServer(delay=delay)
+    made.links.add("eth0", server=server)
+    before = made.clock.monotonic()
+    assert connect(network(made)).lease is not None
+    assert made.clock.monotonic() - before <= 8 * delay + 1.0
+    assert len({request.transaction for request in server.requests}) == 1
+
+
 def test_the_nic_that_leads_to_the_platform_is_found_among_several() -> None:
     made = machine()
     plain = FakeDhcpServer(

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limpet.emulator.mediaimage import FileSystem, disc
-from limpet.model.errors import MalformedDocument
-from limpet.wire.disc import SECTOR, content, find_files, recognized
+from limpet.model.errors import HostError, MalformedDocument
+from limpet.wire.disc import SECTOR, content, find_files, gathered, recognized
 
 if TYPE_CHECKING:
     from limpet.wire.disc import Read
@@ -78,6 +78,44 @@ def test_a_disc_cut_at_any_sector_gives_the_whole_document_or_a_reason(kind: Fil
         with suppress(MalformedDocument):
             found = find_files(read, WANTED)
             assert [content(read, file, at_most=1 << 20) for file in found] in ([BODY], [])
+
+
+@pytest.mark.parametrize("kind", FileSystem)
+def test_a_disc_takes_few_reads(kind: FileSystem) -> None:
+    image, reads = IMAGES[kind], [0]
+
+    def read(offset: int, size: int) -> bytes:
+        reads[0] += 1
+        return image[offset : offset + size]
+
+    gathering = gathered(read)
+    assert [content(gathering, file, at_most=1 << 20) for file in find_files(gathering, WANTED)] == [BODY]
+    assert reads[0] <= 4
+
+
+@given(
+    st.binary(max_size=1 << 18),
+    st.lists(st.tuples(st.integers(0, 1 << 19), st.integers(0, 1 << 17)), max_size=8),
+)
+def test_gathered_reads_give_what_single_ones_do(image: bytes, asked: list[tuple[int, int]]) -> None:
+    read, gathering = reading(image), gathered(reading(image))
+    for offset, size in asked:
+        assert gathering(offset, size) == read(offset, size)
+
+
+@pytest.mark.parametrize("kind", FileSystem)
+def test_a_bad_sector_beside_the_document_does_no_harm(kind: FileSystem) -> None:
+    image = IMAGES[kind]
+    bad = len(image) - 3 * SECTOR if kind is FileSystem.ISO_9660 else 300 * SECTOR
+
+    def read(offset: int, size: int) -> bytes:
+        if offset <= bad < offset + size:
+            raise HostError("Input/output error")
+        return image[offset : offset + size]
+
+    plain = [content(reading(image), file, at_most=1 << 20) for file in find_files(reading(image), WANTED)]
+    gathering = gathered(read)
+    assert [content(gathering, file, at_most=1 << 20) for file in find_files(gathering, WANTED)] == plain
 
 
 def structures(image: bytes) -> list[int]:

@@ -149,7 +149,7 @@ def _spelled(names: list[str]) -> str | None:
 
 
 def _on_device(machine: Machine, block: Block) -> _Found:
-    read = partial(machine.devices.read, block.path)
+    read = disc.gathered(partial(machine.devices.read, block.path))
     head = read(0, disc.SECTOR)
     kinds = disc.recognized(read)
     if not kinds:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from limpet.boot.network import Network
     from limpet.guest.lease import AcquiredLease
 
-_FIRST_WINDOW, _LONGEST_WINDOW = 1.0, 10.0
+_FIRST_WINDOW, _LONGEST_WINDOW = 0.25, 10.0
+"""How long an attempt waits for an offer, seconds. The first is short: switches drop what comes just after a link went up. The
+transaction stays the same, so that a slow server's offer is still known in the next attempt."""
 _CARRIER_SECONDS, _CARRIER_PAUSE = 1.0, 0.05
 _PAUSE_WITHOUT_NIC = 0.25
 _NO_CARRIER = "the link has no carrier"
@@ -64,6 +66,7 @@ class _Search:
         self._raised: dict[str, None] = {}
         self._problems: dict[str, str] = {}
         self._others: dict[str, Offer] = {}
+        self._transactions: dict[str, int] = {}
         self._chosen: str | None = None
 
     def lease(self) -> Offer:
@@ -141,7 +144,7 @@ class _Search:
         chance = self._network.chance
         return dhcp.Session(
             mac=bytes.fromhex(nic.mac),
-            transaction=dhcp_client.transaction(chance),
+            transaction=self._transactions.setdefault(nic.mac, dhcp_client.transaction(chance)),
             host_name=self._network.host_name,
             broadcast=attempt > 0,
             seconds=window * (0.8 + 0.4 * chance.fraction()),

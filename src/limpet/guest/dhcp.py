@@ -28,7 +28,7 @@ WANTED = (
 LONGEST_HOST_NAME = 63
 _BETTER_OFFER_SECONDS = 1.0
 """How long an offer that does not know the platform waits for one that does."""
-_REQUESTS = 3
+_REQUESTS, _REQUEST_SECONDS = 3, 1.0
 _MOST_REASONS = 8
 
 
@@ -89,7 +89,7 @@ TABLE: Mapping[tuple[State, Event], tuple[Move, State]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """One attempt. seconds: how long an answer may take. offer: the one that was chosen; answer: the acknowledgement.
+    """One attempt. seconds: how long an offer may take. offer: the one that was chosen; answer: the acknowledgement.
 
     address: the one this machine has, where it only renews. reasons: why answers were passed over.
     """
@@ -116,7 +116,9 @@ class Session:
         """How long to wait for the next answer, seconds; 0 before the first packet."""
         if self.state in {State.INIT, State.RENEWABLE}:
             return 0.0
-        return min(self.seconds, _BETTER_OFFER_SECONDS) if self.state is State.COLLECTING else self.seconds
+        if self.state is State.COLLECTING:
+            return _BETTER_OFFER_SECONDS
+        return self.seconds if self.state is State.SELECTING else max(self.seconds, _REQUEST_SECONDS)
 
 
 def renewal(

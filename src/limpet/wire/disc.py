@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from limpet.model.errors import MalformedDocument
+from limpet.model.errors import HostError, MalformedDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -21,6 +21,7 @@ SECTOR = 2048
 FIRST_DESCRIPTOR = 16
 MOST_DESCRIPTORS = 32
 LARGEST_FOLDER = 1024 * 1024
+_GATHERED, _MOST_GATHERED = 64 * 1024, 40
 _IDENTIFIERS = frozenset({"CD001", "BEA01", "NSR02", "NSR03", "BOOT2", "TEA01", "CDW02"})
 
 
@@ -75,6 +76,31 @@ def exactly(read: Read, offset: int, size: int) -> bytes:
     if len(found) < size:
         raise MalformedDocument(DOCUMENT, f"it ends at byte {offset + len(found)}, where more should be")
     return found
+
+
+def gathered(read: Read) -> Read:
+    """The same disc in fewer and larger reads, each kept: every read of a drive costs it a look at its medium.
+
+    Where a large read fails, just what is asked for is read: a bad sector beside it does no harm.
+    """
+    kept: dict[int, bytes] = {}
+
+    def piece(number: int) -> bytes:
+        if number not in kept:
+            kept[number] = read(number * _GATHERED, _GATHERED)
+        return kept[number]
+
+    def some(offset: int, size: int) -> bytes:
+        first, last = offset // _GATHERED, (offset + size + _GATHERED - 1) // _GATHERED
+        if last - first > _MOST_GATHERED or len(kept) > _MOST_GATHERED:
+            return read(offset, size)
+        try:
+            found = b"".join(piece(number) for number in range(first, last))
+        except HostError:
+            return read(offset, size)
+        return found[offset - first * _GATHERED :][:size]
+
+    return some
 
 
 def recognized(read: Read) -> list[str]:

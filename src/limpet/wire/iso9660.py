@@ -45,11 +45,10 @@ def find_files(read: Read, wanted: Collection[str]) -> tuple[DiscFile, ...]:
 
 def _roots(read: Read) -> list[tuple[bool, bytes]]:
     """The root record of each volume descriptor; Joliet's first, which knows names as they are."""
-    area = read(FIRST_DESCRIPTOR * SECTOR, MOST_DESCRIPTORS * SECTOR)
-    found = []
-    for start in range(0, len(area) - SECTOR + 1, SECTOR):
-        descriptor = area[start : start + SECTOR]
-        if descriptor[1:6] != b"CD001" or descriptor[0] == _END:
+    found: list[tuple[bool, bytes]] = []
+    for sector in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + MOST_DESCRIPTORS):
+        descriptor = read(sector * SECTOR, SECTOR)
+        if len(descriptor) < SECTOR or descriptor[1:6] != b"CD001" or descriptor[0] == _END:
             break
         if descriptor[0] == _PRIMARY:
             found.append((False, descriptor[_ROOT]))
