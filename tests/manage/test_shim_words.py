@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from limpet.cli import VERBS
 from limpet.manage.shim import text
@@ -133,13 +136,13 @@ def test_start_returns_at_once_and_leaves_the_daemon_with_its_configuration(
     conf = tmp_path / "other.conf"
     conf.write_text("", encoding="utf-8")
     fifo = tmp_path / "record"
-    os.mkfifo(fifo)  # whoever reads it waits for the daemon
-    assert call(waagent, "-start", f"-configuration-path:{conf}", "-verbose").returncode == 0
-    with fifo.open(encoding="utf-8") as record:
-        boot = json.loads(record.readline())
-    assert boot == ["boot", "--set", f"agent.waagent_conf={conf}", "--set", "log.verbose=true"]
-    with fifo.open(encoding="utf-8") as record:
-        assert json.loads(record.readline())[0] == "agent"
+    os.mkfifo(fifo)
+    # Held open for both: what each process writes waits there until it is read.
+    with os.fdopen(os.open(fifo, os.O_RDWR), "r", encoding="utf-8") as record:
+        assert call(waagent, "-start", f"-configuration-path:{conf}", "-verbose").returncode == 0
+        boot, agent = (json.loads(record.readline()) for _ in range(2))
+    settings = ["--set", f"agent.waagent_conf={conf}", "--set", "log.verbose=true"]
+    assert (boot, agent) == (["boot", *settings], ["agent", *settings])
 
 
 @pytest.mark.parametrize("words", [["-help"], ["-usage"], ["-?"], []])
@@ -168,3 +171,9 @@ def test_a_limpet_that_is_gone_is_told(waagent: Path) -> None:
     done = call(waagent, "-show-configuration")
     assert done.returncode == 1
     assert done.stderr == f"waagent: cannot run {waagent.parent}/limpet: No such file or directory\n"
+
+
+@given(st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0")), max_size=5))
+def test_whatever_is_typed_is_understood_or_wrong_usage(arguments: list[str]) -> None:
+    with suppress(WrongUsage):
+        understood(arguments)
