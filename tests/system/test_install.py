@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 
 from limpet.lab import waagent
 from limpet.lab.clock import wait_for
+from limpet.lab.commands import run
 from limpet.lab.fabric import Fabric, fabric
 from limpet.lab.machine import IDLE
 from limpet.lab.packages import zipped
@@ -184,6 +186,21 @@ def uninstalled(machine: Machine) -> None:
         "the peer to start",
         timeout=PATIENCE,
     )
+
+
+def test_an_images_tree_is_prepared_from_outside_and_serves_at_its_first_boot(layers: list[Path]) -> None:
+    with room() as made, fabric(made.emulator().admin) as world:
+        machine, port = made.machine(layers)
+        world.add_vm(VM, port.address)
+        waagent.prepare(machine, CONFIGURATION)
+        command = [sys.executable, "-m", "limpet", "install", "--json", "--root", str(machine.root)]
+        said = json.loads(run(command, timeout=60).checked())
+        assert {outcome["state"] for outcome in said["outcomes"]} == {"done"}
+        machine.boot()
+        assert machine.settle() == "running"
+        world.wait(VM, timeout=PATIENCE, health="Ready", svdSequenceNumber="1")
+        assert shown(machine, waagent.UNIT, "Id") == "limpet-agent.service"
+        assert shown(machine, "limpet-boot.service", "Result") == "success"
 
 
 def test_a_waagent_of_a_package_is_only_replaced_by_force_and_comes_back(
