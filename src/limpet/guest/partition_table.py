@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -84,6 +83,8 @@ def new_table(
     partition in bytes, where it is not to be from the first mebibyte to the last. An MBR, or a GPT where an MBR cannot
     count so far.
     """
+    from hashlib import sha256  # noqa: PLC0415 - only for this, and not cheap
+
     digest = sha256(f"{identity} {size}".encode()).digest()
     start, length = place or (MIB, (size - 2 * MIB) // MIB * MIB)
     if size // block <= _MBR_BLOCKS:

@@ -29,7 +29,7 @@ MAKERS: dict[str, tuple[str, ...]] = {
     "btrfs": ("mkfs.btrfs", "-q", "-f", "-K"),
 }
 _PACKAGES = {"ext4": "e2fsprogs", "ext3": "e2fsprogs", "xfs": "xfsprogs", "btrfs": "btrfs-progs"}
-_SYSTEM_POINTS = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr", "/var", "/etc", "/opt", "/srv"})
+_SYSTEM_POINTS = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr", "/var", "/etc"})
 
 WARNING = b"""\
 WARNING: THIS IS A TEMPORARY DISK.
