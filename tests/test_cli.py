@@ -148,6 +148,7 @@ def test_every_verb_gives_its_parser_for_the_manual_page(name: str) -> None:
     parser = VERBS[name].parser()
     assert parser.prog == f"limpet {name}"
     assert "example" in (parser.epilog or "")
+    assert "exit codes" in (parser.epilog or "")
     assert parser.description
 
 

@@ -13,7 +13,7 @@ EPILOG = """\
 example:
   sudo limpet lab demo
 
-limpet lab COMMAND --help says more about each.
+limpet lab COMMAND --help says more about each, with its exit codes.
 """
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
