@@ -128,6 +128,14 @@ def test_what_cannot_be_removed_is_named_and_the_rest_goes(provisioned: Machine)
     assert machine.run(["id", "alice"]).exit_code == 1
 
 
+def test_the_command_that_procedures_for_images_have_does_it_too(provisioned: Machine) -> None:
+    provisioned.run(["limpet", "install-shim", "--force"]).checked()
+    done = provisioned.run(["waagent", "-force", "-deprovision+user"], timeout=60)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "Done: switch this machine off now." in done.stdout
+    assert provisioned.run(["id", "alice"]).exit_code == 1
+
+
 def test_a_dry_run_does_nothing(provisioned: Machine) -> None:
     said = deprovision(provisioned, "--user", "--dry-run")
     assert "The user alice and all in /home/alice will be deleted." in said["losses"]

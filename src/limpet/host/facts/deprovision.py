@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SERVICES = ("limpet-agent.service", "walinuxagent.service", "waagent.service")
 STATE = Path("/var/lib/limpet")
+_RUNNING = frozenset({"active", "activating", "reloading", "deactivating"})
 _SYSTEMD = Path("/run/systemd/system")
 _PASSWD, _LOGIN_DEFS = Path("/etc/passwd"), Path("/etc/login.defs")
 _LARGEST = 4 * MIB
@@ -105,9 +106,7 @@ def _services(files: Files, commands: Commands) -> tuple[str, ...]:
     except HostError:
         return ()
     states = done.stdout.decode("ascii", "replace").split()
-    return tuple(
-        unit for unit, state in zip(SERVICES, states, strict=False) if state not in {"inactive", "unknown"}
-    )
+    return tuple(unit for unit, state in zip(SERVICES, states, strict=False) if state in _RUNNING)
 
 
 def _entries(files: Files, folder: Path) -> tuple[tuple[str, ...], str | None]:
