@@ -111,3 +111,12 @@ def test_a_link_in_the_pools_place_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(HostError):
         RealKeyValues(RealClock(), UPTIME, [tmp_path]).tell([("a", "1")])
     assert target.read_bytes() == b"precious"
+
+
+def test_where_the_kernel_has_the_channel_the_daemons_folder_is_made_for_it(tmp_path: Path) -> None:
+    device, folder = tmp_path / "hv_kvp", tmp_path / "lib" / "hyperv"
+    values = RealKeyValues(RealClock(), UPTIME, [folder], device)
+    assert not values.tell([("a", "1")])
+    device.touch()
+    assert values.tell([("a", "1")])
+    assert parse_pool((folder / POOL).read_bytes()) == (Pair(key="a", value="1"),)

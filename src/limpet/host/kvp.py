@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from limpet.host.ports import Clock
 
 FOLDERS = (Path("/var/lib/hyperv"), Path("/var/opt/hyperv"))
+DEVICE = Path("/dev/vmbus/hv_kvp")
+"""The kernel's side; the daemon that makes the folder may start after us."""
 POOL = ".kvp_pool_1"
 _LOCK_TRIES, _LOCK_PAUSE = 50, 0.02
 
@@ -23,11 +25,14 @@ _LOCK_TRIES, _LOCK_PAUSE = 50, 0.02
 class RealKeyValues:
     """The pool file of guest to host. The hypervisor's daemon uses record locks on it, and so do we."""
 
-    def __init__(self, clock: Clock, uptime: float, folders: Sequence[Path] = FOLDERS) -> None:
+    def __init__(
+        self, clock: Clock, uptime: float, folders: Sequence[Path] = FOLDERS, device: Path = DEVICE
+    ) -> None:
         """uptime: seconds since the kernel started; what is older than that in the pool is of another boot."""
         self._clock = clock
         self._uptime = uptime
         self._folders = folders
+        self._device = device
         self._fresh = False
 
     def tell(self, pairs: Sequence[tuple[str, str]]) -> bool:
@@ -37,9 +42,12 @@ class RealKeyValues:
         """
         folder = next((each for each in self._folders if each.is_dir()), None)
         if folder is None:
-            return False
+            if not self._folders or not self._device.exists():
+                return False
+            folder = self._folders[0]
         path = folder / POOL
         try:
+            folder.mkdir(0o755, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
             try:
                 self._lock(descriptor)
