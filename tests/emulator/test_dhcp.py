@@ -129,6 +129,13 @@ def test_an_unknown_mac_gets_no_answer() -> None:
     assert (after, answer.message, len(answer.remarks)) == (before, None, 1)
 
 
+def test_a_nic_with_an_ipv6_address_gets_no_answer() -> None:
+    start = two_nics()
+    vm = replace(start.vm(NAME), more_nics=(Nic(mac=SECONDARY, address="2001:db8::4"),))
+    answer = answered(start.with_vm(vm), ask(Kind.DISCOVER, SECONDARY))[1]
+    assert (answer.message, len(answer.remarks)) == (None, 1)
+
+
 @pytest.mark.parametrize("kind", [Kind.DECLINE, Kind.RELEASE, Kind.OFFER, Kind.ACK])
 def test_what_needs_no_answer_gets_none(kind: Kind) -> None:
     assert answered(two_nics(), ask(kind, host_name="box")) == (two_nics(), Answer())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, ip_interface
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 from limpet.emulator.vm import Received
@@ -18,7 +18,6 @@ SERVER = IPv4Address("168.63.129.16")
 """The platform's own address: DHCP, DNS and the wire server are one."""
 METADATA = IPv4Address("169.254.169.254")
 ENDLESS = 0xFFFFFFFF
-PREFIX = 24
 DOMAIN = "internal.cloudapp.net"
 LONGEST_HOST_NAME = 255
 
@@ -80,8 +79,8 @@ def answer(world: World, message: DhcpMessage, now: float) -> tuple[World, Answe
     """
     found = world.with_mac(mac_of(message))
     kind = kind_of(message)
-    if found is None:
-        return world, Answer(remarks=("no VM has a NIC with this MAC",))
+    if found is None or found[1].network.version != 4:
+        return world, Answer(remarks=("no VM has a NIC with this MAC and an IPv4 address",))
     if kind not in _ANSWERED:
         return world, Answer()
     vm, nic = found
@@ -102,8 +101,7 @@ def answer(world: World, message: DhcpMessage, now: float) -> tuple[World, Answe
 
 def _granted(vm: VirtualMachine, nic: Nic, request: DhcpMessage, kind: Kind) -> DhcpMessage:
     """An offer or acknowledgement: only the primary NIC has a way to the platform."""
-    network = ip_interface(f"{nic.address}/{PREFIX}").network
-    router = IPv4Address(int(network.network_address) + 1)
+    router = IPv4Address(int(nic.network.network_address) + 1)
     primary = nic == vm.nics[0]
     everywhere = (IPv4Network("0.0.0.0/0"), IPv4Network(f"{SERVER}/32"), IPv4Network(f"{METADATA}/32"))
     return DhcpMessage(
@@ -114,7 +112,7 @@ def _granted(vm: VirtualMachine, nic: Nic, request: DhcpMessage, kind: Kind) -> 
         broadcast=request.broadcast,
         address=IPv4Address(nic.address),
         client_address=request.client_address,
-        subnet_mask=IPv4Address(int(network.netmask)),
+        subnet_mask=IPv4Address(int(nic.network.netmask)),
         routers=(router,) if primary else (),
         dns_servers=(SERVER,),
         domain_name=DOMAIN,

@@ -109,7 +109,11 @@ class DhcpServer:
             fault = self._fabric.fault_for(name, call)
             if fault is not None and fault.delay:
                 await asyncio.sleep(fault.delay)
-            sent = self._answered(message, fault, port)
+            try:
+                sent = self._answered(message, fault, port)
+            except Exception as error:  # noqa: BLE001 - a defect must not look like a silent network
+                problem = f"defect of the emulator: {type(error).__name__}: {error}"
+                sent = _Sent(kind=None, size=0, remarks=(problem,))
         self._record(call, name, sent, at=at, seconds=self._fabric.clock.elapsed() - started, fault=fault)
 
     def _answered(self, message: DhcpMessage, fault: Fault | None, port: int) -> _Sent:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
 from limpet.model.metadata import Instance, NetworkInterface
@@ -39,11 +38,10 @@ def instance(vm: VirtualMachine, version: str, *, extended: bool) -> dict[str, A
 
 
 def _interface(nic: Nic) -> NetworkInterface:
-    network = ip_interface(f"{nic.address}/24" if "." in nic.address else f"{nic.address}/64").network
     return NetworkInterface(
         mac=nic.mac,
         private_addresses=(nic.address,),
-        subnets=((str(network.network_address), network.prefixlen),),
+        subnets=((str(nic.network.network_address), nic.network.prefixlen),),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from limpet.emulator.ring import Ring
@@ -11,6 +12,7 @@ from limpet.model.ids import Incarnation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Network, IPv6Network
 
     from limpet.emulator.identity import Identity
     from limpet.emulator.pki import TenantCertificate
@@ -123,10 +125,15 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Nic:
-    """A network interface of a VM. mac: 12 upper-case hex digits. address: IPv4, given by DHCP."""
+    """A network interface of a VM. mac: 12 upper-case hex digits. address: IPv4 where DHCP is to give it."""
 
     mac: str
     address: str
+
+    @property
+    def network(self) -> IPv4Network | IPv6Network:
+        """Its subnet, of the size that the platform proposes."""
+        return ip_interface(f"{self.address}/{24 if '.' in self.address else 64}").network
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
