@@ -122,6 +122,24 @@ def test_a_lease_file_tells_the_wire_server_of_a_network_that_is_there() -> None
     assert connect(network(made, endpoint="10.0.0.9")).endpoint == "10.0.0.9"
 
 
+@pytest.mark.parametrize(("address", "endpoint"), [("10.0.0.4", "192.0.2.9"), ("10.0.0.5", WIRE_SERVER)])
+def test_a_saved_lease_counts_only_while_its_address_is_ours(address: str, endpoint: str) -> None:
+    made = machine()
+    made.links.add("eth0", server=FakeDhcpServer(wire_server=IPv4Address("192.0.2.9")))
+    apply(made, connect(network(made)))
+    made.files.replace(TRIE, f"        |-- {address}\n           /32 host LOCAL\n".encode())
+    assert connect(network(made)).endpoint == endpoint
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1}'])
+def test_a_damaged_lease_of_ours_is_none(content: bytes) -> None:
+    made = machine()
+    made.links.add("eth0", server=FakeDhcpServer())
+    apply(made, connect(network(made)))
+    made.files.replace(SAVED_LEASE, content)
+    assert connect(network(made)).origin == "the well-known address"
+
+
 def test_a_route_to_somewhere_else_is_no_way() -> None:
     made = machine()
     made.links.add("eth0", server=FakeDhcpServer())

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
-from limpet.guest.lease import SAVED_LEASE
+from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease
 from limpet.guest.routes import way_to
 from limpet.host.facts import interfaces, leases
+from limpet.host.facts.reading import bytes_of
+from limpet.model.errors import MalformedDocument
 
 if TYPE_CHECKING:
+    from limpet.guest.interfaces import NetworkFacts
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.steps import Task
     from limpet.host.ports import Clock, Files, Links, Log, Random
@@ -66,20 +69,29 @@ def existing_connection(network: Network) -> Connection | None:
     local = target.is_loopback or target in facts.addresses
     if way is None and not local:
         return None
-    endpoint, origin = _known_endpoint(network)
+    endpoint, origin = _known_endpoint(network, facts)
     return Connection(endpoint=endpoint, origin=origin, interface=None if way is None else way.interface)
 
 
-def _known_endpoint(network: Network) -> tuple[str, str]:
+def _known_endpoint(network: Network, facts: NetworkFacts) -> tuple[str, str]:
     if network.endpoint is not None:
         return network.endpoint, "configured"
-    saved = leases.saved_wire_server(network.files)
-    if saved is not None:
-        return saved, str(SAVED_LEASE)
+    saved = _saved(network)
+    # A lease of an earlier boot, perhaps elsewhere, counts only while its address is this machine's.
+    if saved is not None and saved.wire_server is not None and saved.address in facts.addresses:
+        return str(saved.wire_server), str(SAVED_LEASE)
     if network.use_leases:
         for address, path in leases.wire_servers(network.files, network.clock.now()):
             return address, str(path)
     return str(WIRE_SERVER), "the well-known address"
+
+
+def _saved(network: Network) -> AcquiredLease | None:
+    content = bytes_of(network.files, SAVED_LEASE, at_most=LARGEST)
+    try:
+        return None if content is None else parse_lease(content)
+    except MalformedDocument:
+        return None
 
 
 def connect(network: Network) -> Connection:
