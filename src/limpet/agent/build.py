@@ -44,6 +44,7 @@ from limpet.host.kernel import RealKernel
 from limpet.host.lookout import RealLookout
 from limpet.host.machine import guest_info, hardware
 from limpet.host.process import HandlerProcesses
+from limpet.host.told import ToldHttp
 from limpet.host.vault import OpensslVault
 from limpet.host.workers import RealWorkers
 
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
     from limpet.agent.running import Running
     from limpet.config.settings import Config
-    from limpet.host.ports import Clock, Log
+    from limpet.host.ports import Clock, Http, Log
     from limpet.model.status import GuestInfo
     from limpet.model.telemetry import Value
 
@@ -95,8 +96,9 @@ class Agent:
 def real_machine(config: Running, clock: Clock, log: Log) -> Machine:
     """This Linux machine."""
     files = RealFiles()
+    http: Http = PlainHttp(user_agent=config.user_agent)
     return Machine(
-        http=PlainHttp(user_agent=config.user_agent),
+        http=ToldHttp(http, log, clock) if config.log_verbose else http,
         files=files,
         commands=RealCommands(),
         processes=HandlerProcesses(clock),

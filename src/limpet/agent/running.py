@@ -41,6 +41,7 @@ class Running:
     extensions_enabled: bool
     wait_for_cloud_init: bool
     telemetry: bool
+    log_verbose: bool
     stage: str
     firewall: bool
     firewall_period: float

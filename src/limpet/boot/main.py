@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from limpet.boot.result import Result
     from limpet.config.settings import Config
-    from limpet.host.ports import Log
+    from limpet.host.ports import Clock, Http, Log
 
 LOCK = Path("/run/limpet-boot.lock")
 EPILOG = """\
@@ -116,7 +116,7 @@ def machine(config: Config, log: Log) -> Machine:
         devices=RealDevices(),
         kernel=kernel,
         links=RealLinks(),
-        http=PlainHttp(user_agent=config.user_agent),
+        http=_http(config, log, clock),
         vault=OpensslVault(config.library, openssl=config.openssl),
         key_values=RealKeyValues(clock, kernel.uptime()),
         lookout=RealLookout(()),
@@ -126,6 +126,15 @@ def machine(config: Config, log: Log) -> Machine:
         log=log,
         side_by_side=side_by_side,
     )
+
+
+def _http(config: Config, log: Log, clock: Clock) -> Http:
+    http = PlainHttp(user_agent=config.user_agent)
+    if not config.log_verbose:
+        return http
+    from limpet.host.told import ToldHttp  # noqa: PLC0415 - for investigations only
+
+    return ToldHttp(http, log, clock)
 
 
 def side_by_side(first: Callable[[], None], second: Callable[[], None]) -> None:

@@ -142,7 +142,7 @@ class BootSettings(AgentSettings):
         "Logs.Console")
     log_verbose: bool = setting(
         "log.verbose", SWITCH, False,
-        "Log what is only of use in an investigation too.",
+        "Log every exchange with the fabric, for investigations.",
         "Logs.Verbose")
     detect_scvmm: bool = setting(
         "scvmm.detect", SWITCH, False,
