@@ -134,7 +134,9 @@ def plan_install(wanted: Mapping[str, bytes], facts: InstallFacts, *, enable: bo
     return [*tasks, *_telling(facts, tasks, start=enable)]
 
 
-def plan_uninstall(wanted: Mapping[str, bytes], facts: InstallFacts, command: str | None = None) -> list[Task]:
+def plan_uninstall(
+    wanted: Mapping[str, bytes], facts: InstallFacts, command: str | None = None
+) -> list[Task]:
     """The opposite. /etc/limpet.toml goes only when nobody has written in it.
 
     command: limpet itself, which takes its rules out of the firewall that runs.
