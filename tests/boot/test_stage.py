@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.boot.whole import ALL_OVER, KEY, PASSWORD, VM_ID, WISH, PlainCrypt, Vm
+from tests.boot.whole import ALL_OVER, DISC, KEY, PASSWORD, VM_ID, WISH, PlainCrypt, Vm, run_custom_data
 
 from limpet.boot.result import Result, as_document, as_text
 from limpet.config.settings import Config
 from limpet.emulator.mediavariants import VARIANTS, medium
 from limpet.host.fake import PowerCut
+from limpet.host.fake_files import Node
 from limpet.model.provisioning import PlatformSettings, PublicKey
 from limpet.model.secret import Secret
 
@@ -208,6 +209,45 @@ def test_cloud_init_that_is_enabled_provisions_and_we_only_see_to_disks() -> Non
     vm.machine.files.link(Path(link), Path("/lib/x"))
     result = vm.boot(Config())
     assert (result.state, result.exit_code) == ("left", 0)
+    assert "alice" not in vm.text("/etc/passwd")
+    assert vm.reports == []
+
+
+def test_the_serial_console_is_given_to_the_next_kernel_where_that_is_wanted() -> None:
+    vm = Vm.new()
+    vm.machine.files.make_folder(Path("/boot/loader/entries"))
+    entry = Path("/boot/loader/entries/debian.conf")
+    vm.machine.files.replace(entry, b"title Debian\noptions root=/dev/sda1 quiet\n")
+    vm.boot(replace(ALL_OVER, serial_console=True))
+    assert "console=ttyS0,115200n8" in vm.text(str(entry))
+    before = vm.text(str(entry))
+    vm.restart(replace(ALL_OVER, serial_console=True))
+    assert vm.text(str(entry)) == before
+
+
+@pytest.mark.parametrize(
+    ("release", "off"), [("2.6.32", True), ("2.6.37", False), ("6.1.0-28-cloud-amd64", False)]
+)
+def test_only_old_kernels_are_started_without_numa(release: str, off: bool) -> None:
+    vm = Vm.new()
+    vm.machine.kernel.kernel_release = release
+    vm.machine.files.make_folder(Path("/boot/loader/entries"))
+    entry = Path("/boot/loader/entries/old.conf")
+    vm.machine.files.replace(entry, b"options root=/dev/sda1\n")
+    vm.boot()
+    assert ("numa=off" in vm.text(str(entry))) is off
+
+
+def test_scvmm_media_hands_the_machine_to_its_own_agent() -> None:
+    vm = Vm.new(image=medium(WISH, "scvmm").image())
+    vm.machine.files.volumes[DISC] = {
+        Path("linuxosconfiguration.xml"): Node(content=b"<x/>"),
+        Path("install"): Node(content=b"#!/bin/bash"),
+    }
+    vm.machine.commands.programs["bash"] = run_custom_data
+    result = vm.boot(replace(ALL_OVER, detect_scvmm=True))
+    assert (result.state, result.exit_code) == ("left", 0)
+    assert vm.text("/ran") == "yes"
     assert "alice" not in vm.text("/etc/passwd")
     assert vm.reports == []
 

@@ -97,7 +97,7 @@ def preview(machine: Machine, config: Config) -> Preview:
         tasks += [*kernel, *_provisioning(machine, config, vm_id or "", about)]
     else:
         tasks += kernel
-    tasks += upkeep.plan_disks(machine, config)
+    tasks += [*upkeep.plan_disks(machine, config), *upkeep.plan_boot_loader(machine, config)]
     about.append(("network", _network(machine, config)))
     return Preview(about=tuple(about), tasks=tuple(tasks))
 

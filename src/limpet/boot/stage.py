@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet import __version__
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from limpet.guest.openssh import Key
 
 AGENT = f"limpet/{__version__}"
+SCVMM_OUTPUT = Path("/var/log/limpet-scvmm.log")
 NO_ID = "unidentified"
 """The VM id in the marker of a machine whose firmware gives none."""
 AGAIN_PATIENCE = 20.0
@@ -106,7 +108,9 @@ class Stage:
         from limpet.boot.scvmm import bootstrap  # noqa: PLC0415 - only where it is configured
 
         machine = self._machine
-        found = bootstrap(machine.interpreter, self._config.media_mount_point, machine.log)
+        found = bootstrap(
+            machine.interpreter, self._config.media_mount_point, machine.log, output=SCVMM_OUTPUT
+        )
         if found is None:
             return None
         if found.problem is not None:
@@ -187,11 +191,14 @@ class Stage:
         self._apply(partial(provisioning.plan_custom_data_tasks, machine, config, wanted))
         if see_to_all:
             self._apply(partial(upkeep.plan_disks, machine, config))
+            self._apply(partial(upkeep.plan_boot_loader, machine, config))
 
     def _upkeep(self) -> list[Task]:
+        machine, config = self._machine, self._config
         return [
-            *upkeep.plan_kernel(self._machine, self._config),
-            *upkeep.plan_disks(self._machine, self._config),
+            *upkeep.plan_kernel(machine, config),
+            *upkeep.plan_disks(machine, config),
+            *upkeep.plan_boot_loader(machine, config),
         ]
 
     def _complete(self, source: Source) -> None:

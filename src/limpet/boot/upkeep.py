@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.guest.entropy import plan_entropy
+from limpet.guest.kernel_release import kernel_version
 from limpet.guest.persistent_names import plan_removal
 from limpet.guest.resource_disk import ResourceDiskPolicy, plan_resource_disk
 from limpet.guest.scsi import plan_scsi_timeouts
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Task
 
 CREDITED = Path("/run/limpet/entropy")
+_WITHOUT_NUMA_TROUBLE = (2, 6, 37)
 
 
 def plan_kernel(machine: Machine, config: Config) -> list[Task]:
@@ -46,3 +48,22 @@ def plan_disks(machine: Machine, config: Config) -> list[Task]:
     wanted = config.swap_size if config.enable_swap else 0
     facts = swap.look(machine.files, machine.commands, machine.kernel, planned.place)
     return [planned.task, plan_swap(wanted, planned.place, facts)]
+
+
+def plan_boot_loader(machine: Machine, config: Config) -> list[Task]:
+    """Arguments of the kernel at its next start: for the serial console where that is wanted, for NUMA on old kernels."""
+    numa_off = config.numa_off and kernel_version(machine.kernel.release()) < _WITHOUT_NUMA_TROUBLE
+    if not config.serial_console and not numa_off:
+        return []
+    from limpet.guest.boot_loaders import needs_numa_off, plan_arguments  # noqa: PLC0415 - few machines get so far
+    from limpet.guest.kernel_arguments import NUMA_OFF, serial_console  # noqa: PLC0415
+    from limpet.host.facts.boot_loaders import look  # noqa: PLC0415
+
+    wishes = []
+    if config.serial_console:
+        wishes.append(serial_console(machine.kernel.architecture()))
+    if numa_off and needs_numa_off(machine.kernel.release()):
+        wishes.append(NUMA_OFF)
+    return [
+        task for wish in wishes for task in plan_arguments(wish, look(machine.files, machine.commands, wish))
+    ]
