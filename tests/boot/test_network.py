@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.plans.cases import interpreter
+from tests.boot.networks import HEAD, MAC, ROUTES, TRIE, WIRE_SERVER, apply, machine, network, text
 
-from limpet.boot.network import Connection, Network, connect
-from limpet.boot.search import connection_of
+from limpet.boot.network import connect
 from limpet.guest.lease import SAVED_LEASE, parse_lease
 from limpet.guest.routes import parse_local_addresses, parse_route_table, way_to
 from limpet.host.dhcp_client import publish_host_name
 from limpet.host.facts.leases import saved_wire_server
-from limpet.host.fake import FakeMachine
-from limpet.host.fake_links import ACK, NAK, OFFER, FakeDhcpServer
-from limpet.host.fake_programs import install
+from limpet.host.fake_links import FakeDhcpServer
 from limpet.model.errors import HostError
-from limpet.wire.dhcp import render_dhcp_message
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from limpet.model.network import DhcpMessage
-
-MAC = "00155d010203"
-WIRE_SERVER = "168.63.129.16"
-ROUTES, TRIE = Path("/proc/net/route"), Path("/proc/net/fib_trie")
-HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
-STRANGER = IPv4Address("192.0.2.1")
-
-
-def machine() -> FakeMachine:
-    made = FakeMachine()
-    install(made.commands, "network")
-    made.files.make_folder(Path("/etc"))
-    return made
-
-
-def network(made: FakeMachine, **policy: Any) -> Network:
-    return Network(
-        files=made.files,
-        links=made.links,
-        clock=made.clock,
-        chance=made.chance,
-        log=made.log,
-        **{"host_name": "vm-new", "patience": 600.0, **policy},
-    )
-
-
-def apply(made: FakeMachine, found: Connection) -> None:
-    outcomes = interpreter(made).apply(found.tasks)
-    assert not [outcome.describe() for outcome in outcomes if outcome.failed]
-
-
-def text(made: FakeMachine, path: Path) -> str:
-    return made.files.read(path, at_most=1 << 20).decode()
-
-
-def leads_to_the_wire_server(made: FakeMachine) -> bool:
-    return way_to(IPv4Address(WIRE_SERVER), parse_route_table(text(made, ROUTES))) is not None
 
 
 def test_the_only_nic_gets_address_routes_and_name_servers_and_its_lease_is_kept() -> None:
@@ -147,136 +99,6 @@ def test_a_route_to_somewhere_else_is_no_way() -> None:
     lines = "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\nlo\t00000000\t00000000\t0201\t0\t0\t0\t00000000\t0\t0\t0\n"
     made.files.replace(ROUTES, (HEAD + lines).encode())
     assert connect(network(made)).lease is not None
-
-
-def only(kind: int, lie: Callable[[DhcpMessage], Iterable[bytes | DhcpMessage]]) -> Any:
-    return lambda proper: lie(proper) if proper.kind == kind else (proper,)
-
-
-def changed(**members: Any) -> Any:
-    return lambda proper: (replace(proper, **members),)
-
-
-def raw(change: Callable[[bytes], bytes]) -> Any:
-    return lambda proper: (change(render_dhcp_message(proper)),)
-
-
-def stranger(proper: DhcpMessage) -> DhcpMessage:
-    return replace(
-        proper,
-        server=STRANGER,
-        address=IPv4Address("192.0.2.77"),
-        routers=(STRANGER,),
-        routes=(),
-        wire_server=None,
-    )
-
-
-SURVIVED: dict[str, Any] = {
-    "the truth": lambda proper: (proper,),
-    "each answer thrice": lambda proper: (proper,) * 3,
-    "another's answer first": lambda proper: (replace(proper, transaction=proper.transaction ^ 1), proper),
-    "an answer for another MAC first": lambda proper: (replace(proper, hardware_address=b"\2" * 6), proper),
-    "noise first": lambda proper: (b"\xff" * 1400, bytes(300), b"", proper),
-    "an offer without an address first": only(OFFER, lambda proper: (replace(proper, address=None), proper)),
-    "an offer with a netmask that is none first": only(
-        OFFER, lambda proper: (replace(proper, subnet_mask=IPv4Address("1.2.3.4")), proper)
-    ),
-    "a quicker stranger": lambda proper: (stranger(proper), proper),
-    "a stranger acknowledges first": only(ACK, lambda proper: (replace(proper, server=STRANGER), proper)),
-    "a stranger says no first": only(
-        ACK, lambda proper: (replace(proper, kind=NAK, server=STRANGER), proper)
-    ),
-    "an acknowledgement of another address first": only(
-        ACK, lambda proper: (replace(proper, address=IPv4Address("10.0.0.99")), proper)
-    ),
-    "option 245 says 0.0.0.0": changed(wire_server=IPv4Address(0)),
-    "option 245 says loopback": changed(wire_server=IPv4Address("127.0.0.1")),
-    "option 245 says multicast": changed(wire_server=IPv4Address("224.0.0.1")),
-    "option 245 is missing": changed(wire_server=None),
-    "no routes at all": changed(routes=(), routers=()),
-    "no routes but a router": changed(routes=()),
-    "1400 bytes of unknown options": raw(
-        lambda packet: packet.rstrip(b"\0")[:-1] + (bytes([224, 250]) + bytes(250)) * 4 + b"\xff"
-    ),
-    "a mask of one address": changed(subnet_mask=IPv4Address("255.255.255.255")),
-}
-
-MISMATCHED = {
-    "an address of another net": {"address": IPv4Address("192.0.2.77")},
-    "a router of another net": {"router": IPv4Address("172.16.0.1")},
-    "a mask of one address": {"mask": IPv4Address("255.255.255.255")},
-    "a mask of two addresses": {"mask": IPv4Address("255.255.255.254")},
-}
-
-
-REFUSED: dict[str, tuple[Any, str]] = {
-    "a cut answer": (raw(lambda packet: packet[:250]), "without an end"),
-    "an option over the end": (
-        raw(lambda packet: packet.rstrip(b"\0")[:-1] + b"\xe0\xc8\1"),
-        "runs over the end",
-    ),
-    "no end": (raw(lambda packet: packet.rstrip(b"\0")[:-1]), "without an end"),
-    "option 245 of three bytes": (
-        raw(lambda packet: packet.rstrip(b"\0")[:-1] + b"\xf5\3\1\2\3\xff"),
-        "option 245",
-    ),
-    "always no": (lambda proper: (replace(proper, kind=NAK),), "no offer came"),
-    "no to every request": (only(ACK, changed(kind=NAK)), "says no"),
-    "silence after the offer": (only(ACK, lambda _: ()), "does not answer the request"),
-    "silence": (lambda _: (), "no offer came"),
-    "an address that is loopback": (changed(address=IPv4Address("127.0.0.1")), "127.0.0.1 cannot be ours"),
-    "half the world as neighbours": (changed(subnet_mask=IPv4Address("128.0.0.0")), "128.0.0.0"),
-    "no server": (changed(server=None), "option 54"),
-    "an address that its server then denies": (changed(address=IPv4Address("192.0.2.77")), "says no"),
-    "only another's answers": (changed(transaction=1), "no offer came"),
-}
-
-
-@pytest.mark.parametrize("lie", SURVIVED.values(), ids=SURVIVED)
-def test_a_lease_comes_of_it_and_the_wire_server_is_reached(lie: Any) -> None:
-    made, server = machine(), FakeDhcpServer()
-    server.lie = lie
-    made.links.add("eth0", server=server)
-    found = connect(network(made))
-    apply(made, found)
-    assert found.endpoint == WIRE_SERVER
-    assert leads_to_the_wire_server(made)
-    assert not any(task.steps for task in connection_of(network(made), found.lease).tasks if found.lease)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("members", MISMATCHED.values(), ids=MISMATCHED)
-def test_a_gateway_that_is_no_neighbour_is_reached_directly(members: Any) -> None:
-    made = machine()
-    made.links.add("eth0", server=FakeDhcpServer(**members))
-    apply(made, connect(network(made)))
-    assert leads_to_the_wire_server(made)
-
-
-@pytest.mark.parametrize(("lie", "reason"), REFUSED.values(), ids=REFUSED)
-def test_no_lease_comes_of_it_and_the_reason_is_told(lie: Any, reason: str) -> None:
-    made, server = machine(), FakeDhcpServer()
-    server.lie = lie
-    made.links.add("eth0", server=server)
-    before = made.clock.monotonic()
-    with pytest.raises(HostError, match="no DHCP lease within") as refused:
-        connect(network(made, patience=60.0))
-    assert reason in str(refused.value)
-    assert 60.0 <= made.clock.monotonic() - before <= 100.0
-    assert len(server.requests) <= 60
-    assert made.files.info(SAVED_LEASE) is None
-    assert made.links.brought == [("eth0", True), ("eth0", False)]  # as it was
-
-
-@pytest.mark.parametrize("lie", REFUSED.values(), ids=REFUSED)
-def test_when_the_lies_end_boot_goes_on(lie: Any) -> None:
-    made, server = machine(), FakeDhcpServer()
-    server.lie = lie[0]
-    made.links.add("eth0", server=server)
-    made.clock.after(45.0, lambda: setattr(server, "lie", lambda proper: (proper,)))
-    before = made.clock.monotonic()
-    assert connect(network(made)).endpoint == WIRE_SERVER
-    assert 45.0 <= made.clock.monotonic() - before <= 90.0
 
 
 def test_no_dhcp_for_a_minute_is_waited_out() -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.boot.test_network import REFUSED, ROUTES, SURVIVED, machine, network
+from tests.boot.networks import ROUTES, machine, network
+from tests.boot.test_network_lies import REFUSED, SURVIVED
 from tests.plans.cases import interpreter
 
 from limpet.boot.network import connect
