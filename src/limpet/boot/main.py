@@ -18,7 +18,7 @@ from limpet.host.devices import RealDevices
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
 from limpet.host.kernel import RealKernel
-from limpet.host.kvp import RealKeyValues
+from limpet.host.kvp import FOLDERS, RealKeyValues
 from limpet.host.links import RealLinks
 from limpet.host.lock import SingleInstance
 from limpet.host.log import open_log
@@ -118,7 +118,7 @@ def machine(config: Config, log: Log) -> Machine:
         links=RealLinks(),
         http=_http(config, log, clock),
         vault=OpensslVault(config.library, openssl=config.openssl),
-        key_values=RealKeyValues(clock, kernel.uptime()),
+        key_values=RealKeyValues(clock, kernel.uptime(), FOLDERS if config.kvp else ()),
         lookout=RealLookout(()),
         crypt=MachineCrypt(config.password_crypt_id, config.password_salt_length, chance, commands),
         clock=clock,
