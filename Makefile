@@ -37,9 +37,11 @@ check: setup ## Lint, types and import rules
 		echo "check: $$tool"; $(VENV)/bin/$$tool || code=1; \
 	done; exit $$code
 
-bench: setup ## Measure the agent and its peer side by side (root)
+bench: setup ## Measure ours and its peers side by side: the agent, boot in namespaces, boot in VMs (root)
 	@$(LAB_PACKAGES)
 	@$(VENV)/bin/limpet lab bench --page docs/benchmarks.md $(ARGS)
+	@$(VENV)/bin/limpet lab bench-boot-ns --page docs/benchmarks.md $(ARGS)
+	@$(VENV)/bin/limpet lab bench-boot --page docs/benchmarks-boot.md $(ARGS)
 
 clean: ## Remove everything that the targets above have made in this folder
 	rm -rf $(VENV) .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

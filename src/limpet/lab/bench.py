@@ -18,6 +18,7 @@ from limpet.lab import bench_report, recipes, requirements, rootfs
 from limpet.lab.agents import LIMPET, WAAGENT
 from limpet.lab.bench_figures import Outcome
 from limpet.lab.bench_run import QUICK, VERSION, Bench, Plan, handlers
+from limpet.lab.boot_bench_text import carried
 from limpet.lab.clock import now, seconds
 from limpet.lab.fabric import fabric
 from limpet.lab.install import limpet_layer
@@ -62,7 +63,8 @@ def main(argv: Sequence[str] = ()) -> int:
     )
     if options.page is not None and outcome.complete([figure.key for figure in Plan().figures]):
         text = bench_report.page(outcome, rounds=options.plan.rounds, patience=options.plan.patience)
-        options.page.write_text(text, encoding="utf-8")
+        old = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
+        options.page.write_text(carried(old, text), encoding="utf-8")
     elif options.page is not None:
         console.print(f"{options.page} stays as it is: not everything was measured")
     if options.json:

@@ -19,6 +19,10 @@ limpet lab COMMAND --help says more about each, with its exit codes.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("limpet.lab.demo", "Show a fabric, a VM and the agent at work."),
     "bench": ("limpet.lab.bench", "Measure the agent and its peer side by side."),
+    "bench-boot-ns": (
+        "limpet.lab.boot_bench",
+        "Measure how limpet and its peers provision machines in namespaces.",
+    ),
     "bench-boot": ("limpet.lab.vm_bench", "Measure the first boot of a VM, with limpet and with its peers."),
 }
 """Each with its module, whose `main` takes the arguments and gives the exit code."""

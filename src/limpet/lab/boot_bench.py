@@ -1,0 +1,104 @@
+"""`limpet lab bench-boot-ns`: limpet, cloud-init and WALinuxAgent provision new machines in namespaces, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from limpet.lab import bench_report, requirements
+from limpet.lab.bench import LACKING, WIDTH, machine_facts, positive
+from limpet.lab.bench_figures import Outcome
+from limpet.lab.boot_bench_agents import AGENTS
+from limpet.lab.boot_bench_run import FIGURES, NamespaceBench
+from limpet.lab.boot_bench_text import with_section
+from limpet.lab.clock import seconds
+from limpet.lab.fabric import fabric
+from limpet.lab.room import room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from limpet.lab.boot_bench_agents import Provisioner
+
+ROUNDS = 3
+BY_NAME = dict(zip(("limpet", "limpet-rsa", "cloud-init", "waagent"), AGENTS, strict=True))
+EPILOG = """\
+example:
+  sudo limpet lab bench-boot-ns --rounds 1 --agents limpet,cloud-init
+
+exit codes: 0 measured, 1 an agent did not do what was asked, 2 wrong usage, 3 this machine lacks something
+"""
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Measure. Gives the exit code. Raises: LabError."""
+    options = parse(argv)
+    if missing := requirements.lacks():
+        lines = ["The bench cannot run here:", *(f"  - {lack}" for lack in missing)]
+        sys.stderr.write("\n".join(lines) + "\n")
+        return LACKING
+    console, began = Console(stderr=True, highlight=False), seconds()
+    outcome = measure(
+        options.agents,
+        options.rounds,
+        lambda text: console.print(f"[dim]{seconds() - began:6.0f} s[/]  {text}", soft_wrap=True),
+    )
+    if options.page is not None and len(options.agents) == len(AGENTS):
+        old = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
+        options.page.write_text(with_section(old, outcome, rounds=options.rounds), encoding="utf-8")
+    elif options.page is not None:
+        console.print(f"{options.page} stays as it is: not every agent was measured")
+    if options.json:
+        print(json.dumps(bench_report.as_json(outcome), indent=2))  # noqa: T201 - the command's output
+    else:
+        Console(width=None if sys.stdout.isatty() else WIDTH).print(bench_report.table(outcome))
+    return 0
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line: agents, rounds, json, page. Exits with 2 for what it does not understand."""
+    parser = argparse.ArgumentParser(
+        prog="limpet lab bench-boot-ns",
+        description=(
+            "Have new machines in namespaces provisioned by limpet, by Debian's cloud-init and by its WALinuxAgent, "
+            "by turns, on one fabric, and compare what that takes. Three rounds take a minute and a half."
+        ),
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--agents", type=_agents, default=AGENTS, metavar="NAME,…",
+                        help=f"which: {', '.join(BY_NAME)}; all when left out")  # fmt: skip
+    parser.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N",
+                        help=f"machines for each; {ROUNDS} when left out")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="when all were measured, put the section of it into FILE"
+    )
+    return parser.parse_args(argv)
+
+
+def measure(agents: Sequence[Provisioner], rounds: int, say: Callable[[str], None]) -> Outcome:
+    """Provision with them all. Raises: LabError."""
+    with room() as made:
+        admin = made.emulator("--dhcp", "br0", "--strict").admin
+        with fabric(admin) as world:
+            bench = NamespaceBench(made, world, admin, say)
+            series = bench.measured(agents, rounds)
+    lacking = {
+        f"{name}: not in place at Ready": ", ".join(lacks) or "nothing"
+        for name, lacks in bench.lacking.items()
+    }
+    facts = {**machine_facts(), **bench.versions, **lacking}
+    return Outcome(facts=facts, figures=FIGURES, agents=series)
+
+
+def _agents(text: str) -> list[Provisioner]:
+    asked = text.lower().split(",")
+    if unknown := [name for name in asked if name not in BY_NAME]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(BY_NAME)}")
+    return [agent for name, agent in BY_NAME.items() if name in asked]
