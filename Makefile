@@ -11,7 +11,10 @@ ARGS ?=
 LAB_PACKAGES := tools/apt.sh tools/packages-lab.txt \
 	|| echo "Going on without them: what needs them will be skipped or will say so."
 
-.PHONY: help setup demo test check bench clean
+# Virtual machines take minutes where the CPU is emulated: the whole of them is a target of its own.
+QUICK := not vm or ci
+
+.PHONY: help setup demo test vm-test check bench clean
 
 help: ## List these targets
 	@echo "usage: make TARGET [ARGS='more arguments']"
@@ -30,7 +33,11 @@ demo: setup ## Show a fabric, a VM and the agent at work (root)
 
 test: setup ## Run the tests: unit tests first, then system tests (those need root)
 	@$(LAB_PACKAGES)
-	@$(VENV)/bin/pytest -W error $(ARGS)
+	@$(VENV)/bin/pytest -W error -m "$(QUICK)" $(ARGS)
+
+vm-test: setup ## Run the tests in virtual machines, all of them (root)
+	@$(LAB_PACKAGES)
+	@$(VENV)/bin/pytest -W error tests/vm $(ARGS)
 
 check: setup ## Lint, types and import rules
 	@code=0; for tool in "ruff check ." "ruff format --check ." mypy lint-imports; do \
