@@ -67,9 +67,9 @@ def main(arguments: Sequence[str]) -> int:
     folder = config.library / FOLDER
     RealFiles().make_folder(folder, mode=0o700)
     with SingleInstance(folder / "lock", who="limpet collect-logs"):
-        for name in RealFiles().names(work.output.parent):
-            if name.startswith(f".{work.output.name}."):
-                RealFiles().remove(work.output.parent / name)  # of one that was cut short
+        for name in RealFiles().names(folder):
+            if name.startswith(f".{BUNDLE}."):
+                RealFiles().remove(folder / name)  # of one that was cut short
         outcome = make(work)
     sys.stdout.write(_told(work.output, outcome, as_json=options.json))
     return 0
