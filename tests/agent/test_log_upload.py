@@ -136,3 +136,12 @@ def test_it_can_be_switched_off(config: dict[str, Any]) -> None:
     play = playing(**config)
     live(play, HOUR)
     assert not [order for order in play.machine.workers.started if order.module == WORKER]
+
+
+def test_a_worker_does_not_outlive_the_agent() -> None:
+    play = playing()
+    play.machine.workers.takes = HOUR
+    live(play, 310)
+    assert not play.machine.workers.works[-1].killed
+    play.agent.close()
+    assert play.machine.workers.works[-1].killed

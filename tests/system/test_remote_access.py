@@ -66,7 +66,7 @@ def test_a_listed_user_logs_in_with_its_password_becomes_root_with_it_and_goes_w
     wait_for(
         lambda: known(vm, "jit") and vm.path("/etc/sudoers.d/waagent").is_file(), "jit to be made", timeout=60
     )
-    wait_for(lambda: "jit" in LIMPET.log(vm), "the agent to tell of it", timeout=30)
+    wait_for(lambda: "made=jit" in LIMPET.log(vm), "the agent to tell of it", timeout=30)
     assert "JIT_Account" in vm.read("/etc/passwd")
     assert "Jan 02, 2030" in vm.run(["chage", "-l", "jit"]).stdout
     assert not known(vm, "late")

@@ -90,7 +90,7 @@ class Agent:
     def close(self) -> None:
         """End the short-lived workers, and leave the control groups."""
         self.machine.fetcher.close()
-        self.owner.control.close()
+        self.owner.close()
 
 
 def real_machine(config: Running, clock: Clock, log: Log) -> Machine:

@@ -11,6 +11,7 @@ from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from limpet.agent.limits import Groups, Meter
     from limpet.agent.machine import Machine
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 WORKERS_CEILING = 640 * MIB
 """Above what a worker may allocate at the most (host/fetch_worker.py)."""
+SETTLED = 60.0
+"""When the agent's own limits are set, seconds after its start: a worker that was started before has ended by then."""
 _SECONDS = 20.0
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]{0,200}\Z")
 _KINDS = (".service", ".slice", ".scope", ".socket")
 
 
 class OwnLimits:
-    """A chore: sets the agent's limits once, then lets the meter look."""
+    """A chore: gives workers a group at once, sets the agent's own limits a little later, then lets the meter look."""
 
     def __init__(
         self,
@@ -44,22 +47,31 @@ class OwnLimits:
         self._machine = machine
         self._limits = Limits(cpu=cpu, memory=memory, period=LONG_PERIOD)
         self._is_service = environment.get("SYSTEMD_EXEC_PID") == str(process)
+        self._workers: tuple[Path, ...] | None = None
         self._set = False
 
-    def do(self) -> None:
-        """Look once."""
+    def do(self) -> float | None:
+        """Look once. Gives the seconds until it wants to be called again, None for its period."""
+        if self._workers is None:
+            self._workers = self._confine()
+            return SETTLED
         if not self._set:
             self._set = True
             self._apply()
         self._meter.look()
+        return None
 
-    def _apply(self) -> None:
-        """Workers get a group of their own, so that a large download is not squeezed into the resident agent's share."""
+    def _confine(self) -> tuple[Path, ...]:
+        """Let workers that are started from now on be elsewhere: a large download is not to be squeezed into our share."""
         cpu = self._limits.cpu
         workers = self._control.place(WORKERS, Limits(cpu=cpu, ceiling=WORKERS_CEILING, period=LONG_PERIOD))
-        if not workers:
+        if workers:
+            self._machine.fetcher.confine(workers)
+        return workers
+
+    def _apply(self) -> None:
+        if not self._workers:
             return
-        self._machine.fetcher.confine(workers)
         if not self._control.systemd:
             self._control.enter(AGENT, self._limits)
         elif self._is_service:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from limpet.agent.chores import Chore
@@ -15,6 +15,8 @@ from limpet.agent.remote_access import LOOK_EVERY, RemoteAccess
 from limpet.guest.control_groups import handler_group
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from limpet.agent.board import Board
     from limpet.agent.fabric import Fabric
     from limpet.agent.machine import Machine
@@ -24,16 +26,17 @@ if TYPE_CHECKING:
     from limpet.config.settings import Config
 
 PLAIN = "plain"
-SETTLED = 1.0
-"""When the agent's own limits are set, seconds after its start: the first goal state goes before."""
+SOON = 1.0
+"""When just-in-time users are seen to first, seconds after the start: the first goal state goes before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """control: the control groups. limiter: theirs for handlers."""
+    """control: the control groups. limiter: theirs for handlers. ends: what is done when the agent ends."""
 
     control: Groups
     limiter: Limiter
+    ends: list[Callable[[], None]] = field(default_factory=list)
 
     @classmethod
     def of(cls, config: Config | Running, machine: Machine) -> Owner:
@@ -56,7 +59,7 @@ class Owner:
         found = []
         if config.jit_users:
             access = RemoteAccess(fabric, board, machine, settings=_access_settings(config))
-            found.append(Chore(do=access.do, period=LOOK_EVERY, first=SETTLED))
+            found.append(Chore(do=access.do, period=LOOK_EVERY, first=SOON))
         if config.limits:
             meter = Meter(
                 self.control,
@@ -73,7 +76,7 @@ class Owner:
                 environment=os.environ,
                 process=os.getpid(),
             )
-            found.append(Chore(do=own.do, period=config.limits_period, first=SETTLED))
+            found.append(Chore(do=own.do, period=config.limits_period, first=0.0))
         if config.collect_logs:
             logs = LogUpload(
                 fabric,
@@ -86,6 +89,12 @@ class Owner:
                 Chore(do=logs.do, period=config.collect_logs_period, first=config.collect_logs_delay)
             )
         return found
+
+    def close(self) -> None:
+        """End what runs beside the agent, and leave the control groups."""
+        for end in self.ends:
+            end()
+        self.control.close()
 
 
 def _access_settings(config: Config | Running) -> dict[str, object]:

@@ -34,12 +34,13 @@ class Order:
 class FakeWorkers:
     """programs: what each module does and prints; it runs at once, and counts as working for `takes` seconds.
 
-    started: every order, in order.
+    started: every order, in order; works: what came of each.
     """
 
     clock: Clock
     programs: dict[str, Callable[[Order], bytes | Completed]] = field(default_factory=dict)
     started: list[Order] = field(default_factory=list)
+    works: list[FakeWork] = field(default_factory=list)
     takes: float = 0.0
     control_groups: FakeControlGroups | None = None
 
@@ -72,7 +73,9 @@ class FakeWorkers:
         )
         if kernel is not None:
             kernel.end(order.process)
-        return FakeWork(clock=self.clock, completed=done, due=self.clock.monotonic() + self.takes)
+        work = FakeWork(clock=self.clock, completed=done, due=self.clock.monotonic() + self.takes)
+        self.works.append(work)
+        return work
 
 
 @dataclass
