@@ -85,6 +85,7 @@ class Owner:
                 bundle=config.library / "logcollector" / "logs.zip",
                 arguments=_log_arguments(config),
             )
+            self.ends.append(logs.close)
             found.append(
                 Chore(do=logs.do, period=config.collect_logs_period, first=config.collect_logs_delay)
             )
