@@ -11,7 +11,7 @@ from limpet.lab.clock import wait_for
 from limpet.lab.vm_recipes import LIMPET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from limpet.lab.vm import Vm
     from limpet.lab.vm_rack import Place, Rack
@@ -64,12 +64,18 @@ def words(lab: Rack, place: Place) -> list[str]:
 
 
 def await_reports(lab: Rack, place: Place, *expected: str, timeout: float = PATIENCE) -> None:
-    """Wait until the VM has reported so often; then it must have been this."""
-    try:
-        wait_for(lambda: len(words(lab, place)) >= len(expected), "reports", timeout=timeout, pause=0.2)
-    finally:
-        found = words(lab, place)
-        assert found == list(expected), f"{place.name} reported {found}"
+    """Wait until the VM has reported how it went, as often as expected; it must have reported this and nothing else."""
+
+    def ends(reported: Sequence[str]) -> int:
+        return sum(word != PROVISIONING for word in reported)
+
+    wait_for(
+        lambda: ends(words(lab, place)) >= ends(expected),
+        f"{place.name} to report",
+        timeout=timeout,
+        pause=0.2,
+    )
+    assert words(lab, place) == list(expected)
 
 
 def settled(machine: Vm) -> None:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 # What must not change when nothing is to be done again: owners, modes and contents of what provisioning made.
 MADE = (
-    "cd /; tar -cf - etc/passwd etc/group etc/shadow etc/hostname etc/ssh etc/sudoers.d home/ada/.ssh "
-    "var/lib/limpet/provisioned.json | sha256sum"
+    "cd / && tar -cf /run/made etc/passwd etc/group etc/shadow etc/hostname etc/ssh etc/sudoers.d home/ada/.ssh "
+    "var/lib/limpet/provisioned.json && sha256sum /run/made"
 )
 
 

@@ -211,8 +211,8 @@ class Vm:
         self.hardware = hardware
 
     def insert(self, media: Path) -> None:
-        """Put another ISO into the drive, where the VM has not locked it. Raises: LabError."""
-        self.monitor.execute("blockdev-change-medium", id=CD_DRIVE, filename=str(media), format="raw")
+        """Put another ISO into the drive, whether the VM has locked it or not. Raises: LabError."""
+        self.monitor.execute("blockdev-change-medium", id=CD_DRIVE, filename=str(media), format="raw", force=True)
         self.hardware = replace(self.hardware, media=media)
 
     def eject(self) -> None:
