@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from limpet.boot import media as media_of
 from limpet.boot.provisioning import BEGUN, Wanted
 from limpet.guest.identity import same_vm
+from limpet.guest.interfaces import candidates
+from limpet.host.facts import interfaces
 from limpet.host.facts.reading import text_of
 from limpet.model.errors import MalformedDocument
 
@@ -19,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """wanted: the wish. where: for people. media: to give back, where there is some."""
+    """wanted: the wish. where: for people. media: to give back, where there is some. notes: what is odd, for people."""
 
     wanted: Wanted
     where: str
     media: Media | None = None
+    notes: tuple[str, ...] = ()
 
 
 def drive(machine: Machine, config: Config) -> media_of.Machine:
@@ -82,7 +85,7 @@ def _source(found: Media, vm_id: str) -> Source:
 def from_metadata(machine: Machine, vm_id: str) -> Source:
     """The metadata service's wish, over a network that is up. Raises: FabricError, MalformedDocument."""
     from limpet.boot.metadata import ask_metadata  # noqa: PLC0415 - most VMs have media
-    from limpet.guest.sources import merged  # noqa: PLC0415
+    from limpet.guest.sources import doubts, merged  # noqa: PLC0415
     from limpet.wire.ovfenv import render_ovf_environment  # noqa: PLC0415
 
     metadata = ask_metadata(machine.http, machine.clock, machine.chance, machine.log)
@@ -90,4 +93,8 @@ def from_metadata(machine: Machine, vm_id: str) -> Source:
     return Source(
         wanted=Wanted(environment=environment, vm_id=vm_id, document=render_ovf_environment(environment)),
         where="instance metadata",
+        notes=(
+            "there is no media, so neither a password nor custom data",
+            *doubts(None, metadata, [nic.mac for nic in candidates(interfaces.nics(machine.files))]),
+        ),
     )

@@ -176,7 +176,8 @@ class Stage:
                 advice="Attach provisioning media, or see that 169.254.169.254 is reached.",
             )
             return
-        self._notes.append("there is no media, so neither a password nor custom data")
+        self._notes += self._source.notes
+        self._reports.starting()
         self._local(self._source, see_to_all=False)
         self._connecting.publish(self._source.wanted.environment.host_name)
 
