@@ -176,7 +176,7 @@ class Groups:
         done = self._commands.run(
             (
                 "systemd-run", "--scope", "--quiet", "--collect", f"--unit={groups.SCOPE.removesuffix('.scope')}",
-                f"--slice={groups.SLICE}", "--property=Delegate=yes", "--description=Commands of VM extensions", "--",
+                f"--slice={groups.SLICE}", "--property=Delegate=yes", "--property=TimeoutStopSec=30s", "--description=Commands of VM extensions", "--",
                 "/bin/sh", "-c", _HOLD,
             ),
             timeout=_OPENING,
