@@ -54,7 +54,7 @@ def enabled(play: Stage, hosted: HostedPackage) -> list[list[Path]]:
     return places
 
 
-def settle_chores(play: Stage, seconds: float = 70.0) -> None:
+def settle_chores(play: Stage, seconds: float = 80.0) -> None:
     end = play.clock.monotonic() + seconds
     while play.clock.monotonic() < end:
         play.clock.sleep(max(0.01, min(play.agent.chores.do(), end - play.clock.monotonic())))

@@ -21,14 +21,14 @@ MIB = 1024 * 1024
 WORKERS_CEILING = 640 * MIB
 """Above what a worker may allocate at the most (host/fetch_worker.py)."""
 SETTLED = 60.0
-"""When the agent's own limits are set, seconds after its start: a worker that was started before has ended by then."""
+"""When the agent's own limits are set, seconds after its workers got a group: one that was started before has ended by then."""
 _SECONDS = 20.0
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]{0,200}\Z")
 _KINDS = (".service", ".slice", ".scope", ".socket")
 
 
 class OwnLimits:
-    """A chore: gives workers a group at once, sets the agent's own limits a little later, then lets the meter look."""
+    """A chore: gives workers a group, sets the agent's own limits a minute later, then lets the meter look."""
 
     def __init__(
         self,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PLAIN = "plain"
 SOON = 1.0
 """When just-in-time users are seen to first, seconds after the start: the first goal state goes before."""
+LATER = 10.0
+"""When workers get a control group, seconds after the start; a handler's command makes what it needs before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +78,7 @@ class Owner:
                 environment=os.environ,
                 process=os.getpid(),
             )
-            found.append(Chore(do=own.do, period=config.limits_period, first=0.0))
+            found.append(Chore(do=own.do, period=config.limits_period, first=LATER))
         if config.collect_logs:
             logs = LogUpload(
                 fabric,
