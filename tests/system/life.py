@@ -151,11 +151,13 @@ def _lived(client: Client, world: Fabric, machine: Machine) -> Life:
         world.wait(VM, timeout=PATIENCE, health="Ready")
     world.wait(VM, timeout=PATIENCE, svdSequenceNumber="1")
     reports[START] = world.status(VM)["status"]
-    for step in STEPS:
+    for number, step in enumerate(STEPS, 2):
         before = world.vm(VM)["statusReports"]
         began[step.name] = now()
         world.publish(VM, {"handler": HANDLER, **step.change}, channel=client.channel)
-        world.wait(VM, timeout=PATIENCE, handler=HANDLER, afterStatus=before, **step.condition)
+        # A report may come between a handler's own word and the end of its command.
+        whole = {"svdSequenceNumber": str(number), "handler": HANDLER, "afterStatus": before}
+        world.wait(VM, timeout=PATIENCE, **whole, **step.condition)
         reports[step.name] = world.status(VM)["status"]
     notes = machine.read(f"/var/log/azure/{HANDLER}/commands")
     return Life(
