@@ -49,7 +49,7 @@ class Hasty(HandlerProcesses):
 
 
 def playing(
-    tmp_path: Path, *, patient: bool = True, members: Mapping[str, object] | None = None, **scripts: str
+    tmp_path: Path, *, patient: bool = True, members: Mapping[str, Any] | None = None, **scripts: str
 ) -> Stage:
     """A stage on a real disk with a handler of shell scripts. members: of its manifest."""
     layout = Layout(library=tmp_path / "lib", logs=tmp_path / "log")
