@@ -14,6 +14,7 @@ from limpet.lab.boot_bench_run import FIGURES, MISSING, READY, STARTS, accepted
 from limpet.lab.boot_bench_sight import PROMISES
 from limpet.lab.boot_bench_text import BEGIN, END, carried, with_section
 from limpet.lab.commands import LabError
+from limpet.lab.room import MOST_GUESTS
 
 OUTCOME = Outcome(
     facts={"kernel": "6"},
@@ -46,6 +47,13 @@ def test_what_makes_no_sense_is_refused(argv: list[str], capsys: pytest.CaptureF
     assert argv[1].rpartition(",")[2] in capsys.readouterr().err
 
 
+def test_there_are_no_more_rounds_than_machines_in_a_room(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(AGENTS) * (1 + 2 * boot_bench.MOST_ROUNDS) <= MOST_GUESTS
+    with pytest.raises(SystemExit):
+        boot_bench.parse(["--rounds", "31"])
+    assert "at most 30 rounds" in capsys.readouterr().err
+
+
 def test_figures_have_keys_of_their_own() -> None:
     assert len({figure.key for figure in FIGURES}) == len(FIGURES)
 
@@ -66,8 +74,8 @@ def test_the_section_has_facts_ratios_and_method() -> None:
     assert "| 1.00 s | 2.00 s | 3.00 s | 4.00 s | 2.0 x / 3.0 x / 4.0 x |  |  |" in section
     assert "≤ 0 | met |" in section
     assert "7 of each" in section
-    assert f"run {STARTS} times" in section
-    assert f"missing of {', '.join(PROMISES[:-1])} and {PROMISES[-1]} as soon" in section
+    assert f"run {STARTS} times in each round" in section
+    assert f"as soon as the fabric has Ready, of {', '.join(PROMISES[:-1])} and {PROMISES[-1]}." in section
 
 
 def test_the_section_takes_the_place_of_the_old_one_and_leaves_the_rest() -> None:

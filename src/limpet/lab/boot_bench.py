@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from limpet.lab import bench_report, requirements
-from limpet.lab.bench import LACKING, WIDTH, machine_facts, positive
+from limpet.lab.bench import LACKING, machine_facts, positive
 from limpet.lab.bench_figures import Outcome
 from limpet.lab.boot_bench_agents import AGENTS
 from limpet.lab.boot_bench_run import FIGURES, NamespaceBench
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     from limpet.lab.boot_bench_agents import Provisioner
 
-ROUNDS = 3
+ROUNDS, MOST_ROUNDS = 3, 30
+"""A room has place for the machines of so many."""
+WIDTH = 200
+"""Of the table where no terminal says how wide it may be."""
 BY_NAME = dict(zip(("limpet", "limpet-rsa", "cloud-init", "waagent"), AGENTS, strict=True))
 EPILOG = """\
 example:
@@ -66,15 +69,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         prog="limpet lab bench-boot-ns",
         description=(
             "Have new machines in namespaces provisioned by limpet, by Debian's cloud-init and by its WALinuxAgent, "
-            "by turns, on one fabric, and compare what that takes. Three rounds take a minute and a half."
+            "by turns, on one fabric, and compare what that takes. Three rounds take two minutes."
         ),
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--agents", type=_agents, default=AGENTS, metavar="NAME,…",
                         help=f"which: {', '.join(BY_NAME)}; all when left out")  # fmt: skip
-    parser.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N",
-                        help=f"machines for each; {ROUNDS} when left out")  # fmt: skip
+    parser.add_argument("--rounds", type=_rounds, default=ROUNDS, metavar="N",
+                        help=f"new machines for each; {ROUNDS} when left out")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
     parser.add_argument(
         "--page", type=Path, metavar="FILE", help="when all were measured, put the section of it into FILE"
@@ -84,6 +87,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def measure(agents: Sequence[Provisioner], rounds: int, say: Callable[[str], None]) -> Outcome:
     """Provision with them all. Raises: LabError."""
+    load = Path("/proc/loadavg").read_text(encoding="ascii").split()[0]
     with room() as made:
         admin = made.emulator("--dhcp", "br0", "--strict").admin
         with fabric(admin) as world:
@@ -93,7 +97,8 @@ def measure(agents: Sequence[Provisioner], rounds: int, say: Callable[[str], Non
         f"{name}: not in place at Ready": ", ".join(lacks) or "nothing"
         for name, lacks in bench.lacking.items()
     }
-    facts = {**machine_facts(), **bench.versions, **lacking}
+    busy = {"load before, of 1 minute": load}
+    facts = {**machine_facts(), **busy, **bench.versions, **lacking}
     return Outcome(facts=facts, figures=FIGURES, agents=series)
 
 
@@ -102,3 +107,9 @@ def _agents(text: str) -> list[Provisioner]:
     if unknown := [name for name in asked if name not in BY_NAME]:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(BY_NAME)}")
     return [agent for name, agent in BY_NAME.items() if name in asked]
+
+
+def _rounds(text: str) -> int:
+    if (rounds := positive(text)) > MOST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"at most {MOST_ROUNDS} rounds")
+    return rounds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import count as numbers
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from limpet.lab.commands import LabError
 from limpet.lab.provisioning_machine import Wish, new_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from limpet.lab.boot_bench_agents import Provisioner
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 LONGEST = 180.0
 """Seconds until the fabric must have heard Ready, and as long again until all is finished."""
 MEGABYTE = 1_000_000
-STARTS = 10
+STARTS = 5
+"""Of each command in each round."""
 PASSWORD = "never-to-be-seen-3"  # noqa: S105 - of a machine that lives for seconds
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIRQ3aZ3k3gJrqXk4m8G2oQk1q2v7yQvJ0dG8fKXc9bY ada@example"
 WANTED = Wanted(user="ada", key=KEY, host="engine", trace="/var/lib/custom-data-ran")
@@ -60,7 +62,7 @@ REQUESTS = Figure(key="boot-ns/requests", what="HTTP requests to Ready", unit=""
 DHCP = Figure(key="boot-ns/dhcp", what="DHCP messages to Ready", unit="", digits=0)
 KEYS = Figure(key="boot-ns/keys", what="ssh host keys made", unit="", digits=0)
 START = Figure(key="boot-ns/start", what="start-up: its version printed", unit="s", digits=3)
-START_CPU = Figure(key="boot-ns/start-cpu", what="CPU of that", unit="s", digits=3)
+START_CPU = Figure(key="boot-ns/start-cpu", what="CPU of that start", unit="s", digits=3)
 DRY_RUN = Figure(
     key="boot-ns/dry-run",
     what="start-up: the plan of `limpet boot --dry-run`",
@@ -106,23 +108,30 @@ class NamespaceBench:
         found: dict[str, dict[Figure, list[float]]] = {agent.name: {} for agent in agents}
         for agent in agents:
             # Not measured: what the first start reads from the disk, every later one finds in memory.
-            self._provisioned(agent, warm_up=found[agent.name])
+            with self._new(agent) as new:
+                self.versions[agent.name] = version(agent, new.machine)
+                self._starts(agent, new.machine)
+                self._watched(agent, new)
             self._say(f"{agent.name}: warm-up done")
         for number in range(rounds):
             for agent in agents:
-                values = self._provisioned(agent)
-                for figure, value in values.items():
-                    found[agent.name].setdefault(figure, []).append(value)
+                with self._new(agent) as new:
+                    starts = self._starts(agent, new.machine)
+                # Another machine: nothing of it has been read or run.
+                with self._new(agent) as new:
+                    values = self._watched(agent, new)
+                series = found[agent.name]
+                for figure, several in {**starts, **{key: [value] for key, value in values.items()}}.items():
+                    series.setdefault(figure, []).extend(several)
                 self._say(f"{agent.name}, round {number + 1}: {shown(values)}")
         return {
             name: {figure.key: Series(values=tuple(values)) for figure, values in series.items()}
             for name, series in found.items()
         }
 
-    def _provisioned(
-        self, agent: Provisioner, *, warm_up: dict[Figure, list[float]] | None = None
-    ) -> dict[Figure, float]:
-        """One machine from its first boot to the agent's end. warm_up: where the figures of starts go."""
+    @contextmanager
+    def _new(self, agent: Provisioner) -> Iterator[NewMachine]:
+        """A new machine that has started as far as it does without network and agent. Raises: LabError, with the journal."""
         tree = rootfs.root_file_system(agent.recipe, rootfs.default_cache(), self._say)
         if agent.limpet and not self._limpet:
             self._limpet = installed_layers(tree, self._room.workspace)
@@ -133,18 +142,14 @@ class NamespaceBench:
             agent.prepare(new.machine)
             if (state := new.boot()) != "running":
                 raise LabError(f"{agent.name}: its machine is {state} before it has begun")
-            if warm_up is not None:
-                warm_up.update(self._starts(agent, new.machine))
             try:
-                return self._watched(agent, new)
+                yield new
             except LabError as error:
-                raise LabError(
-                    f"{agent.name}: {error}\nits journal:\n{journal(agent, new.machine)}"
-                ) from error
+                said = journal(agent, new.machine)
+                raise LabError(f"{agent.name}: {error}\nits journal:\n{said}") from error
 
     def _starts(self, agent: Provisioner, machine: Machine) -> dict[Figure, list[float]]:
-        """How long small commands of its take, in a machine that is not provisioned."""
-        self.versions[agent.name] = version(agent, machine)
+        """How long small commands of its take, in a machine that is not provisioned; the first run is not counted."""
         commands = [(START, START_CPU, agent.version)]
         if agent.limpet:
             commands.append((DRY_RUN, DRY_RUN_CPU, ("limpet", "boot", "--dry-run")))

@@ -16,8 +16,9 @@ SECTION = """\
 ## Boot, in namespaces
 
 A new machine was provisioned by each agent by turns, on one fabric, in one run: {rounds} of each, after one that is not counted.
-Each figure is the median, with the least and the most in parentheses; the ratio says how many times each peer's figure is ours, in
-the order of the columns. Budgets are ours alone. [The same in virtual machines](benchmarks-boot.md) is slower by far, and nearer to the platform.
+Each figure is the median, with the least and the most in parentheses. The ratio says how many times the figures of the other columns, in
+their order, are the first one's; the second column is ours too. Budgets are ours alone. `limpet lab bench-boot` measures the same in
+virtual machines, which are slower by far, and nearer to the platform.
 
 {facts}
 
@@ -40,12 +41,12 @@ How it was measured:
   on; limpet's agent, a service of its own, is not started. limpet runs custom data when it has said Ready, WALinuxAgent before.
 - **Process start → Ready accepted** begins when systemd has started the agent's first process, and ends when the fabric took the
   report, by the fabric's clock. **Finished** is when its last unit has started; WALinuxAgent has nothing left to do when it says Ready.
-- **Not in place** counts what is missing of {promises} as soon as the fabric has Ready; files are looked at
-  within some milliseconds, from outside.
+- **Not in place** counts what is missing as soon as the fabric has Ready, of {promises}.
+  Files are looked at within some milliseconds, from outside.
 - **CPU** is that of a control group around all units of the agent, with what has ended. **Memory** is the largest resident set that one
   process has had, looked at every 10 ms. **Requests** are those in the fabric's ledger between start and Ready.
-- **Start-up** is of a command in a machine that is not provisioned yet, run {starts} times from a small process. The dry run of limpet reads
-  the machine and the disc and prints the plan; its peers have nothing like it, so it stands beside how long they take to print their version.
+- **Start-up** is of a command in a machine that is not provisioned yet, run {starts} times in each round from a small process. The dry run of limpet
+  reads the machine and the disc and prints the plan; its peers have nothing like it, so it stands beside how long they take to print their version.
 """
 
 
