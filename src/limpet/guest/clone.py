@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _IN_LIBRARY = re.compile(
     r"HostingEnvironmentConfig\.xml|Incarnation|partition|Protocol|SharedConfig\.xml|WireServerEndpoint|published_hostname"
-    r"|fast_track\.json|initial_goal_state|waagent_rsm_update|waagent_initial_update"
+    r"|fast_track\.json|initial_goal_state|waagent_rsm_update|waagent_initial_update|waagent-network-setup\.py"
     r"|Extensions\..*\.xml|ExtensionsConfig\..*\.xml|GoalState\..*\.xml"
 )
 _IN_HANDLER = re.compile(r"status/[^/]+\.status|config/[^/]+\.settings|config/HandlerStatus|mrseq")
@@ -25,13 +25,15 @@ _IN_HANDLER = re.compile(r"status/[^/]+\.status|config/[^/]+\.settings|config/Ha
 class CloneFacts:
     """in_library: names in the library folder; in_handlers: files of each handler, relative to the library.
 
-    leases: lease files of DHCP clients; saved_lease: whether there is one of ours.
+    leases: lease files of DHCP clients; saved_lease: whether there is one of ours. peer: what another agent made of
+    systemd's files: its network setup, and the limits that the other VM's size gave it.
     """
 
     in_library: Sequence[str] = ()
     in_handlers: Sequence[str] = ()
     leases: Sequence[Path] = ()
     saved_lease: bool = False
+    peer: Sequence[Path] = ()
 
 
 def plan_forgetting(facts: CloneFacts, library: Path) -> Task:
@@ -44,6 +46,7 @@ def plan_forgetting(facts: CloneFacts, library: Path) -> Task:
     gone += facts.leases
     if facts.saved_lease:
         gone.append(SAVED_LEASE)
+    gone += facts.peer
     return Task(
         name="clone",
         purpose="forget the VM that this disk was copied from",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from limpet.guest.clone import CloneFacts
 from limpet.guest.lease import SAVED_LEASE
+from limpet.host.facts import peers
 from limpet.host.facts.reading import is_there, names_in
 
 if TYPE_CHECKING:
@@ -44,4 +45,5 @@ def look(files: Files, library: Path) -> CloneFacts:
             if pattern.fullmatch(name)
         ],
         saved_lease=is_there(files, SAVED_LEASE),
+        peer=peers.look(files),
     )

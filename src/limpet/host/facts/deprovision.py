@@ -10,15 +10,13 @@ from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts
 from limpet.guest.deprovision_user import UserFacts
 from limpet.guest.names import user_name_problem
 from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
-from limpet.host.facts import host_name
+from limpet.host.facts import host_name, peers
 from limpet.host.facts.reading import bytes_of, is_there, names_in, text_of
 from limpet.model.errors import HostError, MalformedDocument
 from limpet.wire.http import MIB
 from limpet.wire.ovfenv import parse_ovf_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from limpet.guest.deprovision import DeprovisionPolicy
     from limpet.host.ports import Commands, Files, Kernel
 
@@ -45,11 +43,6 @@ _IDENTITY = (Path("/var/lib/systemd/random-seed"), Path("/var/lib/dbus/machine-i
 
 _RESOLV = Path("/etc/resolv.conf")
 _RESOLVCONF = Path("/etc/resolvconf/resolv.conf.d")
-
-_UNITS = (Path("/etc/systemd/system"), Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"))
-_WANTS = ("network.target.wants", "multi-user.target.wants")
-_DROP_INS = ("10-Slice.conf", "11-CPUAccounting.conf", "12-CPUQuota.conf", "13-MemoryAccounting.conf")
-_PEERS = ("walinuxagent", "waagent")
 
 
 def look(
@@ -90,7 +83,7 @@ def look(
         ),
         resolver=resolver,
         resolver_kept=resolver_kept,
-        peer=tuple(_peer(files)),
+        peer=peers.look(files),
         machine_id=machine_id is not None and machine_id.is_file and machine_id.size > 0,
         identity=tuple(
             path for path in _IDENTITY if (found := files.info(path)) is not None and found.is_file
@@ -177,15 +170,3 @@ def _resolver(files: Files) -> tuple[tuple[Path, ...], str | None]:
         written,
         f"{_RESOLV} will stay: it leads to {files.target(_RESOLV)}, which is written anew at each boot.",
     )
-
-
-def _peer(files: Files) -> Iterator[Path]:
-    names = ["azure-walinuxagent-logcollector.slice"]
-    for peer in _PEERS:
-        names.append(f"{peer}-network-setup.service")
-        names += [f"{wants}/{peer}-network-setup.service" for wants in _WANTS]
-        names += [f"{peer}.service.d/{name}" for name in _DROP_INS]
-    for folder in _UNITS:
-        if any((info := files.info(each)) is not None and info.is_link for each in (folder, *folder.parents)):
-            continue  # /lib is /usr/lib: the files are found there
-        yield from (folder / name for name in names if is_there(files, folder / name))
