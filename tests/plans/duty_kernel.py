@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limpet.guest.entropy import plan_entropy
-from limpet.guest.modules import plan_modules
+from limpet.guest.modules import DRIVERS, needed, plan_modules
 from limpet.guest.scsi import plan_scsi_timeouts
 from limpet.host.facts import kernel
 
@@ -24,7 +24,10 @@ def plan(machine: FakeMachine, wanted: dict[str, Any]) -> list[Task]:
     tasks = list(plan_scsi_timeouts(wanted.get("scsi_timeout"), kernel.scsi_timeouts(machine.files)))
     if wanted.get("entropy"):
         tasks.append(plan_entropy(kernel.entropy(machine.files, MARK), MARK))
-    if "modules" in wanted:
-        facts = kernel.modules(machine.files, machine.commands, machine.kernel, wanted["modules"])
-        tasks.append(plan_modules(wanted["modules"], facts))
+    names = wanted.get("modules", ())
+    if wanted.get("drivers"):
+        names = needed(kernel.without_driver(machine.files, DRIVERS))
+    if names:
+        facts = kernel.modules(machine.files, machine.commands, machine.kernel, names)
+        tasks.append(plan_modules(names, facts))
     return tasks

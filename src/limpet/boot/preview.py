@@ -86,6 +86,7 @@ def preview(machine: Machine, config: Config) -> Preview:
         ("VM", f"{vm_id or 'without an id'}, {verdict.standing.value}"),
         ("provisioner", f"{choice.who}: {choice.problem or choice.why}"),
     ]
+    tasks += upkeep.plan_drivers(machine, config)
     kernel = upkeep.plan_kernel(machine, config)
     if (
         choice.who == "limpet"
@@ -122,7 +123,8 @@ def _provisioning(machine: Machine, config: Config, vm_id: str, about: list[tupl
 
 
 def _network(machine: Machine, config: Config) -> str:
-    from limpet.boot.network import Network, existing_connection  # noqa: PLC0415
+    from limpet.boot.connection import Network  # noqa: PLC0415
+    from limpet.boot.network import existing_connection  # noqa: PLC0415
     from limpet.guest.interfaces import candidates  # noqa: PLC0415
     from limpet.host.facts import interfaces  # noqa: PLC0415
 

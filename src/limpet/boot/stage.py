@@ -1,6 +1,6 @@
 """The boot stage from facts to marker: what is done in which boot, and in which order.
 
-    identity → marker → who provisions → media → (network → "Provisioning") beside (access, identity, disks) → marker → "Ready"
+    identity → marker → drivers → who provisions → media → (network → "Provisioning") beside (access, identity, disks) → marker → "Ready"
 
 What fails is told with what was tried and what to do; what does not depend on it goes on.
 """
@@ -72,6 +72,7 @@ class Stage:
     def run(self) -> Result:
         """Do what this boot asks for."""
         self._identify()
+        self._apply(partial(upkeep.plan_drivers, self._machine, self._config))
         if self._config.detect_scvmm and (found := self._scvmm()) is not None:
             return found
         choice = choose_provisioner(self._config.provisioning_agent, cloud_init.look(self._machine.files))

@@ -1,4 +1,4 @@
-"""What every boot sees to, whoever provisioned the VM: disks, swap, kernel, names of NICs."""
+"""What every boot sees to, whoever provisioned the VM: drivers, disks, swap, kernel, names of NICs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from limpet.guest.entropy import plan_entropy
 from limpet.guest.kernel_release import kernel_version
+from limpet.guest.modules import DRIVERS, needed, plan_modules
 from limpet.guest.persistent_names import plan_removal
 from limpet.guest.resource_disk import ResourceDiskPolicy, plan_resource_disk
 from limpet.guest.scsi import plan_scsi_timeouts
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 CREDITED = Path("/run/limpet/entropy")
 _WITHOUT_NUMA_TROUBLE = (2, 6, 37)
+
+
+def plan_drivers(machine: Machine, config: Config) -> list[Task]:
+    """Drivers for a drive, a NIC or the key-value pairs, where the device is there and nothing has loaded its driver."""
+    asked = [driver for driver in DRIVERS if config.kvp or not driver.key_values]
+    names = needed(kernel.without_driver(machine.files, asked))
+    if not names:
+        return []
+    return [plan_modules(names, kernel.modules(machine.files, machine.commands, machine.kernel, names))]
 
 
 def plan_kernel(machine: Machine, config: Config) -> list[Task]:

@@ -68,6 +68,7 @@ add() {{  # add GUID LUN
   scsi=$(dirname "$(dirname "$3")"); address=$(basename "$scsi"); host=${{address%%:*}}
   place="$devices/$1"; mkdir -p "$place/host$host/target$host:0:0/$address"
   echo "{{$1}}" > "$place/device_id"
+  ln -sfn /sys/bus/vmbus/drivers/hv_storvsc "$place/driver"
   [ $generation = 1 ] && echo '{{32412632-86cb-44a2-9b5c-50d1417354f5}}' > "$place/class_id"
   [ $generation = 2 ] && echo '{{ba6163d9-04a1-4d29-b605-72e2ffb1dc7f}}' > "$place/class_id"
   mkdir -p "$place/host$host/target$host:0:0/$address/block/${{3##*/}}"

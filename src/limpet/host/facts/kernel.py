@@ -14,10 +14,15 @@ from limpet.model.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from limpet.guest.modules import Driver
     from limpet.host.ports import Commands, Files, Kernel
 
 BLOCK = Path("/sys/block")
 OEM0 = Path("/sys/firmware/acpi/tables/OEM0")
+BUSES = Path("/sys/bus")
+_LOADED = Path("/sys/module")
+_CLOSED = Path("/proc/sys/kernel/modules_disabled")
+_MOST = 1024
 _TABLE_LIMIT = 64 * 1024
 _LIST_LIMIT = 8 * 1024 * 1024
 _SCSI = re.compile(r"sd[a-z]+\Z")
@@ -41,14 +46,36 @@ def entropy(files: Files, mark: Path) -> EntropyFacts:
     return EntropyFacts(table=None if table is None else Secret(table))
 
 
+def without_driver(files: Files, drivers: Iterable[Driver]) -> frozenset[str]:
+    """The modules among these that are not there, and for which a device waits. Mostly all are there: that is seen at once."""
+    return frozenset(
+        driver.module
+        for driver in drivers
+        if not is_there(files, _LOADED / driver.module) and _waits(files, driver)
+    )
+
+
+def _waits(files: Files, driver: Driver) -> bool:
+    devices = BUSES / driver.bus / "devices"
+    return any(
+        not is_there(files, devices / name / "driver")
+        and all(
+            (text_of(files, devices / name / file) or "").lower().startswith(begin)
+            for file, begin in driver.signs.items()
+        )
+        for name in names_in(files, devices)[:_MOST]
+    )
+
+
 def modules(files: Files, commands: Commands, kernel: Kernel, asked: Iterable[str]) -> ModuleFacts:
     """Which of the modules asked for are there, and which could be."""
     asked = tuple(asked)
     folder = Path("/lib/modules", kernel.release())
-    present = {name for name in asked if is_there(files, Path("/sys/module", name))}
+    present = {name for name in asked if is_there(files, _LOADED / name)}
     if len(present) < len(asked):
         present |= set(asked) & _listed(files, folder / "modules.builtin")
-    loadable = set() if len(present) == len(asked) else set(asked) & _listed(files, folder / "modules.dep")
+    closed = len(present) == len(asked) or text_of(files, _CLOSED) == "1"
+    loadable = set() if closed else set(asked) & _listed(files, folder / "modules.dep")
     return ModuleFacts(
         present=frozenset(present),
         loadable=frozenset(loadable - present),
