@@ -114,7 +114,7 @@ def _made(cls: Any, *, frozen: bool, kw_only: bool, slots: bool, eq: bool) -> An
         inherited |= base.__dict__.get("__dataclass_fields__", {})
     made: Any = _slotted(cls, own) if slots else _plain(cls, own)
     made.__dataclass_fields__ = {**inherited, **own}
-    made.__match_args__ = tuple(
+    made.__match_args__ = tuple(  # type: ignore[misc]
         name for name, member in made.__dataclass_fields__.items() if not member.kw_only
     )
     made.__init__ = _init

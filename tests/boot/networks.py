@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.plans.cases import interpreter
 
-from limpet.boot.network import Connection, Network
+from limpet.boot.connection import Connection, Network
 from limpet.guest.routes import parse_route_table, way_to
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_programs import install

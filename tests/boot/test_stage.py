@@ -121,6 +121,7 @@ def test_without_media_metadata_provisions_and_the_user_gets_in_by_key() -> None
     vm = Vm.new(None)
     result = vm.boot()
     assert (result.state, result.source) == ("ready", "instance metadata")
+    assert vm.reports == ["Provisioning", "Ready"]
     assert KEY in vm.text("/home/alice/.ssh/authorized_keys")
     assert hash_of(vm).startswith("!")
     assert "NOPASSWD" in vm.text("/etc/sudoers.d/waagent")

@@ -29,9 +29,10 @@ class _Log:
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:
     """Do what is asked."""
+    from limpet.boot.connection import Network
     from limpet.boot.fabric import Fabric
     from limpet.boot.metadata import ask_metadata
-    from limpet.boot.network import Network, connect
+    from limpet.boot.network import connect
     from limpet.boot.report import Reports
     from limpet.boot.search import connection_of
     from limpet.guest.lease import SAVED_LEASE, parse_lease

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from limpet.emulator.mediaimage import FileSystem, disc
 from limpet.model.errors import HostError, MalformedDocument
-from limpet.wire.disc import SECTOR, content, find_files, gathered, recognized
+from limpet.wire.disc import content, find_files, gathered, recognized
+from limpet.wire.sectors import SECTOR
 
 if TYPE_CHECKING:
-    from limpet.wire.disc import Read
+    from limpet.wire.sectors import Read
 
 NAME = "ovf-env.xml"
 WANTED = frozenset({NAME, "linuxosconfiguration.xml"})

@@ -5,16 +5,17 @@ from __future__ import annotations
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
+from limpet.boot.connection import Network
 from limpet.boot.fabric import Fabric
-from limpet.boot.network import Network, connect
+from limpet.boot.network import connect
 from limpet.host.facts import interfaces
 from limpet.model.errors import LimpetError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from limpet.boot.connection import Connection
     from limpet.boot.machine import Machine
-    from limpet.boot.network import Connection
     from limpet.boot.report import Reports
     from limpet.config.settings import Config
     from limpet.guest.openssh import Key

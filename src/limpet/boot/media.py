@@ -13,7 +13,7 @@ from limpet.host.facts.reading import bytes_of, names_in
 from limpet.host.mounting import mount_media, unmount_media
 from limpet.model.errors import HostError, MalformedDocument
 from limpet.model.secret import Secret
-from limpet.wire import disc, ovfenv
+from limpet.wire import disc, ovfenv, sectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,7 +150,7 @@ def _spelled(names: list[str]) -> str | None:
 
 def _on_device(machine: Machine, block: Block) -> _Found:
     read = disc.gathered(partial(machine.devices.read, block.path))
-    head = read(0, disc.SECTOR)
+    head = read(0, sectors.SECTOR)
     kinds = disc.recognized(read)
     if not kinds:
         fat = any(head[at : at + len(magic)] == magic for at, magic in _FAT)
@@ -171,7 +171,7 @@ def _on_device(machine: Machine, block: Block) -> _Found:
         try:
             by_mount = _by_mount(machine, block.path)
         except HostError as refused:
-            raise MalformedDocument(disc.DOCUMENT, f"{error.problem} ({refused})") from refused
+            raise MalformedDocument(sectors.DOCUMENT, f"{error.problem} ({refused})") from refused
         if not by_mount[0]:  # the kernel sees nothing of ours either
             raise
         return by_mount

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.boot.network import WIRE_SERVER, Connection, address_or_none
+from limpet.boot.connection import WIRE_SERVER, Connection, address_or_none
 from limpet.guest import dhcp
 from limpet.guest.interfaces import Nic, candidates
 from limpet.guest.lease import LARGEST, SAVED_LEASE
@@ -16,7 +16,7 @@ from limpet.host.facts.reading import bytes_of
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
-    from limpet.boot.network import Network
+    from limpet.boot.connection import Network
     from limpet.guest.lease import AcquiredLease
 
 _FIRST_WINDOW, _LONGEST_WINDOW = 0.25, 10.0

@@ -183,7 +183,7 @@ def unpacked(descriptor: int, path: Path, most: int) -> Iterator[tuple[str, Iter
                         raise HostError(f"{info.filename[:100]!r} in it cannot be read: {error}") from error
 
 
-def _read(stream: IO[bytes], most: int) -> Iterator[bytes]:
+def _read(stream: IO[bytes] | gzip.GzipFile, most: int) -> Iterator[bytes]:
     while most > 0:
         try:
             piece = stream.read(min(_PIECE, most))

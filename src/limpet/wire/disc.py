@@ -5,33 +5,18 @@ A disc comes from outside: every read, list and length here is bounded, and what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import HostError, MalformedDocument
+from limpet.wire.sectors import DOCUMENT, FIRST_DESCRIPTOR, MOST_DESCRIPTORS, SECTOR, DiscFile, exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
-    Read = Callable[[int, int], bytes]
-    """Bytes of the disc: from an offset, so many; fewer at its end."""
+    from limpet.wire.sectors import Read
 
-DOCUMENT = "provisioning media"
-SECTOR = 2048
-FIRST_DESCRIPTOR = 16
-MOST_DESCRIPTORS = 32
-LARGEST_FOLDER = 1024 * 1024
 _GATHERED, _MOST_GATHERED = 64 * 1024, 40
 _IDENTIFIERS = frozenset({"CD001", "BEA01", "NSR02", "NSR03", "BOOT2", "TEA01", "CDW02"})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DiscFile:
-    """One file. pieces: offset and length of each of its parts on the disc, bytes."""
-
-    name: str
-    size: int
-    pieces: tuple[tuple[int, int], ...]
 
 
 def find_files(read: Read, wanted: Collection[str]) -> tuple[DiscFile, ...]:
@@ -68,14 +53,6 @@ def content(read: Read, file: DiscFile, *, at_most: int) -> bytes:
     if len(found) < file.size:
         raise MalformedDocument(DOCUMENT, f"{file.name} says {file.size} bytes and has {len(found)}")
     return found[: file.size]
-
-
-def exactly(read: Read, offset: int, size: int) -> bytes:
-    """So many bytes. Raises: MalformedDocument, where the disc ends before."""
-    found = read(offset, size)
-    if len(found) < size:
-        raise MalformedDocument(DOCUMENT, f"it ends at byte {offset + len(found)}, where more should be")
-    return found
 
 
 def gathered(read: Read) -> Read:

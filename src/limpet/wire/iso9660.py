@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import MalformedDocument
-from limpet.wire.disc import (
+from limpet.wire.sectors import (
     DOCUMENT,
     FIRST_DESCRIPTOR,
     LARGEST_FOLDER,
@@ -19,7 +19,7 @@ from limpet.wire.disc import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from limpet.wire.disc import Read
+    from limpet.wire.sectors import Read
 
 _PRIMARY, _SUPPLEMENTARY, _END = 1, 2, 255
 _JOLIET = {b"%/@", b"%/C", b"%/E"}

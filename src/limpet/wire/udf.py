@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import MalformedDocument
-from limpet.wire.disc import DOCUMENT, LARGEST_FOLDER, SECTOR, DiscFile, exactly
+from limpet.wire.sectors import DOCUMENT, LARGEST_FOLDER, SECTOR, DiscFile, exactly
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from limpet.wire.disc import Read
+    from limpet.wire.sectors import Read
 
 _ANCHORS = (256, 512)
 _MOST_SECTORS = 64
