@@ -233,3 +233,44 @@ def test_every_unit_is_ordered_so_that_no_circle_can_close() -> None:
             assert "DefaultDependencies=no" in text
             assert "Conflicts=shutdown.target" in text
             assert "Wants=network-pre.target" in text
+
+
+def text_at(path: str) -> str:
+    [found] = [text for name, text in FILES.items() if name.endswith(path)]
+    return found
+
+
+def test_what_an_administrator_says_of_a_nic_comes_before_what_we_say() -> None:
+    """udev takes the first file that fits, by name: netplan's and cloud-init's begin with 10, the distribution's with 99."""
+    [ours] = [Path(path).name for path in FILES if path.endswith("synthetic.link")]
+    assert sorted(["99-default.link", ours, "73-mine.link", "10-netplan-eth0.link"]) == [
+        "10-netplan-eth0.link", "73-mine.link", ours, "99-default.link"
+    ]  # fmt: skip
+
+
+def test_what_is_said_of_an_address_does_not_reach_a_virtual_function() -> None:
+    names = [Path(path).name for path in FILES if "virtual-function" in path and not path.endswith(".rules")]
+    assert len(names) == 2
+    assert all(name < "10-netplan-eth0.link" for name in names)
+    assert "mac" not in text_at("virtual-function.link").split("[Link]")[1]
+
+
+def test_the_mark_of_a_virtual_function_is_there_before_names_are_given() -> None:
+    """What is named in 80-net-setup-link.rules is matched by the mark that our rules set."""
+    [rules] = [Path(path).name for path in FILES if path.endswith("virtual-function.rules")]
+    assert rules < "80-net-setup-link.rules"
+    for kind in ("link", "network"):
+        found = re.findall(r"^Property=(.*)=1$", text_at(f"virtual-function.{kind}"), re.MULTILINE)
+        assert [f'ENV{{{name}}}="1"' in text_at("virtual-function.rules") for name in found] == [True]
+
+
+def test_udev_is_told_when_only_a_name_has_changed() -> None:
+    machine = running(**{"/run/udev/control": ""})
+    machine.commands.programs["udevadm"] = lambda files, call: Said()
+    installed(machine)
+    path = "/etc/systemd/network/80-limpet-synthetic.link"
+    machine.files.replace(Path(path), f"# {MARK}.\n".encode())
+    machine.commands.ran.clear()
+    assert installed(machine) == 0
+    assert ("udevadm", "control", "--reload") in [call.argv for call in machine.commands.ran]
+    assert "NamePolicy=keep\n" in text_of(machine, path)

@@ -166,3 +166,36 @@ def test_the_agent_goes_on_where_the_boot_stage_ended(lab: Rack, machine: Vm, pl
 def test_nothing_has_failed(machine: Vm) -> None:
     assert machine.settle() == "running"
     assert machine.told("journalctl -p err -u 'limpet-*' --no-pager -o cat") == ""
+
+
+def test_nics_keep_their_name_and_get_a_second_one_that_tells_them_apart(machine: Vm) -> None:
+    """What `limpet install` tells udev, with the driver of this VM's NIC in place of the platform's."""
+    machine.told(
+        "mkdir -p /run/systemd/network; cd /etc/systemd/network; "
+        "sed s/hv_netvsc/virtio_net/ 80-limpet-synthetic.link > /run/systemd/network/79-here.link; "
+        "udevadm control --reload; udevadm trigger --action=add --settle /sys/class/net/eth0"
+    )
+    mac = machine.told("cat /sys/class/net/eth0/address").replace(":", "")
+    assert f"altname enx{mac}" in machine.told("ip link show eth0")
+    assert "ID_NET_LINK_FILE=/run/systemd/network/79-here.link" in machine.told(
+        "udevadm info /sys/class/net/eth0"
+    )
+
+
+def test_a_virtual_function_is_not_for_network_managers_and_has_no_name_by_its_address(machine: Vm) -> None:
+    machine.told(
+        "mkdir -p /run/udev/rules.d /run/systemd/network; cd /etc/udev/rules.d; sed 's/hv_pci/virtio-pci/; s/mlx5_core/virtio_net/' 65-limpet-virtual-function.rules "
+        "> /run/udev/rules.d/66-here.rules; cd /etc/systemd/network; sed 's/mlx5[*]/virtio*/' "
+        "01-limpet-virtual-function.link > /run/systemd/network/00-here.link; udevadm control --reload"
+    )
+    told = machine.told("udevadm test /sys/class/net/eth0 2>&1")
+    machine.told(
+        "rm /run/udev/rules.d/66-here.rules /run/systemd/network/00-here.link; udevadm control --reload"
+    )
+    for line in (
+        "LIMPET_VIRTUAL_FUNCTION=1",
+        "NM_UNMANAGED=1",
+        "ID_NET_LINK_FILE=/run/systemd/network/00-here.link",
+    ):
+        assert line in told, told
+    assert "Invalid" not in told

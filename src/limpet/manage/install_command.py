@@ -29,8 +29,9 @@ examples:
   limpet install
   limpet install --root /mnt/image --command /usr/bin/limpet
 
-Files: units in /etc/systemd/system, rules in /etc/udev/rules.d, /etc/logrotate.d/limpet, the manual page and completion
-below /usr/local/share, and /etc/limpet.toml where there is none. /etc/waagent.conf stays and is honoured.
+Files: units in /etc/systemd/system, names of NICs in /etc/systemd/network, rules in /etc/udev/rules.d, /etc/logrotate.d/limpet,
+the manual page and completion below /usr/local/share, and /etc/limpet.toml where there is none. /etc/waagent.conf stays and is
+honoured.
 The names walinuxagent.service and waagent.service become links to this agent's unit, which takes another agent's unit
 out of the way. limpet uninstall takes all of it back.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.host.facts.reading import is_there
+from limpet.manage.interface_names import NETWORK_FOLDER
 from limpet.manage.units import (
     AGENT,
     ALIASES,
@@ -223,7 +224,7 @@ def _telling(facts: InstallFacts, tasks: list[Task], *, start: bool) -> Iterator
     changed = [task.name for task in tasks if task.steps]
     if any(name.startswith(UNIT_FOLDER) for name in changed):
         yield Task(name="reload", purpose="tell systemd", steps=(Run(("systemctl", "daemon-reload")),))
-    if facts.udev and any(name.startswith("etc/udev") for name in changed):
+    if facts.udev and any(name.startswith(("etc/udev", NETWORK_FOLDER)) for name in changed):
         reload = Run(("udevadm", "control", "--reload"))
         yield Task(name="udev", purpose="tell udev", steps=(reload,), required=False)
     idle = [unit for unit in (FIREWALL, AGENT) if unit not in facts.active]

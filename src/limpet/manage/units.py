@@ -1,4 +1,4 @@
-"""The files that `limpet install` puts in place, as data: units of systemd, udev's rules, log rotation.
+"""The files that `limpet install` puts in place, as data: units of systemd, udev's rules, names of NICs, log rotation.
 
 ``@LIMPET@`` stands for the command's path.
 """
@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from limpet.manage import interface_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,6 +173,7 @@ FILES: Mapping[str, str] = {
     f"{UNIT_FOLDER}/{FIREWALL}": _FIREWALL,
     "etc/logrotate.d/limpet": _LOGROTATE,
     "etc/udev/rules.d/66-limpet-azure-storage.rules": _STORAGE,
+    **interface_names.files(MARK),
 }
 """By path below the root."""
 
