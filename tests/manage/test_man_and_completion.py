@@ -45,6 +45,13 @@ def test_the_page_names_every_verb_every_command_and_every_option(page: str) -> 
                     assert f"\\fB{flag.replace('-', chr(92) + '-')}\\fR" in section[1].split(".SS ")[0]
 
 
+def test_every_command_below_a_verb_shows_its_own_options(page: str) -> None:
+    """The lab's commands are read by parsers of their own, and each has options."""
+    [lab] = [verb for verb in commands_of(VERBS) if verb.name == "lab"]
+    assert len(lab.commands) > 1
+    assert [command.name for command in lab.commands if len(command.options) < 2] == []
+
+
 def test_the_page_has_examples_and_exit_codes(page: str) -> None:
     assert "\nlimpet\\-" not in page
     assert "  limpet deprovision \\-\\-user \\-\\-dry\\-run" in page

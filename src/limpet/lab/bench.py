@@ -74,10 +74,10 @@ def main(argv: Sequence[str] = ()) -> int:
     return 0
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line: agents, plan, json, page. Exits with 2 for what it does not understand."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     whole = Plan()
-    parser = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog="limpet lab bench",
         description=(
             "Run limpet and Debian's WALinuxAgent on the same fabric, one after the other, in machines made of "
@@ -86,26 +86,31 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    made.add_argument(
         "--quick", action="store_true", help="once, with one extension, without the idle figures"
     )
-    parser.add_argument("--agents", type=_agents, default=list(AGENTS.values()), metavar="NAME,…",
-                        help=f"which: {', '.join(AGENTS)}; both when left out")  # fmt: skip
-    parser.add_argument(
+    made.add_argument("--agents", type=_agents, default=list(AGENTS.values()), metavar="NAME,…",
+                      help=f"which: {', '.join(AGENTS)}; both when left out")  # fmt: skip
+    made.add_argument(
         "--counts", type=_counts, metavar="N,…", help="numbers of extensions; 1,10,50 when left out"
     )
-    parser.add_argument("--rounds", type=positive, metavar="N",
-                        help=f"repetitions of a figure that is cheap; {whole.rounds} when left out")  # fmt: skip
-    parser.add_argument("--rests", type=positive, metavar="N",
-                        help=f"changes after {whole.rest:g} s of idleness; {whole.rests} when left out")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
-    parser.add_argument(
+    made.add_argument("--rounds", type=positive, metavar="N",
+                      help=f"repetitions of a figure that is cheap; {whole.rounds} when left out")  # fmt: skip
+    made.add_argument("--rests", type=positive, metavar="N",
+                      help=f"changes after {whole.rest:g} s of idleness; {whole.rests} when left out")  # fmt: skip
+    made.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
+    made.add_argument(
         "--page", type=Path, metavar="FILE", help="when all was measured, write it to FILE as Markdown"
     )
-    options = parser.parse_args(argv)
+    return made
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line: agents, plan, json, page. Exits with 2 for what it does not understand."""
+    options = parser().parse_args(argv)
     given = {name: getattr(options, name) for name in ("counts", "rounds", "rests")}
     options.plan = replace(
-        QUICK if options.quick else whole, **{k: v for k, v in given.items() if v is not None}
+        QUICK if options.quick else Plan(), **{k: v for k, v in given.items() if v is not None}
     )
     return options
 

@@ -63,9 +63,9 @@ def main(argv: Sequence[str] = ()) -> int:
     return 0
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line: agents, rounds, json, page. Exits with 2 for what it does not understand."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
         prog="limpet lab bench-boot-ns",
         description=(
             "Have new machines in namespaces provisioned by limpet, by Debian's cloud-init and by its WALinuxAgent, "
@@ -74,15 +74,20 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--agents", type=_agents, default=AGENTS, metavar="NAME,…",
-                        help=f"which: {', '.join(BY_NAME)}; all when left out")  # fmt: skip
-    parser.add_argument("--rounds", type=_rounds, default=ROUNDS, metavar="N",
-                        help=f"new machines for each; {ROUNDS} when left out")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
-    parser.add_argument(
+    made.add_argument("--agents", type=_agents, default=AGENTS, metavar="NAME,…",
+                      help=f"which: {', '.join(BY_NAME)}; all when left out")  # fmt: skip
+    made.add_argument("--rounds", type=_rounds, default=ROUNDS, metavar="N",
+                      help=f"new machines for each; {ROUNDS} when left out")  # fmt: skip
+    made.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
+    made.add_argument(
         "--page", type=Path, metavar="FILE", help="when all were measured, put the section of it into FILE"
     )
-    return parser.parse_args(argv)
+    return made
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line: agents, rounds, json, page. Exits with 2 for what it does not understand."""
+    return parser().parse_args(argv)
 
 
 def measure(agents: Sequence[Provisioner], rounds: int, say: Callable[[str], None]) -> Outcome:

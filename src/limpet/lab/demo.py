@@ -48,7 +48,7 @@ exit codes: 0 everything was reached, 1 something was not, 2 wrong usage, 3 this
 
 def main(argv: Sequence[str] = (), *, lacks: Callable[[], Sequence[Lack]] = requirements.lacks) -> int:
     """Run the demo. Gives the exit code. lacks: what this machine has not. Raises: LabError."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     if missing := lacks():
         lines = ["The demo cannot run here:", *(f"  - {lack}" for lack in missing)]
         sys.stderr.write("\n".join(lines) + "\n")
@@ -60,8 +60,9 @@ def main(argv: Sequence[str] = (), *, lacks: Callable[[], Sequence[Lack]] = requ
         return _demo(show, stays=stays)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
         prog="limpet lab demo",
         description=(
             "Run a fabric and a VM with systemd in namespaces of this machine, the agent as a service in the VM, and "
@@ -70,9 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="tell it as JSON lines, for programs")
-    parser.add_argument("--no-wait", action="store_true", help="end at once, on a terminal too")
-    return parser
+    made.add_argument("--json", action="store_true", help="tell it as JSON lines, for programs")
+    made.add_argument("--no-wait", action="store_true", help="end at once, on a terminal too")
+    return made
 
 
 def _demo(show: Show, *, stays: bool) -> int:

@@ -25,26 +25,42 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "bench-boot": ("limpet.lab.vm_bench", "Measure the first boot of a VM, with limpet and with its peers."),
 }
-"""Each with its module, whose `main` takes the arguments and gives the exit code."""
+"""Each with its module, whose `main` takes the arguments and gives the exit code, and whose `parser()` reads them."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of the lab: its commands read their own."""
+    """The command line of the lab and of each of its commands: what the man page and shell completion are made from."""
+    made, commands = _words()
+    for name, (module, purpose) in COMMANDS.items():
+        own: argparse.ArgumentParser = import_module(module).parser()
+        commands.add_parser(
+            name,
+            help=purpose,
+            parents=[own],
+            add_help=False,
+            description=own.description,
+            epilog=own.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    return made
+
+
+def _words() -> tuple[argparse.ArgumentParser, argparse._SubParsersAction[argparse.ArgumentParser]]:
     made = argparse.ArgumentParser(
         prog="limpet lab",
         description="A machine room on this host: fabric and VMs in namespaces, without a way out. Needs root.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = made.add_subparsers(metavar="COMMAND", required=True)
-    for name, (module, purpose) in COMMANDS.items():
-        commands.add_parser(name, help=purpose, add_help=False).set_defaults(module=module)
-    return made
+    return made, made.add_subparsers(metavar="COMMAND", required=True)
 
 
 def main(argv: Sequence[str] = ()) -> int:
     """Run one of the lab's commands. Gives its exit code. Raises: LabError."""
-    # What follows the command is the command's own to read, its --help too.
-    known = parser().parse_args(argv[:1])
+    # What follows the command is the command's own to read, its --help too: only that command is imported.
+    made, commands = _words()
+    for name, (module, purpose) in COMMANDS.items():
+        commands.add_parser(name, help=purpose, add_help=False).set_defaults(module=module)
+    known = made.parse_args(argv[:1])
     run: Callable[[Sequence[str]], int] = import_module(known.module).main
     return run(argv[1:])

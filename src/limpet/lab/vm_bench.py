@@ -59,9 +59,9 @@ def main(argv: Sequence[str] = ()) -> int:
     return 0
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line: agents, rounds, json, page. Exits with 2 for what it does not understand."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
         prog="limpet lab bench-boot",
         description=(
             "Boot a new VM with limpet, one with Debian's cloud-init and one with its WALinuxAgent, by turns, on one "
@@ -71,15 +71,20 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = ", ".join(agent.image.name for agent in AGENTS)
-    parser.add_argument("--agents", type=_agents, default=AGENTS, metavar="NAME,…",
-                        help=f"which: {names}; all when left out")  # fmt: skip
-    parser.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N",
-                        help=f"boots of each; {ROUNDS} when left out")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
-    parser.add_argument(
+    made.add_argument("--agents", type=_agents, default=AGENTS, metavar="NAME,…",
+                      help=f"which: {names}; all when left out")  # fmt: skip
+    made.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N",
+                      help=f"boots of each; {ROUNDS} when left out")  # fmt: skip
+    made.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
+    made.add_argument(
         "--page", type=Path, metavar="FILE", help="when all were measured, write it to FILE as Markdown"
     )
-    return parser.parse_args(argv)
+    return made
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line: agents, rounds, json, page. Exits with 2 for what it does not understand."""
+    return parser().parse_args(argv)
 
 
 def measure(agents: Sequence[BootAgent], rounds: int, say: Callable[[str], None]) -> Outcome:
