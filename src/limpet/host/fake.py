@@ -86,6 +86,15 @@ class FakeClock:
                 action()
             self._monotonic = max(self._monotonic, end)
 
+    def wait(self, seconds: float, over: Callable[[], bool]) -> None:
+        """Let time pass until `over` says so, as what is due happens, at most `seconds`."""
+        with self._lock:
+            end = self._monotonic + seconds
+            while not over() and self._due and self._due[0][0] <= end:
+                self.sleep(max(0.0, self._due[0][0] - self._monotonic))
+            if not over():
+                self.sleep(max(0.0, end - self._monotonic))
+
     def after(self, seconds: float, action: Callable[[], object]) -> None:
         """Let something happen later: what a handler left running does, or the world outside."""
         with self._lock:

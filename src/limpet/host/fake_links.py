@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.host.fake_devices import by_the_kernel
 from limpet.model.errors import HostError, MalformedDocument
-from limpet.model.network import DhcpMessage, Route
+from limpet.model.network import DhcpMessage, LinkState, Route
 from limpet.wire.dhcp import parse_dhcp_message, render_dhcp_message
 
 if TYPE_CHECKING:
@@ -112,7 +114,8 @@ class FakeLinks:
     """NICs appear in /sys/class/net of `files`, as the kernel shows them.
 
     servers: what is behind each NIC. brought: every change of a link, in order. broken: what opening a NIC says. open: how
-    many wires are open; each must be closed.
+    many wires and news are open; each must be closed. lossy: whether the kernel keeps no news, so that only what has become
+    of the NICs is told.
     """
 
     files: FakeFiles
@@ -122,6 +125,10 @@ class FakeLinks:
     broken: dict[str, str] = field(default_factory=dict)
     open: int = 0
     connected: dict[str, bool] = field(default_factory=dict)
+    lossy: bool = False
+    states: dict[str, LinkState] = field(default_factory=dict)
+    news: list[FakeLinkNews] = field(default_factory=list)
+    _indexes: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def add(
         self,
@@ -145,12 +152,30 @@ class FakeLinks:
             self.files.link(folder / "device" / "driver", Path(f"/sys/bus/vmbus/drivers/{driver}"))
         self.servers[name] = server
         self.connected[name] = connected
+        self.states[name] = LinkState(index=next(self._indexes), name=name, changes=0)
         self._show(name, up)
 
     def remove(self, name: str) -> None:
         """Take a NIC out."""
-        self.files.remove(NETS / name)
+        with by_the_kernel(self.files):
+            self.files.remove(NETS / name)
         self.servers.pop(name, None)
+        state = self.states.pop(name, None)
+        if state is not None:
+            self._tell(replace(state, present=False, up=False, connected=False))
+
+    def plug(self, name: str, connected: bool) -> None:
+        """Plug a NIC's cable in, or pull it."""
+        self.connected[name] = connected
+        with by_the_kernel(self.files):
+            self._show(name, self.states[name].up)
+
+    def changes(self) -> FakeLinkNews:
+        """News of the NICs from now on."""
+        self.open += 1
+        heard = FakeLinkNews(self)
+        self.news.append(heard)
+        return heard
 
     def set_up(self, interface: str, up: bool) -> None:
         """Bring a link up or down. Raises: HostError."""
@@ -166,6 +191,16 @@ class FakeLinks:
             self.files.replace(folder / "carrier", b"1\n" if self.connected[interface] else b"0\n")
         else:
             self.files.remove(folder / "carrier")
+        before = self.states[interface]
+        connected = up and self.connected[interface]
+        changes = (before.changes or 0) + (connected != before.connected)
+        self._tell(replace(before, up=up, connected=connected, changes=changes))
+
+    def _tell(self, state: LinkState) -> None:
+        if state.present:
+            self.states[state.name] = state
+        for each in self.news:
+            each.hear(state)
 
     def open_wire(self, interface: str) -> FakeWire:
         """A NIC's Ethernet. Raises: HostError."""
@@ -174,6 +209,30 @@ class FakeLinks:
             raise HostError(f"cannot open the wire of {interface}: {reason}")
         self.open += 1
         return FakeWire(self, interface)
+
+
+class FakeLinkNews:
+    """What was told and not yet heard."""
+
+    def __init__(self, links: FakeLinks) -> None:
+        self._links = links
+        self._waiting = deque(links.states.values())
+
+    def hear(self, state: LinkState) -> None:
+        """Something has changed."""
+        if self._links.lossy and state.present:
+            self._waiting = deque(each for each in self._waiting if each.index != state.index)
+        self._waiting.append(state)
+
+    def next(self, timeout: float) -> LinkState | None:
+        """The next NIC that is there or has changed; time passes until there is one."""
+        self._links.clock.wait(timeout, lambda: bool(self._waiting))
+        return self._waiting.popleft() if self._waiting else None
+
+    def close(self) -> None:
+        """Hear no more news."""
+        self._links.news.remove(self)
+        self._links.open -= 1
 
 
 class FakeWire:

@@ -17,6 +17,8 @@ from limpet.wire import dhcppacket
 if TYPE_CHECKING:
     from ipaddress import IPv4Address
 
+    from limpet.host.ports import LinkNews
+
 _GET_FLAGS, _SET_FLAGS = 0x8913, 0x8914
 _UP = 0x1
 _INTERFACE_REQUEST = struct.Struct("16sH14x")
@@ -48,6 +50,12 @@ class RealLinks:
                     fcntl.ioctl(control, _SET_FLAGS, _INTERFACE_REQUEST.pack(name, wanted))
         except OSError as error:
             raise HostError(f"cannot bring {interface} {'up' if up else 'down'}: {error.strerror}") from error
+
+    def changes(self) -> LinkNews:
+        """News of the NICs from now on. Raises: HostError."""
+        from limpet.host.link_news import RealLinkNews  # noqa: PLC0415 - only VMs of a pool wait for news
+
+        return RealLinkNews()
 
 
 class RealWire:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from ipaddress import IPv4Address
     from pathlib import Path
 
+    from limpet.host.network_ports import LinkNews as LinkNews  # noqa: PLC0414 - everybody takes them from here
+    from limpet.host.network_ports import Links as Links  # noqa: PLC0414
+    from limpet.host.network_ports import Wire as Wire  # noqa: PLC0414
     from limpet.model.ids import Thumbprint
     from limpet.wire.http import Request, Response
 
@@ -211,32 +213,6 @@ class Kernel(Protocol):
 
     def architecture(self) -> str:
         """The processor's, such as ``x86_64`` or ``aarch64``."""
-
-
-class Wire(Protocol):
-    """One NIC's Ethernet, below IP: what DHCP needs before there is an address."""
-
-    def send(self, payload: bytes, *, source: IPv4Address | None = None) -> None:
-        """Broadcast `payload` in a UDP packet from port 68 to port 67.
-
-        source: the address it comes from, where this machine has one. Raises: HostError.
-        """
-
-    def receive(self, timeout: float) -> bytes | None:
-        """The payload of the next UDP packet for port 68; None when none came in `timeout` seconds. Raises: HostError."""
-
-    def close(self) -> None:
-        """Let go of it."""
-
-
-class Links(Protocol):
-    """The NICs."""
-
-    def open_wire(self, interface: str) -> Wire:
-        """A NIC's Ethernet. Raises: HostError."""
-
-    def set_up(self, interface: str, up: bool) -> None:
-        """Bring a link up or down, and nothing else. Raises: HostError."""
 
 
 class Devices(Protocol):

@@ -55,3 +55,19 @@ class Lease:
     wire_server: IPv4Address | None = None
     expires: float | None = None
     routers: tuple[IPv4Address, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkState:
+    """A NIC at one moment, as the kernel tells of it.
+
+    present: False when it was taken out; the rest is what it was last. up: whether it is to be used. connected: whether
+    packets go through. changes: how often its carrier has come or gone since it is there; None where the kernel does not count.
+    """
+
+    index: int
+    name: str
+    present: bool = True
+    up: bool = False
+    connected: bool = False
+    changes: int | None = None
