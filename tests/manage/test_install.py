@@ -274,3 +274,15 @@ def test_udev_is_told_when_only_a_name_has_changed() -> None:
     assert installed(machine) == 0
     assert ("udevadm", "control", "--reload") in [call.argv for call in machine.commands.ran]
     assert "NamePolicy=keep\n" in text_of(machine, path)
+
+
+def test_limits_that_another_agent_has_set_for_its_service_do_not_become_ours() -> None:
+    quota = f"{UNITS}/walinuxagent.service.d/12-CPUQuota.conf"
+    hand_made = f"{UNITS}/walinuxagent.service.d/mine.conf"
+    machine = running(**{quota: "[Service]\nCPUQuota=5%\n", hand_made: "[Service]\n"})
+    assert installed(machine) == 0
+    assert not exists(machine, quota)
+    assert exists(machine, hand_made)
+    tree = image(**{f"/image{quota}": "[Service]\nCPUQuota=5%\n"})
+    assert installed(tree, "--root", "/image") == 0
+    assert not exists(tree, f"/image{quota}")

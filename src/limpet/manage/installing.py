@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
+from limpet.host.facts import peers
 from limpet.host.facts.reading import is_there
 from limpet.manage.interface_names import NETWORK_FOLDER
 from limpet.manage.units import (
@@ -61,6 +62,7 @@ class InstallFacts:
     """root: of the tree. running: whether its systemd runs and is to be told. files, links: by path below the root.
 
     missing: folders that are to be made. active: units that run now. udev: whether udev can be told.
+    leftovers: what a peer has made of systemd's files; systemd would take its limits for those of our service.
     """
 
     root: Path = Path("/")
@@ -70,6 +72,7 @@ class InstallFacts:
     missing: frozenset[Path] = frozenset()
     active: frozenset[str] = frozenset()
     udev: bool = False
+    leftovers: tuple[Path, ...] = ()
 
 
 def links() -> Mapping[str, str]:
@@ -96,6 +99,7 @@ def look(files: Files, commands: Commands, root: Path, wanted: Mapping[str, byte
         ),
         active=_active(commands) if running else frozenset(),
         udev=running and is_there(files, Path("/run/udev/control")),
+        leftovers=peers.look(files, root),
     )
 
 
@@ -215,6 +219,12 @@ def _peers(facts: InstallFacts) -> Iterator[Task]:
             name="peer",
             purpose=f"stop {', '.join(theirs)}, for only one agent may talk to the fabric",
             steps=(Run(("systemctl", "stop", *theirs)),),
+        )
+    if facts.leftovers:
+        yield Task(
+            name=f"{UNIT_FOLDER}/peer",
+            purpose="remove what another agent has set for its service; it makes that anew when it runs",
+            steps=tuple(Remove(path=path) for path in facts.leftovers),
         )
 
 

@@ -19,19 +19,20 @@ _DROP_INS = ("10-Slice.conf", "11-CPUAccounting.conf", "12-CPUQuota.conf", "13-M
 _PEERS = ("walinuxagent", "waagent")
 
 
-def look(files: Files) -> tuple[Path, ...]:
-    """Its network-setup unit, the drop-ins for its service and its slice. No link is followed."""
-    return tuple(_found(files))
+def look(files: Files, root: Path = Path("/")) -> tuple[Path, ...]:
+    """Its network-setup unit, the drop-ins for its service and its slice. No link below `root` is followed."""
+    return tuple(_found(files, root))
 
 
-def _found(files: Files) -> Iterator[Path]:
+def _found(files: Files, root: Path) -> Iterator[Path]:
     names = ["azure-walinuxagent-logcollector.slice"]
     for peer in _PEERS:
         names.append(f"{peer}-network-setup.service")
         names += [f"{wants}/{peer}-network-setup.service" for wants in _WANTS]
         names += [f"{peer}.service.d/{name}" for name in _DROP_INS]
-    for folder in _UNITS:
-        if any(_is_link(files, each) for each in (folder, *folder.parents)):
+    for unit_folder in _UNITS:
+        folder = root / unit_folder.relative_to("/")
+        if any(_is_link(files, each) for each in (folder, *folder.parents) if root in each.parents):
             continue  # /lib is /usr/lib: the files are found there
         yield from (folder / name for name in names if _plain(files, folder, name))
 
