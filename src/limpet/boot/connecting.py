@@ -44,7 +44,17 @@ class Connecting:
         """Bring the network up where nobody has, and tell the fabric that provisioning begins.
 
         host_name: to be published; without one nothing is told. patience: instead of the configured one, seconds.
+        What goes wrong is kept in `problem`; nothing is raised, for this runs beside other work.
         """
+        try:
+            self._connect(host_name, patience)
+        except Exception as error:  # noqa: BLE001 - the machine can be made complete without a network
+            from limpet.boot import unexpected  # noqa: PLC0415 - it should never be needed
+
+            self.connection = None
+            self._lost(unexpected.note(error, self._machine.log))
+
+    def _connect(self, host_name: str | None, patience: float | None) -> None:
         machine, config = self._machine, self._config
         network = Network(
             files=machine.files,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from limpet.boot.machine import Machine
 from limpet.boot.result import as_document, as_text
 from limpet.config.load import load_config
+from limpet.config.settings import Config
 from limpet.host.chance import RealRandom
 from limpet.host.clock import RealClock
 from limpet.host.commands import RealCommands
@@ -25,13 +27,14 @@ from limpet.host.log import open_log
 from limpet.host.lookout import RealLookout
 from limpet.host.passwords import MachineCrypt
 from limpet.host.vault import OpensslVault
+from limpet.model.errors import ConfigurationError, HostError, LimpetError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
     from limpet.boot.result import Result
-    from limpet.config.settings import Config
+    from limpet.boot.stage import Stage
     from limpet.host.ports import Clock, Http, Log
 
 LOCK = Path("/run/limpet-boot.lock")
@@ -49,17 +52,24 @@ def main(arguments: Sequence[str]) -> int:
     """Run the stage. Raises: ConfigurationError, AlreadyRunning, HostError."""
     options = _options(arguments)
     dry_run, as_json = bool(options and options.dry_run), bool(options and options.json)
-    config = load_config(
-        RealFiles(), path=options.config if options else None, options=options.set if options else ()
-    )
+    if not dry_run:
+        _require_root()
+    try:
+        config = load_config(
+            RealFiles(), path=options.config if options else None, options=options.set if options else ()
+        )
+    except ConfigurationError as error:
+        if options is None:  # the service: nobody else would tell the platform
+            reason = str(error)
+            _acted(Config(), lambda stage: stage.refused(reason))
+        raise
     if dry_run:
         from limpet.boot.preview import Unheard, preview  # noqa: PLC0415
 
         shown = preview(machine(config, Unheard()), config)
         sys.stdout.write(shown.as_json() if as_json else shown.as_text())
         return shown.exit_code
-    with SingleInstance(LOCK, who="limpet boot"):
-        result = run(config)
+    result = _acted(config, lambda stage: stage.run())
     if as_json:
         import json  # noqa: PLC0415 - the service asks for words
 
@@ -92,19 +102,33 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace | None:
     return parser().parse_args(arguments) if arguments else None
 
 
-def run(config: Config) -> Result:
-    """Run the stage on this machine."""
+def _require_root() -> None:
+    """Raises: HostError."""
+    if os.geteuid() != 0:
+        raise HostError("only root can provision this machine; --dry-run shows what would be done")
+
+
+def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
+    """Let the stage do something on this machine, alone. Raises: AlreadyRunning, HostError."""
     from limpet.boot.stage import Stage  # noqa: PLC0415 - a preview does without
 
-    log = open_log(config.log_file)
-    echoed = EchoedLog(log, ConsoleLog()) if config.log_console else None
-    for note in config.notes:
-        log.warning("configuration.note", note=note)
-    try:
-        return Stage(machine(config, echoed or log), config).run()
-    finally:
-        if echoed is not None:
-            echoed.ready()
+    with SingleInstance(LOCK, who="limpet boot"):
+        log = open_log(config.log_file)
+        echoed = EchoedLog(log, ConsoleLog()) if config.log_console else None
+        for note in config.notes:
+            log.warning("configuration.note", note=note)
+        try:
+            return act(Stage(machine(config, echoed or log), config))
+        except Exception as error:
+            if isinstance(error, LimpetError):
+                raise
+            from limpet.boot import unexpected  # noqa: PLC0415 - it should never be needed
+
+            reason = unexpected.note(error, log)
+            raise HostError(f"{reason}. {unexpected.ADVICE}") from error
+        finally:
+            if echoed is not None:
+                echoed.ready()
 
 
 def machine(config: Config, log: Log) -> Machine:
@@ -138,7 +162,10 @@ def _http(config: Config, log: Log, clock: Clock) -> Http:
 
 
 def side_by_side(first: Callable[[], None], second: Callable[[], None]) -> None:
-    """Do the first in a thread and the second here; what either raises comes out, the second's first."""
+    """Do the first in a thread and the second here; what either raises comes out, the second's first.
+
+    An interrupt of the second does not wait for the first, which may have to wait long.
+    """
     raised: list[BaseException] = []
 
     def guarded() -> None:
@@ -147,11 +174,13 @@ def side_by_side(first: Callable[[], None], second: Callable[[], None]) -> None:
         except BaseException as error:  # noqa: BLE001 - it is raised again below
             raised.append(error)
 
-    thread = threading.Thread(target=guarded, name="first")
+    thread = threading.Thread(target=guarded, name="first", daemon=True)
     thread.start()
     try:
         second()
-    finally:
+    except Exception:
         thread.join()
+        raise
+    thread.join()
     if raised:
         raise raised[0]

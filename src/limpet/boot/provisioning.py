@@ -18,7 +18,7 @@ from limpet.guest.passwords import PasswordWish, plan_password
 from limpet.guest.root_password import plan_root_password
 from limpet.guest.ssh_keys import KeyWish, plan_ssh_keys
 from limpet.guest.sshd import SshdWish, password_login, plan_sshd
-from limpet.guest.steps import MakeFolder, Task, Write
+from limpet.guest.steps import MakeFolder, Remove, Task, Write
 from limpet.guest.sudo import plan_sudo
 from limpet.guest.translation import DayZero
 from limpet.guest.user import UserWish
@@ -198,11 +198,20 @@ def plan_kept_document(machine: Machine, config: Config, wanted: Wanted) -> list
             name="kept-document",
             purpose="keep the provisioning document without its password",
             steps=tuple(steps),
-            after=("password",),
+            after=(
+                "password",
+                "access",
+            ),  # a copy without the password, and the password not set, would lose it
             required=False,
             advice=f"Later stages read {path}; make room on the disk.",
         )
     ]
+
+
+def plan_end(machine: Machine) -> list[Task]:
+    """Forget that provisioning is under way: all of it is done."""
+    steps = (Remove(BEGUN),) if is_there(machine.files, BEGUN) else ()
+    return [Task(name="begun", purpose="note that provisioning has ended", steps=steps, required=False)]
 
 
 def host_key(machine: Machine, config: Config) -> Key | None:

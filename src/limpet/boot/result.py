@@ -39,7 +39,8 @@ class Result:
     @property
     def exit_code(self) -> int:
         """0 when the machine is as it should be."""
-        return 0 if self.state in {READY, LEFT} else 1
+        failed = any(outcome.failed and outcome.task.required for outcome in self.outcomes)
+        return 0 if self.state in {READY, LEFT} and not failed else 1
 
 
 def as_document(result: Result) -> dict[str, Any]:

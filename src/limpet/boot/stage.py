@@ -15,31 +15,33 @@ from typing import TYPE_CHECKING
 from limpet import __version__
 from limpet.boot import provisioning, sources, upkeep
 from limpet.boot.connecting import Connecting
+from limpet.boot.doing import Doing
 from limpet.boot.media import eject
+from limpet.boot.report import READY as SAID_READY
 from limpet.boot.report import Reports
 from limpet.boot.result import FAILED, LEFT, READY, UNREPORTED, Result
 from limpet.guest.clone import plan_forgetting
 from limpet.guest.identity import vm_id_of
 from limpet.guest.marker import Marker, Standing, judge_marker, plan_marker
 from limpet.guest.provisioner import choose_provisioner
-from limpet.guest.steps import Outcome, Task
 from limpet.host.facts import clone, cloud_init, identity, marker
 from limpet.model.errors import FabricError, HostError, LimpetError
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from limpet.boot.machine import Machine
     from limpet.boot.provisioning import Wanted
     from limpet.boot.sources import Source
     from limpet.config.settings import Config
-    from limpet.guest.openssh import Key
+    from limpet.guest.steps import Outcome
 
 AGENT = f"limpet/{__version__}"
 SCVMM_OUTPUT = Path("/var/log/limpet-scvmm.log")
 NO_ID = "unidentified"
 """The VM id in the marker of a machine whose firmware gives none."""
+_CORRECT = "Correct it and start again; limpet config check FILE says what is wrong."
 AGAIN_PATIENCE = 20.0
 """How long a boot after the first waits for a lease, and then for the fabric, seconds: the rest of the start waits for it."""
 
@@ -52,13 +54,13 @@ class Stage:
     ) -> None:
         self._machine = machine
         self._config = config
-        self._tell = tell
+        self._doing = Doing(machine, tell)
         self._begun = machine.clock.monotonic()
-        self._outcomes: list[Outcome] = []
         self._notes: list[str] = []
         self._source: Source | None = None
         self._vm_id: str | None = None
         self._standing = Standing.NEW
+        self._marked = False
         self._reports = Reports(
             files=machine.files,
             key_values=machine.key_values,
@@ -70,9 +72,32 @@ class Stage:
         self._connecting = Connecting(machine, config, self._reports)
 
     def run(self) -> Result:
-        """Do what this boot asks for."""
+        """Do what this boot asks for. Whatever happens is told; nothing is raised."""
+        try:
+            return self._run()
+        except Exception as error:  # noqa: BLE001 - a VM that says nothing is given up 20 minutes later without a reason
+            return self._broken(error)
+
+    def refused(self, problem: str) -> Result:
+        """Do nothing but tell the fabric why nothing can be done: the configuration cannot be used."""
+        try:
+            self._identify()
+            self._doing.fail("configuration", "read the configuration", problem, advice=_CORRECT)
+            who = choose_provisioner(
+                self._config.provisioning_agent, cloud_init.look(self._machine.files)
+            ).who
+            if who != "limpet":
+                return self._result(FAILED, problem)
+            self._connecting.connect(None, patience=min(AGAIN_PATIENCE, self._config.dhcp_patience))
+            return self._failed()
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._broken(error)
+
+    def _run(self) -> Result:
         self._identify()
-        self._apply(partial(upkeep.plan_drivers, self._machine, self._config))
+        self._doing.apply(
+            "drivers", partial(upkeep.plan_drivers, self._machine, self._config), required=False
+        )
         if self._config.detect_scvmm and (found := self._scvmm()) is not None:
             return found
         choice = choose_provisioner(self._config.provisioning_agent, cloud_init.look(self._machine.files))
@@ -80,9 +105,9 @@ class Stage:
             "boot.begun", vm=self._vm_id, standing=self._standing.value, provisioner=choice.who
         )
         if choice.problem is not None:
-            self._fail("provisioner", "agree on who provisions this VM", choice.problem)
+            self._doing.fail("provisioner", "agree on who provisions this VM", choice.problem)
         if choice.who == "cloud-init":
-            self._apply(self._upkeep)
+            self._upkeep()
             return self._result(FAILED if choice.problem else LEFT, choice.problem or choice.why)
         if (
             choice.problem is None
@@ -115,7 +140,7 @@ class Stage:
         if found is None:
             return None
         if found.problem is not None:
-            self._fail("scvmm", "start SCVMM's agent from its media", found.problem)
+            self._doing.fail("scvmm", "start SCVMM's agent from its media", found.problem)
             return self._result(FAILED, f"SCVMM's agent did not do its work: {found.problem}")
         return self._result(LEFT, f"SCVMM's agent provisions this machine, from {found.device}")
 
@@ -123,9 +148,9 @@ class Stage:
         """A boot after the first: the machine is seen to, and the fabric hears that it is ready."""
         patience = min(AGAIN_PATIENCE, self._config.dhcp_patience)
         connect = partial(self._connecting.connect, None, patience=patience)
-        self._machine.side_by_side(connect, partial(self._apply, self._upkeep))
-        self._outcomes += self._connecting.outcomes
-        if self._failures():
+        self._machine.side_by_side(connect, self._upkeep)
+        self._doing.outcomes += self._connecting.outcomes
+        if self._doing.failures():
             return self._failed()
         self._mark()
         result = self._reported(why, patience=AGAIN_PATIENCE)
@@ -135,12 +160,14 @@ class Stage:
     def _provisioned(self) -> Result:
         machine, config = self._machine, self._config
         if self._standing is Standing.CLONE:
-            self._apply(lambda: [plan_forgetting(clone.look(machine.files, config.library), config.library)])
+            self._doing.apply(
+                "clone", lambda: [plan_forgetting(clone.look(machine.files, config.library), config.library)]
+            )
         vm_id = self._vm_id or NO_ID
         try:
             self._source = sources.from_media(machine, config, vm_id, patience=config.media_patience)
         except LimpetError as error:
-            self._fail(
+            self._doing.fail(
                 "media",
                 "use the provisioning media",
                 str(error),
@@ -158,19 +185,19 @@ class Stage:
                     partial(self._connecting.connect, name), partial(self._local, self._source)
                 )
         else:
-            machine.side_by_side(partial(self._connecting.connect, None), partial(self._apply, self._upkeep))
+            machine.side_by_side(partial(self._connecting.connect, None), self._upkeep)
             self._from_metadata(vm_id)
-        self._outcomes += self._connecting.outcomes
+        self._doing.outcomes += self._connecting.outcomes
         return self._concluded()
 
     def _from_metadata(self, vm_id: str) -> None:
         """Provision by metadata, unless there was media: metadata knows neither its password nor its custom data."""
-        if any(outcome.task.name == "media" for outcome in self._outcomes):
+        if any(outcome.task.name == "media" for outcome in self._doing.outcomes):
             return
         try:
             self._source = sources.from_metadata(self._machine, vm_id)
         except FabricError as error:
-            self._fail(
+            self._doing.fail(
                 "metadata",
                 "learn how to provision this VM, for there is no media",
                 str(error),
@@ -186,22 +213,29 @@ class Stage:
         """Everything that needs no network."""
         machine, config, wanted = self._machine, self._config, source.wanted
         if see_to_all:
-            self._apply(partial(upkeep.plan_kernel, machine, config))
-        self._apply(partial(provisioning.plan_access, machine, config, wanted))
-        self._apply(partial(provisioning.plan_kept_document, machine, config, wanted))
-        self._apply(partial(provisioning.plan_identity, machine, config, wanted))
-        self._apply(partial(provisioning.plan_custom_data_tasks, machine, config, wanted))
+            self._doing.apply("kernel", partial(upkeep.plan_kernel, machine, config), required=False)
+        self._doing.apply("access", partial(provisioning.plan_access, machine, config, wanted))
+        self._doing.apply(
+            "kept-document",
+            partial(provisioning.plan_kept_document, machine, config, wanted),
+            required=False,
+        )
+        self._doing.apply("identity", partial(provisioning.plan_identity, machine, config, wanted))
+        self._doing.apply(
+            "custom-data", partial(provisioning.plan_custom_data_tasks, machine, config, wanted)
+        )
         if see_to_all:
-            self._apply(partial(upkeep.plan_disks, machine, config))
-            self._apply(partial(upkeep.plan_boot_loader, machine, config))
+            self._doing.apply("disks", partial(upkeep.plan_disks, machine, config), required=False)
+            self._doing.apply(
+                "boot-loader", partial(upkeep.plan_boot_loader, machine, config), required=False
+            )
 
-    def _upkeep(self) -> list[Task]:
+    def _upkeep(self) -> None:
+        """What every boot sees to."""
         machine, config = self._machine, self._config
-        return [
-            *upkeep.plan_kernel(machine, config),
-            *upkeep.plan_disks(machine, config),
-            *upkeep.plan_boot_loader(machine, config),
-        ]
+        self._doing.apply("kernel", partial(upkeep.plan_kernel, machine, config), required=False)
+        self._doing.apply("disks", partial(upkeep.plan_disks, machine, config), required=False)
+        self._doing.apply("boot-loader", partial(upkeep.plan_boot_loader, machine, config), required=False)
 
     def _complete(self, source: Source) -> None:
         """Fetch what the media only names, or leaves out."""
@@ -209,7 +243,7 @@ class Stage:
             try:
                 self._source = source = sources.completed(self._machine, source)
             except LimpetError as error:
-                self._fail(
+                self._doing.fail(
                     "user",
                     "learn who is to log in, for the media names no user",
                     str(error),
@@ -219,7 +253,7 @@ class Stage:
             return
         problem = self._connecting.fetch_certificates(source.wanted.by_thumbprint)
         if problem is not None:
-            self._fail(
+            self._doing.fail(
                 "certificates", "fetch the certificates that keys are made of", problem, required=False
             )
 
@@ -228,32 +262,41 @@ class Stage:
         machine, config, source = self._machine, self._config, self._source
         if source is not None and source.media is not None:
             eject(sources.drive(machine, config), source.media)
-        if self._failures() or source is None:
+        if self._doing.failures() or source is None:
             return self._failed()
         wanted = source.wanted
         published = self._connecting.published
-        self._apply(partial(provisioning.plan_host_name_note, machine, config, wanted, published=published))
+        self._doing.apply(
+            "host-name-record",
+            partial(provisioning.plan_host_name_note, machine, config, wanted, published=published),
+            required=False,
+        )
         self._mark()
-        if self._failures():
+        if self._doing.failures():
             return self._failed()
-        key = provisioning.host_key(machine, config)
-        result = self._reported(f"the VM is provisioned by {source.where}", key=key)
+        result = self._reported(f"the VM is provisioned by {source.where}", publish_key=True)
         return self._finished(result, wanted)
 
     def _finished(self, result: Result, wanted: Wanted) -> Result:
         """What is for after Ready: custom data may run for long, and the platform gives up a VM that is not ready."""
-        self._apply(partial(provisioning.plan_custom_data_execution, self._machine, self._config, wanted))
-        self._machine.files.remove(provisioning.BEGUN)
-        return replace(result, outcomes=tuple(self._outcomes), seconds=self._seconds())
+        machine, config = self._machine, self._config
+        self._doing.apply(
+            "custom-data-run",
+            partial(provisioning.plan_custom_data_execution, machine, config, wanted),
+            required=False,
+        )
+        self._doing.apply("begun", partial(provisioning.plan_end, machine), required=False)
+        return replace(result, outcomes=tuple(self._doing.outcomes), seconds=self._seconds())
 
     def _mark(self) -> None:
         """Note that this VM is provisioned, before the fabric is told: it must never be done twice."""
         machine, library = self._machine, self._config.library
         machine.kernel.sync()  # what programs have written must not be younger than the marker
         new = Marker(vm_id=self._vm_id or NO_ID, at=machine.clock.now(), agent=AGENT)
-        self._apply(lambda: [plan_marker(marker.look(machine.files, library), new, library)])
+        self._doing.apply("marker", lambda: [plan_marker(marker.look(machine.files, library), new, library)])
+        self._marked = not self._doing.failures()
 
-    def _reported(self, why: str, *, patience: float | None = None, key: Key | None = None) -> Result:
+    def _reported(self, why: str, *, patience: float | None = None, publish_key: bool = False) -> Result:
         if self._connecting.problem is not None:
             return self._result(
                 UNREPORTED, f"{why}, but there is no way to the fabric: {self._connecting.problem}"
@@ -262,36 +305,33 @@ class Stage:
             self._reports.ready(patience=patience)
         except LimpetError as error:
             return self._result(UNREPORTED, f"{why}, but the fabric could not be told: {error}")
-        self._connecting.publish_key(key)
+        if publish_key:
+            self._connecting.publish_key(provisioning.host_key(self._machine, self._config))
         return self._result(READY, why)
 
     def _failed(self) -> Result:
-        failures = self._failures()
+        failures = self._doing.failures()
         reason = (
             "; ".join(redacted(outcome.describe()) for outcome in failures) or "nothing says how to provision"
         )
         self._reports.failed(reason)
         return self._result(FAILED, reason)
 
-    def _failures(self) -> list[Outcome]:
-        return [outcome for outcome in self._outcomes if outcome.failed and outcome.task.required]
-
-    def _fail(
-        self, name: str, purpose: str, problem: str, *, advice: str = "", required: bool = True
-    ) -> None:
-        task = Task(name=name, purpose=purpose, problem=problem, advice=advice, required=required)
-        self._heard(self._machine.interpreter.apply([task], self._said))
-
-    def _apply(self, plan: Callable[[], Iterable[Task]]) -> None:
-        """Plan now, on the machine as it is now, and do it."""
-        self._heard(self._machine.interpreter.apply(plan(), self._said, earlier=self._outcomes))
-
-    def _heard(self, outcomes: Iterable[Outcome]) -> None:
-        self._outcomes += outcomes
-
-    def _said(self, outcome: Outcome) -> None:
-        say(self._machine, outcome)
-        self._tell(outcome)
+    def _broken(self, error: Exception) -> Result:
+        """The stage itself cannot go on: what was done stays, and the fabric hears of it unless the VM is provisioned."""
+        if isinstance(error, LimpetError):
+            self._doing.fail("boot", "go on", str(error))
+        else:
+            self._doing.unexpected("boot", "go on", error)
+        try:
+            if not self._marked:
+                if self._connecting.connection is None and self._connecting.problem is None:
+                    self._connecting.connect(None)
+                return self._failed()
+        except Exception as another:  # noqa: BLE001 - there is nothing left to try
+            self._doing.unexpected("report", "tell the fabric", another)
+        state = UNREPORTED if self._marked and SAID_READY not in self._reports.sent else FAILED
+        return self._result(state, "; ".join(redacted(each.describe()) for each in self._doing.failures()))
 
     def _seconds(self) -> float:
         return self._machine.clock.monotonic() - self._begun
@@ -306,22 +346,10 @@ class Stage:
             source=None if self._source is None else self._source.where,
             endpoint=None if way is None else way.endpoint,
             interface=None if way is None else way.interface,
-            outcomes=tuple(self._outcomes),
+            outcomes=tuple(self._doing.outcomes),
             reported=tuple(self._reports.sent),
             notes=(*self._notes, *(way.notes if way else ())),
             seconds=self._seconds(),
         )
         self._machine.log.info("boot.ended", state=state, why=result.why, seconds=round(result.seconds, 3))
         return result
-
-
-def say(machine: Machine, outcome: Outcome) -> None:
-    """Log how a task ended."""
-    if outcome.failed:
-        machine.log.error(
-            "boot.task", task=outcome.task.name, state=outcome.state, problem=outcome.describe()
-        )
-    else:
-        machine.log.info(
-            "boot.task", task=outcome.task.name, state=outcome.state, seconds=round(outcome.seconds, 3)
-        )
