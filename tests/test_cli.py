@@ -207,3 +207,29 @@ def test_every_verbs_help_has_an_example(verb: str, capsys: pytest.CaptureFixtur
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert "example" in said
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_traceback(closed: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m limpet help nothing {closed}; echo "ended with $?"', sys.executable],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert "ended with 2" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "deprovision"], ["config", "show"]])
+def test_a_locale_without_the_letters_is_no_traceback(words: list[str]) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "TERM": "dumb", "LC_ALL": "xx_XX.nothing"}
+    done = subprocess.run(
+        [sys.executable, "-m", "limpet", *words],
+        capture_output=True,
+        timeout=30,
+        check=False,
+        env=environment,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, NamedTuple
 
 from limpet import __version__
@@ -148,8 +149,23 @@ def _complain(message: str) -> None:
     print("".join(character for character in line if character.isprintable()), file=sys.stderr)
 
 
+def _whole_streams() -> None:
+    """Be started in any way: with standard streams closed, or in a locale that has no letter for what is printed."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - for as long as the process lives
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def entry() -> int:
     """Run this process's command line: where the installed command `limpet` begins."""
+    _whole_streams()
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()

@@ -55,6 +55,25 @@ def test_what_was_put_is_read_back_with_its_mode(disk: Disk) -> None:
     assert (info.size, info.mode, info.is_file, info.is_folder) == (7, 0o600, True, False)
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"], ids=["NUL", "half a character"])
+def test_a_name_that_no_file_can_have_is_said_and_no_defect(name: str, disk: Disk) -> None:
+    path = disk.root / name
+    for act in (
+        lambda: disk.files.read(path, at_most=1),
+        lambda: disk.files.info(path),
+        lambda: disk.files.replace(path, b""),
+        lambda: disk.files.replace(path, b"", beneath=disk.root),
+        lambda: disk.files.make_folder(path),
+        lambda: disk.files.make_folder(path, beneath=disk.root),
+        lambda: disk.files.names(path),
+        lambda: disk.files.remove(path),
+        lambda: disk.files.target(path),
+        lambda: disk.files.append(path, b"", at_most=1),
+    ):
+        with pytest.raises(HostError, match="name"):
+            act()
+
+
 def test_a_replaced_file_has_the_new_content_and_mode_and_looks_changed(disk: Disk) -> None:
     path = disk.root / "a"
     disk.files.replace(path, b"old", mode=0o600)

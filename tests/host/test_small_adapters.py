@@ -89,6 +89,13 @@ def test_only_one_is_in_and_the_other_is_told_who(tmp_path: Path) -> None:
         pass
 
 
+def test_nobody_else_can_open_the_lock_and_so_keep_us_out(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch(mode=0o644)  # as an earlier version made it
+    with SingleInstance(path):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     code = (

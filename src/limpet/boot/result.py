@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from limpet.model.redact import redacted
+
 if TYPE_CHECKING:
     from limpet.guest.steps import Outcome
 
@@ -57,8 +59,8 @@ def as_document(result: Result) -> dict[str, Any]:
                 "name": outcome.task.name,
                 "purpose": outcome.task.purpose,
                 "state": outcome.state,
-                "step": outcome.step,
-                "problem": outcome.problem,
+                "step": None if outcome.step is None else redacted(outcome.step),
+                "problem": None if outcome.problem is None else redacted(outcome.problem),
                 "advice": outcome.task.advice if outcome.failed else None,
                 "required": outcome.task.required,
                 "seconds": round(outcome.seconds, 3),
@@ -87,4 +89,9 @@ def as_text(result: Result) -> str:
         mark = {"done": "+", "unchanged": "=", "failed": "!", "skipped": "-"}[outcome.state]
         lines.append(f"  {mark} {outcome.describe()}")
     lines += [f"  note: {note}" for note in result.notes]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(_plain, lines)) + "\n"
+
+
+def _plain(line: str) -> str:
+    """What a terminal shows and does not obey: programs and documents from outside are quoted here."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in redacted(line))

@@ -20,6 +20,10 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Mapping[str, str] = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/root"}
 NOT_FOUND = 127
 _PIECE = 64 * 1024
+_FULLEST_PIPE = 1024 * 1024
+"""Bytes; what /proc/sys/fs/pipe-max-size lets anybody have."""
+_DEATH = 5.0
+"""How long a killed program may take to be gone, seconds."""
 
 
 class RealCommands:
@@ -31,7 +35,7 @@ class RealCommands:
         """Run a program and wait for it; at most `at_most` bytes of each of its streams are kept (the head).
 
         exit_code is 127 when there is no such program, None when it was killed at `timeout` seconds.
-        Raises: HostError, when it cannot be started for another reason.
+        Raises: HostError, when it cannot be started for another reason. Nothing is left running when this is interrupted.
         """
         began = time.monotonic()
         try:
@@ -48,15 +52,16 @@ class RealCommands:
             return Completed(exit_code=NOT_FOUND, stdout=b"", stderr=b"no such program", seconds=0.0)
         except (OSError, ValueError) as error:
             raise HostError(f"cannot start {argv[0]}: {error}") from error
-        streams = _Talk(process, stdin, at_most).until(began + timeout)
-        if streams is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        exit_code = process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        try:
+            streams = _Talk(process, stdin, at_most).until(began + timeout)
+        except BaseException as error:
+            _killed(process)
+            if isinstance(error, OSError):
+                raise HostError(f"cannot wait for {argv[0]}: {error}") from error
+            raise
+        finally:
+            _close(process)
+        exit_code = _killed(process) if streams is None else process.wait()
         stdout, stderr = streams or (b"", b"")
         seconds = time.monotonic() - began
         return Completed(
@@ -66,7 +71,27 @@ class RealCommands:
     def exists(self, program: str) -> bool:
         """Whether there is a program of that name."""
         places = [program] if "/" in program else [f"{folder}/{program}" for folder in PATH.split(":")]
-        return any(os.access(place, os.X_OK) for place in places)
+        try:
+            return any(os.access(place, os.X_OK) for place in places)
+        except ValueError:  # a NUL in its name
+            return False
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+
+
+def _killed(process: subprocess.Popen[bytes]) -> int | None:
+    """End it with its whole group. One that hangs in the kernel, as on a broken drive, is not waited for long."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        return process.wait(_DEATH)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 class _Talk:
@@ -108,9 +133,11 @@ class _Talk:
             selector.register(self._process.stdin.fileno(), selectors.EVENT_WRITE)
 
     def _rest(self) -> tuple[bytes, bytes]:
+        """What is in the pipes still; what it left running may go on filling them for ever."""
         for descriptor in self._kept:
-            while self._read(descriptor):
-                pass
+            for _ in range(_FULLEST_PIPE // _PIECE):
+                if not self._read(descriptor):
+                    break
         stdout, stderr = self._kept.values()
         return bytes(stdout), bytes(stderr)
 

@@ -253,6 +253,8 @@ class FakeFiles:
             raise HostError(f"cannot write {path}: No such file or directory")
 
     def _check(self, path: Path) -> None:
+        if "\0" in str(path) or any("\ud800" <= letter < "\udc80" for letter in str(path)):
+            raise HostError(f"{path}: no file can have this name")
         if path in self.broken:
             raise HostError(f"{path}: {self.broken[path]}")
 

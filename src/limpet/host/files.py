@@ -197,6 +197,8 @@ def _said(what: str, *, absence: bool = False) -> Iterator[None]:
         if absence and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise FileNotFoundError(*error.args) from error
         raise HostError(f"{what}: {error.strerror or error}") from error
+    except ValueError as error:  # a NUL, or what no file system can have in a name
+        raise HostError(f"{what}: no file can have this name") from error
 
 
 @contextlib.contextmanager
@@ -253,6 +255,8 @@ def _replace(path: Path, fill: Callable[[int], None], *, durable: bool, shown: P
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise HostError(f"cannot write {shown or path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise HostError(f"cannot write {shown or path}: no file can have this name") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -18,7 +18,8 @@ class SingleInstance:
     """A context that only one process on this machine can be in. The kernel ends it with the process, however that ends.
 
     The file holds a note for people about who is in; it is never read to decide anything, and never removed, because
-    a removed lock file lets two processes lock two files of one name.
+    a removed lock file lets two processes lock two files of one name. Nobody else may open it: whoever can read a file can
+    lock it, and so could keep us out.
     """
 
     def __init__(self, path: Path, *, who: str = "limpet agent") -> None:
@@ -29,7 +30,7 @@ class SingleInstance:
     def __enter__(self) -> Self:
         """Raises: AlreadyRunning; HostError, when the lock file cannot be made."""
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise HostError(f"cannot open the lock file {self._path}: {error.strerror}") from error
         try:
@@ -40,6 +41,7 @@ class SingleInstance:
             raise AlreadyRunning(
                 f"{self._path} is held by {holder or 'another process'}. Only one may run: stop that one first."
             ) from error
+        os.fchmod(descriptor, 0o600)  # one of an earlier version is open to all
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{self._who}, process {os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor

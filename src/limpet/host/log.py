@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from limpet.host.clock import RealClock
@@ -68,13 +69,14 @@ class FileLog(EventLog):
         moment = ticks_to_text(unix_to_ticks(self._clock.now()))
         line = f"{moment} {level.upper()} {event_line(event, fields)}\n"
         if self._terminal is not None:
-            self._terminal.write(line)
-            self._terminal.flush()
+            with suppress(OSError):  # a terminal that has gone away stops nobody
+                self._terminal.write(line)
+                self._terminal.flush()
         try:
             self._files.append(self._path, line.encode(), at_most=FILE_LIMIT)
         except HostError as error:
             if self._terminal is None:
-                sys.stderr.write(f"{line}{moment} ERROR log.unwritable problem={str(error)!r}\n")
+                _complain(f"{line}{moment} ERROR log.unwritable problem={str(error)!r}\n")
 
 
 class JournalLog(EventLog):
@@ -106,7 +108,7 @@ class JournalLog(EventLog):
             self._socket.send(b"".join(_journal_field(name, value) for name, value in entry.items()))
         except OSError:
             # The journal is restarting. It still reads our standard error, by line.
-            sys.stderr.write(f"<{priority}>{entry['MESSAGE']}\n")
+            _complain(f"<{priority}>{entry['MESSAGE']}\n")
 
 
 def open_log(path: Path) -> EventLog:
@@ -118,6 +120,11 @@ def open_log(path: Path) -> EventLog:
             pass
     terminal = sys.stderr if sys.stderr.isatty() else None
     return FileLog(path, files=RealFiles(), clock=RealClock(), terminal=terminal)
+
+
+def _complain(line: str) -> None:
+    with suppress(OSError):
+        sys.stderr.write(line)
 
 
 def event_line(event: str, fields: Mapping[str, str]) -> str:

@@ -29,6 +29,8 @@ def folder(path: Path, beneath: Path) -> Iterator[int]:
             raise
     except OSError as error:
         raise HostError(f"cannot go to {path}: {_reason(error)}") from error
+    except ValueError as error:
+        raise HostError(f"cannot go to {path}: no folder can have this name") from error
     try:
         yield here
     finally:
