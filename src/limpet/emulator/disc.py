@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def environment_of(vm: VirtualMachine) -> OvfEnvironment:
-    """What the VM is to become."""
+    """What the VM is to become: somebody's, or one of a pool."""
     account = vm.account
     path = f"/home/{account.user_name}/.ssh/authorized_keys"
     return OvfEnvironment(
@@ -23,7 +23,7 @@ def environment_of(vm: VirtualMachine) -> OvfEnvironment:
         public_keys=tuple(PublicKey(path=path, value=key) for key in account.public_keys),
         platform=PlatformSettings(
             provision_guest_agent=account.provision_guest_agent,
-            preprovisioned_vm=account.pps_type != "None",
-            preprovisioned_vm_type=None if account.pps_type == "None" else account.pps_type,
+            preprovisioned_vm=vm.pps_type != "None",
+            preprovisioned_vm_type=None if vm.pps_type == "None" else vm.pps_type,
         ),
     )

@@ -32,7 +32,7 @@ def instance(vm: VirtualMachine, version: str, *, extended: bool) -> dict[str, A
             compute[name] = member(vm)
     if extended and version >= EXTENDED_SINCE:
         document["extended"] = {
-            "compute": {"hasCustomData": vm.account.has_custom_data, "ppsType": vm.account.pps_type},
+            "compute": {"hasCustomData": vm.account.has_custom_data, "ppsType": vm.pps_type},
         }
     return document
 

@@ -203,6 +203,11 @@ class VirtualMachine:
     reprovision_data: Secret[bytes] | None = None
 
     @property
+    def pps_type(self) -> str:
+        """How it waits in a pool; ``None`` for a VM that was given to somebody, as for all others."""
+        return self.account.pps_type if self.reprovision_data is None else "None"
+
+    @property
     def nics(self) -> tuple[Nic, ...]:
         """Its interfaces, the primary one first."""
         return (Nic(mac=self.identity.mac, address=self.identity.address), *self.more_nics)

@@ -49,6 +49,7 @@ async def reprovision(api: Api, request: Request) -> Response:
         text = asked.get("document")
         data = None if text is None else Secret(text.encode())
     else:
-        data = Secret(render_ovf_environment(environment_of(found)))
+        given = replace(found, reprovision_data=Secret(b""))  # what it is asked for is in no pool any more
+        data = Secret(render_ovf_environment(environment_of(given)))
     api.fabric.update(lambda world: world.with_vm(replace(world.vm(found.name), reprovision_data=data)))
     return answer({"given": data is not None})
