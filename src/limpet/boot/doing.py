@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.guest.steps import Outcome, Task
 from limpet.model.errors import LimpetError
+from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,6 +57,15 @@ class Doing:
     def failures(self) -> list[Outcome]:
         """What keeps the VM from being provisioned."""
         return [outcome for outcome in self.outcomes if outcome.failed and outcome.task.required]
+
+    def reason(self) -> str:
+        """Why the VM is not provisioned. What was skipped because of something else is not repeated: reports are short."""
+        return "; ".join(redacted(each.describe()) for each in self.failures() if each.state == "failed")
+
+    def lacking(self) -> dict[str, str]:
+        """What a VM that is ready does without, as data of its report."""
+        problems = [redacted(outcome.describe()) for outcome in self.outcomes if outcome.state == "failed"]
+        return {"lacking": "; ".join(problems)} if problems else {}
 
     def _said(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)

@@ -60,9 +60,10 @@ class Machine:
     mount_point: Path
 
 
-def find_media(machine: Machine, *, patience: float) -> Media | None:
+def find_media(machine: Machine, *, patience: float, problems: list[str] | None = None) -> Media | None:
     """Look until something is found; None when nothing came.
 
+    problems: gets what kept media from being read, where nothing is found, for people.
     patience: seconds, where the machine has a drive; without one it is a short look. A device that cannot be read is tried
     again until then. Raises: MalformedDocument, when there is media and its document cannot be used: that does not change
     by waiting.
@@ -79,6 +80,8 @@ def find_media(machine: Machine, *, patience: float) -> Media | None:
         if machine.clock.monotonic() + _PAUSE > deadline:
             if tried:
                 machine.log.warning("media.none", tried="; ".join(tried))
+                if problems is not None:
+                    problems += tried
             return None
         machine.clock.sleep(_PAUSE)
         known = facts.look(machine.files)

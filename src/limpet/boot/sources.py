@@ -41,14 +41,19 @@ def drive(machine: Machine, config: Config) -> media_of.Machine:
     )
 
 
-def from_media(machine: Machine, config: Config, vm_id: str, *, patience: float) -> Source | None:
+def from_media(
+    machine: Machine, config: Config, vm_id: str, *, patience: float, problems: list[str] | None = None
+) -> Source | None:
     """The media's wish, or the kept one of this VM's own cut boot; None where there is neither.
 
+    problems: gets what kept media from being read, for people.
     Raises: MalformedDocument, when there is media and it cannot be used.
     """
     before = kept(machine, config, vm_id)
     # What is kept was already applied in part; media that is still there says the same and has the password.
-    found = media_of.find_media(drive(machine, config), patience=0.0 if before else patience)
+    found = media_of.find_media(
+        drive(machine, config), patience=0.0 if before else patience, problems=problems
+    )
     return before if found is None or found.environment is None else _source(found, vm_id)
 
 

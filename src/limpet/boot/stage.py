@@ -24,6 +24,7 @@ from limpet.guest.clone import plan_forgetting
 from limpet.guest.identity import vm_id_of
 from limpet.guest.marker import Marker, Standing, judge_marker, plan_marker
 from limpet.guest.provisioner import choose_provisioner
+from limpet.guest.sources import plan_login
 from limpet.host.facts import clone, cloud_init, identity, marker
 from limpet.model.errors import FabricError, HostError, LimpetError
 from limpet.model.redact import redacted
@@ -61,6 +62,7 @@ class Stage:
         self._vm_id: str | None = None
         self._standing = Standing.NEW
         self._marked = False
+        self._unread: list[str] = []
         self._reports = Reports(
             files=machine.files,
             key_values=machine.key_values,
@@ -165,7 +167,9 @@ class Stage:
             )
         vm_id = self._vm_id or NO_ID
         try:
-            self._source = sources.from_media(machine, config, vm_id, patience=config.media_patience)
+            self._source = sources.from_media(
+                machine, config, vm_id, patience=config.media_patience, problems=self._unread
+            )
         except LimpetError as error:
             self._doing.fail(
                 "media",
@@ -194,17 +198,21 @@ class Stage:
         """Provision by metadata, unless there was media: metadata knows neither its password nor its custom data."""
         if any(outcome.task.name == "media" for outcome in self._doing.outcomes):
             return
+        unread = f" that can be read ({'; '.join(self._unread)})" if self._unread else ""
+        if unread:
+            self._notes.append(f"there is no media{unread}")
         try:
             self._source = sources.from_metadata(self._machine, vm_id)
         except FabricError as error:
             self._doing.fail(
                 "metadata",
-                "learn how to provision this VM, for there is no media",
+                f"learn how to provision this VM, for there is no media{unread}",
                 str(error),
                 advice="Attach provisioning media, or see that 169.254.169.254 is reached.",
             )
             return
         self._notes += self._source.notes
+        self._doing.apply("login", partial(plan_login, self._source.wanted.environment))
         self._reports.starting()
         self._local(self._source, see_to_all=False)
         self._connecting.publish(self._source.wanted.environment.host_name)
@@ -302,7 +310,7 @@ class Stage:
                 UNREPORTED, f"{why}, but there is no way to the fabric: {self._connecting.problem}"
             )
         try:
-            self._reports.ready(patience=patience)
+            self._reports.ready(self._doing.lacking(), patience=patience)
         except LimpetError as error:
             return self._result(UNREPORTED, f"{why}, but the fabric could not be told: {error}")
         if publish_key:
@@ -310,10 +318,7 @@ class Stage:
         return self._result(READY, why)
 
     def _failed(self) -> Result:
-        failures = self._doing.failures()
-        reason = (
-            "; ".join(redacted(outcome.describe()) for outcome in failures) or "nothing says how to provision"
-        )
+        reason = self._doing.reason() or "nothing says how to provision"
         self._reports.failed(reason)
         return self._result(FAILED, reason)
 
@@ -331,7 +336,7 @@ class Stage:
         except Exception as another:  # noqa: BLE001 - there is nothing left to try
             self._doing.unexpected("report", "tell the fabric", another)
         state = UNREPORTED if self._marked and SAID_READY not in self._reports.sent else FAILED
-        return self._result(state, "; ".join(redacted(each.describe()) for each in self._doing.failures()))
+        return self._result(state, self._doing.reason())
 
     def _seconds(self) -> float:
         return self._machine.clock.monotonic() - self._begun

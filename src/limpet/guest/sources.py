@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from limpet.guest.steps import Task
 from limpet.model.errors import MalformedDocument
 from limpet.model.provisioning import OvfEnvironment, PlatformSettings
 
@@ -54,6 +55,15 @@ def merged(media: OvfEnvironment | None, metadata: ProvisioningMetadata | None) 
         public_keys=media.public_keys or metadata.public_keys,
         custom_data=media.custom_data or metadata.user_data,
     )
+
+
+def plan_login(wish: OvfEnvironment) -> tuple[Task, ...]:
+    """Say so when nobody could log in by what metadata alone gives: a VM of which its owner expects a password it cannot have."""
+    if wish.user_name is None or wish.public_keys or wish.user_password is not None:
+        return ()
+    problem = "instance metadata has no SSH key for it, and a password comes by media alone"
+    advice = "Redeploy the VM, or give it an SSH key."
+    return (Task(name="login", purpose="let the VM's user log in", problem=problem, advice=advice),)
 
 
 def doubts(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from limpet.host.ports import Clock
 
 _MOST_LINKS = 16
+_MEMORY = (("proc",), ("sys",), ("run",), ("dev",))
+"""What is never full with the disk."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +45,7 @@ class FakeFiles:
     """Behaves as RealFiles does; tests/contract compares them.
 
     nodes: everything by its absolute path. broken: operations on these paths raise HostError with the reason given,
-    as on a bad disk. full: whether every write finds the disk full. before: called before each change; it may cut the power.
+    as on a bad disk. full: whether every write to the disk finds it full. before: called before each change; it may cut the power.
     pokes: what was written to the kernel's settings and to devices, in order. rooms: bytes that are free, by folder.
     disks: what is on block devices, below file systems. volumes: the files that appear when a device is mounted.
     """
@@ -242,7 +244,7 @@ class FakeFiles:
 
     def _writable(self, path: Path) -> Path:
         self._check(path)
-        if self.full:
+        if self.full and path.parts[1:2] not in _MEMORY:
             raise HostError(f"cannot write {path}: No space left on device")
         self._parent(path)
         return self._real(path)
