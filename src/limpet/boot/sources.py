@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from limpet.config.settings import Config
 
 
+METADATA = "instance metadata"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """wanted: the wish. where: for people. media: to give back, where there is some. notes: what is odd, for people."""
@@ -54,7 +57,10 @@ def from_media(
     found = media_of.find_media(
         drive(machine, config), patience=0.0 if before else patience, problems=problems
     )
-    return before if found is None or found.environment is None else _source(found, vm_id)
+    if found is None or found.environment is None:
+        return before
+    machine.log.info("media.found", where=found.where)
+    return _source(found, vm_id)
 
 
 def kept(machine: Machine, config: Config, vm_id: str) -> Source | None:
@@ -95,9 +101,10 @@ def from_metadata(machine: Machine, vm_id: str) -> Source:
 
     metadata = ask_metadata(machine.http, machine.clock, machine.chance, machine.log)
     environment = merged(None, metadata)
+    machine.log.info("metadata.found", where=METADATA)
     return Source(
         wanted=Wanted(environment=environment, vm_id=vm_id, document=render_ovf_environment(environment)),
-        where="instance metadata",
+        where=METADATA,
         notes=(
             "there is no media, so neither a password nor custom data",
             *doubts(None, metadata, [nic.mac for nic in candidates(interfaces.nics(machine.files))]),
