@@ -2,18 +2,27 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from limpet.lab import demo
 from limpet.lab import main as lab
-from limpet.lab.demo_run import Awaited, NotReached, Run
+from limpet.lab.commands import LabError
+from limpet.lab.demo_run import Awaited, Happening, NotReached, Run
+from limpet.lab.demo_stage import can_have_drives
 from limpet.lab.demo_status import both, parts, reported, rows, said, summary
 from limpet.lab.demo_story import CHAPTERS, HANDLERS, PROTECTED
 from limpet.lab.requirements import Lack
+from limpet.lab.timeline_boot import FAILED
+from limpet.lab.timeline_journal import GIVEN_UP
 from limpet.lab.timeline_show import JsonLines
-from limpet.lab.timeline_words import GIVEN_UP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
 AWAITED = Awaited(handler="Acme.X", version="1.0.0", sequence=1, state="success")
 ENTRY: dict[str, Any] = {
@@ -108,6 +117,52 @@ def test_a_run_ends_when_the_agent_cannot_be_started() -> None:
     with pytest.raises(NotReached, match="cannot be started"):
         story.until(AWAITED, limit=30.0)
     assert "systemd has given up" in stream.getvalue()
+
+
+def test_a_run_ends_when_the_vm_is_not_provisioned() -> None:
+    story, stream = run()
+    story.take_event(
+        event("health", 10.0, state="NotReady", subStatus="ProvisioningFailed", description="no user")
+    )
+    with pytest.raises(NotReached, match="was not provisioned, so there is no hope for the report"):
+        story.until(Happening(kind="provisioned", what="the report"), limit=30.0)
+    assert json.loads(stream.getvalue())["kind"] == FAILED
+
+
+def test_what_comes_after_a_goal_belongs_to_the_next_chapter() -> None:
+    story, stream = run()
+    story.count_from("published")
+    story.take_event(event("goal-state", 10.0, source="Fabric", incarnation="2", etag="1", handlers=[]))
+    story.take_event(event("health", 10.25, state="Ready", subStatus=None))
+    story.take_event(event("status", 10.5, **report()))
+    assert story.until(Happening(kind="provisioned", what="the report"), limit=10.0) == 250
+    assert [json.loads(line)["ms"] for line in stream.getvalue().splitlines()] == [0, 250]
+    story.count_from("status")
+    assert story.until(AWAITED, limit=10.0) == 0
+    assert [json.loads(line)["ms"] for line in stream.getvalue().splitlines()] == [0, 250, 500]
+
+
+@contextmanager
+def attached(image: Path) -> Iterator[Path]:
+    assert image.is_file()
+    yield image
+
+
+def refused(_image: Path) -> AbstractContextManager[Path]:
+    raise LabError("losetup: permission denied")
+
+
+def test_a_machine_with_loop_devices_gives_the_vm_its_drives(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert can_have_drives(tmp_path, said.append, attached)
+    assert (said, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_machine_without_loop_devices_says_so_and_goes_on(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert not can_have_drives(tmp_path, said.append, refused)
+    assert said == ["There are no loop devices here (losetup: permission denied)."]
+    assert list(tmp_path.iterdir()) == []
 
 
 def entry(**changed: Any) -> dict[str, Any]:

@@ -6,7 +6,12 @@ import pytest
 
 from limpet.lab.cgroups import unified_hierarchy
 from limpet.lab.commands import LabError
-from limpet.lab.requirements import missing_commands, missing_namespaces, refused_by_the_kernel
+from limpet.lab.requirements import (
+    LOGIN_COMMANDS,
+    missing_commands,
+    missing_namespaces,
+    refused_by_the_kernel,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +20,11 @@ if TYPE_CHECKING:
 def test_a_missing_command_is_said_with_its_package() -> None:
     found = missing_commands(lambda name: None if name == "ip" else f"/usr/bin/{name}")
     assert [str(lack) for lack in found] == ["no command `ip`: apt-get install iproute2"]
+
+
+def test_who_logs_in_to_machines_needs_a_client() -> None:
+    found = missing_commands(lambda name: None if name == "ssh" else f"/usr/bin/{name}", LOGIN_COMMANDS)
+    assert [str(lack) for lack in found] == ["no command `ssh`: apt-get install openssh-client"]
 
 
 def test_a_kernel_without_a_kind_of_namespace_is_said(tmp_path: Path) -> None:

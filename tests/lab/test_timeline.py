@@ -33,6 +33,14 @@ def test_a_later_moment_is_not_given_with_an_earlier_one() -> None:
     assert [each.at for each in merger.due(100.9)] == [10.2]
 
 
+def test_what_is_given_back_is_due_at_once_and_in_order() -> None:
+    merger = Merger(hold=0.5)
+    merger.add(moment(10.1), arrived=100.0)
+    merger.give_back([moment(10.3), moment(10.2)])
+    assert [each.at for each in merger.due(100.1)] == [10.1, 10.2, 10.3]
+    assert merger.rest() == []
+
+
 def test_what_comes_too_late_is_given_all_the_same() -> None:
     merger = Merger(hold=0.5)
     merger.add(moment(10.2), arrived=100.0)

@@ -45,9 +45,27 @@ def test_no_line_is_wider_than_the_widest() -> None:
     show.note("word " * 60)
     show.chapter(1, "A title", "word " * 60)
     show.message("word " * 60)
+    show.finding(Who.USER, "word " * 60)
     show.quotation("A title", "word " * 60)
+    show.figures({f"from {number} to there": 1000 for number in range(9)})
     show.table("A title", ("one", "two"), [("1", "word " * 60)])
     assert max(map(len, stream.getvalue().splitlines())) <= 110
+
+
+def test_a_finding_is_a_line_without_times() -> None:
+    stream = io.StringIO()
+    for_people(stream).finding(Who.USER, "logs in")
+    assert stream.getvalue() == "                  user    logs in\n"
+
+
+def test_no_figure_is_broken_over_two_lines() -> None:
+    stream = io.StringIO()
+    for_people(stream).figures({"start → ready": 1, "new settings → success": None, "a" * 80: 3, "end": 4})
+    assert stream.getvalue().splitlines() == [
+        "",
+        "start → ready 1 ms · new settings → success ? ms",
+        f"{'a' * 80} 3 ms · end 4 ms",
+    ]
 
 
 def shown(stream: io.StringIO, **environment: str) -> str:
@@ -84,6 +102,14 @@ def test_json_lines_have_times_words_and_facts() -> None:
     assert (told["who"], told["what"], told["kind"]) == ("agent", "sees it", "thing")
 
 
+def test_a_finding_says_whose_it_is() -> None:
+    stream = io.StringIO()
+    JsonLines(stream).finding(Who.FABRIC, "has it on record")
+    assert json.loads(stream.getvalue()) == {
+        "type": "finding", "chapter": 0, "who": "fabric", "text": "has it on record",
+    }  # fmt: skip
+
+
 def test_a_table_becomes_objects_by_column() -> None:
     stream = io.StringIO()
     JsonLines(stream).table("status", ("handler", "code"), [("Acme.X", "0")])
@@ -96,6 +122,7 @@ def test_no_sas_token_is_shown() -> None:
         show = make(stream)
         show.moment(moment(f"gets {TOKEN}"), start=10.0, since=10.0)
         show.message(TOKEN)
+        show.finding(Who.USER, TOKEN)
         show.quotation("text", TOKEN)
         show.table("table", ("one",), [(TOKEN,)])
         show.failure("it failed", {"the last requests": [f"GET {TOKEN}"]})

@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 
 from limpet.lab.timeline import Tone, Who
-from limpet.lab.timeline_words import (
-    ENDED,
-    FINISHED_STARTING,
-    GIVEN_UP,
-    STARTED,
-    FabricWords,
-    journal_entry,
-    journal_moment,
-    size,
-)
+from limpet.lab.timeline_journal import ENDED, FINISHED_STARTING, GIVEN_UP, STARTED, journal_entry
+from limpet.lab.timeline_words import FabricWords, journal_moment, size
 
 UNIT = "limpet-agent.service"
 HELLO = "Limpet.Sample.Hello"
@@ -149,7 +141,7 @@ def test_other_vms_and_unknown_events_are_not_told() -> None:
     words = FabricWords("vm0")
     assert words.moment({**status(1, entry()), "vm": "vm1"}) is None
     assert words.moment(event("package", vm=None, name=HELLO)) is None
-    assert words.moment(event("health", state="Ready")) is None
+    assert words.moment(event("log", size=1)) is None
 
 
 def journal(**fields: str) -> dict[str, str]:
@@ -181,6 +173,7 @@ def event_entry(name: str, /, priority: str = "6", message: str = "", **fields: 
         (event_entry("handler.work", handler=HELLO, version="1.0.0", reason="it is new"), f"takes up {HELLO} 1.0.0: it is new"),
         (event_entry("handler.command", handler=HELLO, version="1.0.0", operation="enable"), f"runs enable of {HELLO} 1.0.0"),
         (event_entry("goal_state.processed", id="incarnation_2", status="Success"), "is through with incarnation 2: Success"),
+        (event_entry("limits.unavailable", priority="4", problem="no controller"), "cannot set limits for handlers: no controller"),
         (event_entry("certificates.none", format="x"), None),
         (event_entry("status.not_accepted", priority="4", message="status.not_accepted problem=503"), "status.not_accepted problem=503"),
         (event_entry("handler.work", message="handler.work of another version"), "handler.work of another version"),

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.system.conftest import say
 
-from limpet.lab import cgroups
+from limpet.lab import cgroups, recipes, requirements, rootfs
 from limpet.lab.demo_story import PROTECTED
 from limpet.lab.workspace import BASE, NETWORKS
 
@@ -37,6 +38,13 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def root_file_system() -> None:
+    """Built before the demo is, whose time is limited."""
+    requirements.require()
+    rootfs.root_file_system(recipes.PROVISIONED_VM, rootfs.default_cache(), say)
+
+
 def traces(pid: int) -> list[str]:
     """What this machine still has of the demo that ran as process `pid`."""
     name = f"limpet-{pid}-"
@@ -44,6 +52,13 @@ def traces(pid: int) -> list[str]:
     found = [str(entry) for folder in folders for entry in folder.iterdir() if entry.name.startswith(name)]
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
     found += [line for line in mounts.splitlines() if name in line]
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            backing = file.read_text(encoding="utf-8")
+        except OSError:
+            continue  # it has just gone
+        if name in backing:
+            found.append(f"{file}: {backing}")
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = process.read_bytes()
@@ -62,7 +77,37 @@ def assert_in_order(text: str, patterns: Sequence[str]) -> None:
         at = match.end()
 
 
-def test_the_demo_tells_its_story_and_leaves_nothing_behind(root_file_system: Path) -> None:
+BOOT = (
+    r"^ +\d+ +VM +is switched on$",
+    r"^ +\d+ +0 +boot +is started \(limpet-boot\.service\), before the network$",
+    r"boot +sees that this VM is new \(id [0-9a-f]{8}…\)$",
+)
+# Two threads of the boot stage go side by side: what the network brings, and what is done here meanwhile.
+NETWORK = (
+    r"fabric +hears the host name web-1 by DHCP and has it in its DNS$",
+    r"boot +has a lease on eth0: 10\.0\.0\.4$",
+    r'fabric +accepts the report "NotReady: Provisioning"$',
+    r'fabric +accepts the report "Ready"$',
+    r"fabric +hears the SSH host key's fingerprint, [0-9a-f]{8}…$",
+    r"boot +has ended; the network and the agent may start$",
+)
+IDENTITY = (
+    r"boot +makes the user \(\d+ ms\)$",
+    r"boot +lets the user become root \(\d+ ms\)$",
+    r"boot +puts the user's SSH key in place \(\d+ ms\)$",
+    r"boot +sets the host name \(\d+ ms\)$",
+    r"boot +makes SSH host keys \(\d+ ms\)$",
+)
+DISK = r"boot +prepares the temporary disk and mounts it \(\d+ ms\)$"
+PROVISIONED = (r"boot +notes that this VM is provisioned \(\d+ ms\)$", NETWORK[3])
+FINDINGS = (
+    r"^ +user +logs in by `ssh ada@10\.0\.0\.4`, with the key that the VM was given$",
+    r"^ +user +asks there: `hostname` says web-1, `sudo id -un` says root$",
+)
+RECORD = r"^ +fabric +has on record: NotReady: Provisioning, then Ready; in its DNS: web-1 at 10\.0\.0\.4$"
+
+
+def test_the_demo_tells_its_story_and_leaves_nothing_behind() -> None:
     process = start()
     told, complaints = process.communicate(timeout=240)
     assert process.returncode == 0, told + complaints
@@ -74,9 +119,18 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind(root_file_system: Pa
     assert_in_order(
         told,
         [
-            rf"^1  Enable {hello} 1\.0\.0",
+            r"^1  A new VM provisions itself",
+            r"Only the DVD in its drive says who it is to be",
             rf"fabric +publishes incarnation 2: {hello} 1\.0\.0 settings 0$",
-            r"^ +\d+ +VM +is switched on$",
+            *BOOT,
+            r"boot +reads who this VM is to be from /dev/sr0$",
+            *IDENTITY,
+            DISK,
+            *PROVISIONED,
+            *FINDINGS,
+            r"^ +user +finds the temporary disk: /mnt/resource /dev/sdb1 ext4 \S+M$",
+            RECORD,
+            rf"^2  The agent starts, and enables {hello} 1\.0\.0",
             r"^ +\d+ +0 +agent +is started",
             r"agent +downloads limpet\.sample\.hello/manifest\.xml",
             rf"agent +downloads {hello}__1\.0\.0\.zip",
@@ -84,51 +138,82 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind(root_file_system: Pa
             rf"agent +runs enable of {hello} 1\.0\.0$",
             rf"fabric +accepts status: {hello} 1\.0\.0 Ready, settings 0 success$",
             r'handler +says "protected settings: opened; the password has \d+ characters"$',
-            r"^2  New settings, by FastTrack",
+            r"^3  New settings, by FastTrack",
             rf"accepts status: {hello} 1\.0\.0 Ready, settings 1 success$",
-            r"^3  Update to version 1\.1\.0",
+            r"^4  Update to version 1\.1\.0",
             rf"agent +runs disable of {hello} 1\.0\.0$",
             rf"agent +runs update of {hello} 1\.1\.0$",
             rf"agent +runs uninstall of {hello} 1\.0\.0$",
             rf"accepts status: {hello} 1\.1\.0 Ready, settings 2 success$",
-            r"^4  Limpet\.Sample\.Fails",
+            r"^5  Limpet\.Sample\.Fails",
             r"accepts status: Limpet\.Sample\.Fails 1\.0\.0 NotReady \(code \d+\), settings 0 error$",
             r"The folder /srv/data, from the public setting 'folder', does not exist\.",
-            r"^5  The aggregate status",
+            r"^6  The aggregate status",
+            r"^web-1 · debian 12 · limpet \S+ · Ready · goal state 4: Success$",
             r"^handler +version +handler status +extension +code +message",
             rf"^{hello} +1\.1\.0 +Ready +success +0 ",
             r"^Limpet\.Sample\.Fails +1\.0\.0 +NotReady +error +53 ",
-            r"^agent's start → first success \d+ ms · new settings → success \d+ ms · update → success \d+ ms$",
+            r"^unit start → Ready \d+ ms · agent's start → first success \d+ ms · new settings → success \d+ ms",
+            r"update → success \d+ ms$",
         ],
     )
+    assert_in_order(told, NETWORK)
     # Seen and told by another thread of the agent than the one that downloads.
     assert re.search(r"agent +sees incarnation 2: 1 handler$", told, re.MULTILINE)
     assert traces(process.pid) == []
 
 
-def test_the_demo_tells_its_story_to_programs(root_file_system: Path) -> None:
+def test_the_demo_goes_on_without_a_disc_and_says_so() -> None:
+    process = start("--no-disc")
+    told, complaints = process.communicate(timeout=240)
+    assert process.returncode == 0, told + complaints
+    assert_in_order(
+        told,
+        [
+            r"^The VM has neither a DVD nor a temporary disk: instance metadata says who it is to be\.$",
+            r"Only the metadata service says who it is to be",
+            *BOOT,
+            r"boot +hears who this VM is to be from instance metadata$",
+            *IDENTITY,
+            *PROVISIONED,
+            *FINDINGS,
+            RECORD,
+            r"^2  The agent starts",
+        ],
+    )
+    assert not re.search(DISK, told, re.MULTILINE)
+    assert "finds the temporary disk" not in told
+    assert traces(process.pid) == []
+
+
+def test_the_demo_tells_its_story_to_programs() -> None:
     process = start("--json")
     told, complaints = process.communicate(timeout=240)
     assert process.returncode == 0, told + complaints
     assert PROTECTED["password"] not in told
     lines: list[dict[str, Any]] = [json.loads(line) for line in told.splitlines()]
     moments = [line for line in lines if line["type"] == "moment"]
-    assert {moment["chapter"] for moment in moments} == {1, 2, 3, 4}
-    assert {moment["who"] for moment in moments} == {"fabric", "VM", "agent"}
+    assert {moment["chapter"] for moment in moments} == {1, 2, 3, 4, 5}
+    assert {moment["who"] for moment in moments} == {"fabric", "VM", "boot", "agent"}
+    assert {moment["who"] for moment in moments if moment["chapter"] == 1} == {"fabric", "VM", "boot"}
+    assert [line["who"] for line in lines if line["type"] == "finding"] == ["user", "user", "user", "fabric"]
     table = next(line for line in lines if line["type"] == "table")
     assert [(row["handler"], row["extension"]) for row in table["rows"]] == [
         ("Limpet.Sample.Hello", "success"),
         ("Limpet.Sample.Fails", "error"),
     ]
-    assert len(lines[-1]["milliseconds"]) == 3
+    assert next(iter(lines[-1]["milliseconds"])) == "unit start → Ready"
+    assert len(lines[-1]["milliseconds"]) == 4
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_nothing_behind(root_file_system: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "after"), [(signal.SIGINT, "is switched on"), (signal.SIGTERM, "finds the temporary disk")]
+)
+def test_an_interrupted_demo_leaves_nothing_behind(number: int, after: str) -> None:
     process = start()
     assert process.stdout is not None
     for line in process.stdout:
-        if "is switched on" in line:
+        if after in line:
             break
     assert traces(process.pid)
     process.send_signal(number)

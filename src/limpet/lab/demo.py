@@ -7,14 +7,15 @@ import select
 import signal
 import sys
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from limpet import __version__
-from limpet.lab import requirements
+from limpet.lab import requirements, timeline_boot
 from limpet.lab.agents import LIMPET
 from limpet.lab.commands import LabError
 from limpet.lab.demo_run import Run
-from limpet.lab.demo_stage import VM, Stage, stage
+from limpet.lab.demo_stage import VM, WITHOUT_DRIVES, Stage, stage
 from limpet.lab.demo_story import HANDLERS, tell
 from limpet.lab.timeline_show import JsonLines, for_people
 from limpet.lab.timeline_sources import fabric_events
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from limpet.lab.timeline_show import Show
 
 INTRODUCTION = (
-    "A fabric and a VM on this machine, in namespaces without a way out. The VM is a Debian 12 with systemd; "
-    f"limpet {__version__} is a service in it. Times are milliseconds: since the beginning, and since what the chapter "
-    "counts from."
+    "A fabric and a VM on this machine, in namespaces without a way out. The VM is new, from an image of Debian 12 with "
+    f"limpet {__version__}. Times are milliseconds: since the beginning, and since what the chapter counts from."
 )
 
+LACKS = partial(requirements.lacks, logins=True)
 FAILED = 1
 LACKING = 3
 LOG_LINES = 25
@@ -46,7 +47,11 @@ exit codes: 0 everything was reached, 1 something was not, 2 wrong usage, 3 this
 """
 
 
-def main(argv: Sequence[str] = (), *, lacks: Callable[[], Sequence[Lack]] = requirements.lacks) -> int:
+def main(
+    argv: Sequence[str] = (),
+    *,
+    lacks: Callable[[], Sequence[Lack]] = LACKS,
+) -> int:
     """Run the demo. Gives the exit code. lacks: what this machine has not. Raises: LabError."""
     options = parser().parse_args(argv)
     if missing := lacks():
@@ -57,7 +62,7 @@ def main(argv: Sequence[str] = (), *, lacks: Callable[[], Sequence[Lack]] = requ
     at_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     stays = at_terminal and not (options.no_wait or options.json)
     with _signals():
-        return _demo(show, stays=stays)
+        return _demo(show, stays=stays, drives=not options.no_disc)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,22 +70,29 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="limpet lab demo",
         description=(
-            "Run a fabric and a VM with systemd in namespaces of this machine, the agent as a service in the VM, and "
-            "show what they do with a sample handler. Nothing can leave them, and nothing stays."
+            "Run a fabric and a new VM with systemd in namespaces of this machine; show how the VM provisions itself, "
+            "and what the agent in it does with a sample handler. Nothing can leave them, and nothing stays."
         ),
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--json", action="store_true", help="tell it as JSON lines, for programs")
+    made.add_argument(
+        "--no-disc",
+        action="store_true",
+        help="let the VM be provisioned by instance metadata, as where there are no loop devices",
+    )
     made.add_argument("--no-wait", action="store_true", help="end at once, on a terminal too")
     return made
 
 
-def _demo(show: Show, *, stays: bool) -> int:
+def _demo(show: Show, *, stays: bool, drives: bool) -> int:
     show.note(INTRODUCTION)
     with ExitStack() as stack:
         with show.busy("setting up"):
-            made = stack.enter_context(stage(HANDLERS, show.note))
+            made = stack.enter_context(stage(HANDLERS, show.note, drives=drives))
+        if not made.drives:
+            show.note(WITHOUT_DRIVES)
         run = Run(show, vm=VM, unit=LIMPET.unit)
         stack.enter_context(fabric_events(made.emulator.admin, run.take_event))
         try:
@@ -94,19 +106,27 @@ def _demo(show: Show, *, stays: bool) -> int:
 
 
 def _evidence(made: Stage) -> dict[str, list[str]]:
-    """What may explain a failure: the last requests, and the last lines of the agent's log."""
+    """What may explain a failure: the last requests, and the last lines of the boot stage's and the agent's logs."""
     found = {}
     try:
         requests = made.fabric.requests(VM)[-REQUESTS:]
         found["the VM's last requests"] = [
             f"{request['method']} {request['target']} → {request['status']}" for request in requests
         ]
-        log = LIMPET.log(made.machine) if made.machine.running else made.machine.last_words()
-        found["the agent's log"] = _tail(log)
+        if not made.machine.running:
+            found["the VM's console"] = _tail(made.machine.last_words())
+            return found
+        found["the boot stage's log"] = _tail(_boot_log(made))
+        found["the agent's log"] = _tail(LIMPET.log(made.machine))
     except LabError as error:
         found["what cannot be asked any more"] = [str(error)]
         found["what the emulator printed"] = _tail(made.emulator.log.read_text("utf-8", "backslashreplace"))
     return found
+
+
+def _boot_log(made: Stage) -> str:
+    journal = ["journalctl", "--no-pager", "--output", "short-precise", "--unit", timeline_boot.UNIT]
+    return made.machine.run(journal).stdout
 
 
 def _tail(text: str) -> list[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from limpet.lab import timeline_boot
 from limpet.lab.clock import seconds
 from limpet.lab.commands import LabError
 from limpet.lab.timeline import HOLD, Merger, Moment, milliseconds
 from limpet.lab.timeline_words import FabricWords, journal_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from limpet.lab.timeline_show import Show
 
@@ -21,10 +22,38 @@ PAUSE = 0.03
 QUIET = 0.7
 """Seconds without news after which a chapter is over."""
 LONGEST_TAIL = 5.0
+HOPELESS = {
+    "agent-lost": "The agent cannot be started",
+    "boot-lost": "The boot stage has failed",
+    timeline_boot.FAILED: "The VM was not provisioned",
+}
+"""Kinds of moments after which nothing is waited for, with what they mean."""
 
 
 class NotReached(LabError):
     """What was waited for did not happen in time."""
+
+
+class Goal(Protocol):
+    """What a run waits for. As text: what that is."""
+
+    def reached_by(self, moment: Moment) -> bool:
+        """Whether it is reached at this moment."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Happening:
+    """A moment of a kind. what: that it is, for people."""
+
+    kind: str
+    what: str
+
+    def reached_by(self, moment: Moment) -> bool:
+        """Whether it is this one."""
+        return moment.kind == self.kind
+
+    def __str__(self) -> str:
+        return self.what
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +68,10 @@ class Awaited:
     sequence: int
     state: str
     handler_status: str = "Ready"
+
+    def reached_by(self, moment: Moment) -> bool:
+        """Whether the moment is a status that has it."""
+        return moment.kind == "status" and self.in_report(moment.facts)
 
     def in_report(self, report: Mapping[str, Any]) -> bool:
         """Whether a status event of the fabric has it."""
@@ -99,33 +132,38 @@ class Run:
             self._since = moment.at
         self.show.moment(moment, start=self._start, since=self._since)
 
-    def follow(self) -> list[Moment]:
-        """Let a little time pass; show what is due, and give it."""
+    def follow(self, last: Callable[[Moment], bool] = lambda _moment: False) -> list[Moment]:
+        """Let a little time pass; show what is due, and give it. What comes after the `last` moment is kept for the next call."""
         with suppress(Empty):
             self._merger.add(self._arrived.get(timeout=PAUSE), seconds())
             while True:
                 self._merger.add(self._arrived.get_nowait(), seconds())
-        return self._told(self._merger.due(seconds()))
+        return self._told(self._merger.due(seconds()), last)
 
-    def _told(self, moments: list[Moment]) -> list[Moment]:
-        for moment in moments:
+    def _told(
+        self, moments: list[Moment], last: Callable[[Moment], bool] = lambda _moment: False
+    ) -> list[Moment]:
+        for number, moment in enumerate(moments, start=1):
             self._tell(moment)
+            if last(moment):
+                self._merger.give_back(moments[number:])
+                return moments[:number]
         return moments
 
-    def until(self, awaited: Awaited, *, limit: float) -> int:
-        """Follow until a status has what is awaited; gives the milliseconds from the chapter's zero to there.
+    def until(self, goal: Goal, *, limit: float) -> int:
+        """Follow until the goal is reached, and no further; gives the milliseconds from the chapter's zero to there.
 
         limit: seconds. Raises: NotReached.
         """
         end = seconds() + limit
         while seconds() < end:
-            for moment in self.follow():
-                if moment.kind == "status" and awaited.in_report(moment.facts):
+            for moment in self.follow(goal.reached_by):
+                if goal.reached_by(moment):
                     return milliseconds(moment.at, self._since) or 0
-                if moment.kind == "agent-lost":
-                    raise NotReached(f"The agent cannot be started, so there is no hope for {awaited}.")
+                if moment.kind in HOPELESS:
+                    raise NotReached(f"{HOPELESS[moment.kind]}, so there is no hope for {goal}.")
         self._told(self._merger.rest())
-        raise NotReached(f"Waited {limit:g} s in vain for {awaited}.")
+        raise NotReached(f"Waited {limit:g} s in vain for {goal}.")
 
     def settle(self) -> None:
         """Follow until nothing has happened for a moment."""

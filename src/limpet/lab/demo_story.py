@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from limpet.lab.agents import LIMPET
-from limpet.lab.clock import now
+from limpet.lab import demo_provisioning
 from limpet.lab.demo_run import Awaited
 from limpet.lab.demo_stage import VM
 from limpet.lab.demo_status import COLUMNS, both, parts, reported, rows, said, summary
-from limpet.lab.timeline import Moment, Tone, Who
-from limpet.lab.timeline_sources import journal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,16 +22,18 @@ FAILS = "Limpet.Sample.Fails"
 HANDLERS = (f"{HELLO}-1.0.0", f"{HELLO}-1.1.0", f"{FAILS}-1.0.0")
 PROTECTED = {"password": "between you and the VM"}
 """Must be seen by the handler in the VM and by nobody else."""
+FIRST = demo_provisioning.NUMBER + 1
 LIMIT = 30.0
 """Seconds that a chapter may take."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chapter:
-    """One change of the goal state and what must come of it.
+    """One change of the goal state and what must come of it; they follow the chapter in which the VM provisions itself.
 
     change: of the admin API's publication. zero: the kind of moment from which times count. figure: what the time to
-    the awaited status is called; None where it is not worth a figure. boots: whether the VM is switched on in it.
+    the awaited status is called; None where it is not worth a figure. early: whether it is published before the VM is
+    switched on.
     """
 
     title: str
@@ -44,12 +43,12 @@ class Chapter:
     channel: str = "fabric"
     figure: str | None = None
     zero: str = "published"
-    boots: bool = False
+    early: bool = False
 
 
 CHAPTERS: Sequence[Chapter] = (
     Chapter(
-        title=f"Enable {HELLO} 1.0.0 in a VM that boots",
+        title=f"The agent starts, and enables {HELLO} 1.0.0",
         about="Protected settings are encrypted for this VM. The second column counts from the agent's start.",
         change={
             "handler": HELLO,
@@ -60,7 +59,7 @@ CHAPTERS: Sequence[Chapter] = (
         awaited=Awaited(handler=HELLO, version="1.0.0", sequence=0, state="success"),
         figure="agent's start → first success",
         zero="agent-started",
-        boots=True,
+        early=True,
     ),
     Chapter(
         title="New settings, by FastTrack",
@@ -88,25 +87,29 @@ CHAPTERS: Sequence[Chapter] = (
 
 def tell(made: Stage, run: Run, stack: ExitStack) -> None:
     """The whole story. stack: keeps what must last beyond it. Raises: LabError, when something is not reached."""
-    figures = {}
-    for number, chapter in enumerate(CHAPTERS, start=1):
+    for chapter in CHAPTERS:
+        if chapter.early:
+            _publish(made, chapter)
+    figures = {demo_provisioning.FIGURE: demo_provisioning.provision(made, run, stack)}
+    for number, chapter in enumerate(CHAPTERS, start=FIRST):
         run.show.chapter(number, chapter.title, chapter.about)
         run.count_from(chapter.zero)
-        made.fabric.publish(VM, chapter.change, channel=chapter.channel)
-        if chapter.boots:
-            run.take(Moment(at=now(), who=Who.VM, what="is switched on", kind="power", tone=Tone.NEWS))
-            made.machine.boot()
-            stack.enter_context(journal(made.machine, LIMPET.unit, run.take_entry))
+        if not chapter.early:
+            _publish(made, chapter)
         reached = run.until(chapter.awaited, limit=LIMIT)
         run.settle()
         if chapter.figure is not None:
             figures[chapter.figure] = reached
         _quote(made, run, chapter)
     about = "As the fabric has it, and shows it to the user."
-    run.show.chapter(len(CHAPTERS) + 1, "The aggregate status", about)
+    run.show.chapter(FIRST + len(CHAPTERS), "The aggregate status", about)
     status = made.fabric.status(VM)["status"]
     run.show.table(summary(status), COLUMNS, list(rows(status)))
     run.show.figures(figures)
+
+
+def _publish(made: Stage, chapter: Chapter) -> None:
+    made.fabric.publish(VM, chapter.change, channel=chapter.channel)
 
 
 def _quote(made: Stage, run: Run, chapter: Chapter) -> None:

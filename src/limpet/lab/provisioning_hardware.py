@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError, run
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 SYSFS = "/usr/lib/limpet-lab/sys"
 INIT = "/usr/lib/limpet-lab/init"
 DVD = "sr0"
+TIME_TO_GO = 10.0
+"""Seconds until a drive is free when the machine that has it was killed: its mounts end a little later than its processes."""
 
 # The helper's own process must live as long as the mount, whoever called mount(8).
 HELPER = """\
@@ -51,6 +54,10 @@ class Hardware:
 
     sysfs: Mapping[str, str] = field(default_factory=dict, hash=False)
     drives: Mapping[str, Path] = field(default_factory=dict, hash=False)
+
+    def joined(self, other: Hardware) -> Hardware:
+        """Both together."""
+        return Hardware(sysfs={**self.sysfs, **other.sysfs}, drives={**self.drives, **other.drives})
 
 
 def azure_dmi(vm_id: str, *, generation: int = 1) -> dict[str, str]:
@@ -83,16 +90,32 @@ def vmbus_device(identifier: str) -> dict[str, str]:
 
 
 @contextmanager
-def loop_device(image: Path, *, writable: bool = False) -> Iterator[Path]:
-    """A block device of this machine with the content of `image`, until the end. Raises: LabError.
+def loop_device(image: Path, *, writable: bool = False, offset: int = 0) -> Iterator[Path]:
+    """A block device of this machine with the content of `image` from `offset` (bytes) on, until the end. Raises: LabError.
 
     It goes when nobody has it open any more, so that even SIGKILL leaves no device behind.
     """
-    options = [] if writable else ["--read-only"]
+    options = ["--offset", str(offset), *([] if writable else ["--read-only"])]
     made = Path(run(["losetup", "--find", "--show", *options, str(image)]).checked().strip())
-    with made.open("rb"):
-        run(["losetup", "--detach", str(made)]).checked()  # in use, so only marked
-        yield made
+    try:
+        held = made.open("rb")
+    except OSError as error:
+        run(["losetup", "--detach", str(made)])
+        raise LabError(f"cannot open {made}: {error.strerror}") from error
+    try:
+        with held:
+            run(["losetup", "--detach", str(made)]).checked()  # in use, so only marked
+            yield made
+    finally:
+        wait_for(lambda: not _holds(made, image), f"{made} to be free", timeout=TIME_TO_GO)
+
+
+def _holds(device: Path, image: Path) -> bool:
+    try:
+        said = Path("/sys/block", device.name, "loop/backing_file").read_text(encoding="utf-8")
+    except OSError:
+        return False  # nobody's
+    return said.strip() == str(image)
 
 
 def fit(machine: Machine, hardware: Hardware) -> tuple[str, ...]:

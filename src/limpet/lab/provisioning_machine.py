@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from limpet.lab.provisioning_disk import temporary_disk
 from limpet.lab.provisioning_hardware import DVD, Hardware, azure_dmi, fit
 from limpet.lab.provisioning_media import disc
 
@@ -39,23 +40,25 @@ class Wish:
 
     account: members of the fabric's VM, such as ``userName``; the metadata service and a disc ``--from-vm`` have it.
     disc: further options of ``limpet emulator media``; None: there is no disc.
-    more_nics: beside eth0; they have no way to the platform.
+    more_nics: beside eth0; they have no way to the platform. temporary_disk: whether it has one, which is empty.
     """
 
     account: Mapping[str, Any] = field(default_factory=dict, hash=False)
     disc: Sequence[str] | None = ()
     generation: int = 1
     more_nics: int = 0
+    temporary_disk: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewMachine:
-    """A machine that was never booted. init: what to boot it with. vm_id: as the platform has it."""
+    """A machine that was never booted. init: what to boot it with. vm_id: as the platform has it. drives: see `Hardware`."""
 
     machine: Machine
     port: Port
     init: tuple[str, ...]
     vm_id: str
+    drives: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
     def boot(self, *, settle: bool = True) -> str:
         """Boot it and give what came of it, as `Machine.settle` does; without `settle` at once. Raises: LabError."""
@@ -76,15 +79,18 @@ def new_machine(
     described = {**wish.account, "nics": [{"mac": mac, "address": address} for mac, address in nics]}
     vm_id = world.add_vm(name, port.address, **described)["vmId"]
     with ExitStack() as stack:
-        drives: dict[str, Path] = {}
+        hardware = Hardware(sysfs=azure_dmi(vm_id, generation=wish.generation))
         if wish.disc is not None:
             image = room.workspace.folder / f"{name}.iso"
             options = ("--admin", f"unix:{admin}", "--from-vm", name, *wish.disc)
-            drives[DVD] = stack.enter_context(disc(image, *options))
+            hardware = hardware.joined(Hardware(drives={DVD: stack.enter_context(disc(image, *options))}))
+        if wish.temporary_disk:
+            image = room.workspace.folder / f"{name}.disk"
+            hardware = hardware.joined(stack.enter_context(temporary_disk(image)))
         for path, content in FILES.items():
             machine.write(path, content)
-        init = fit(machine, Hardware(sysfs=azure_dmi(vm_id, generation=wish.generation), drives=drives))
+        init = fit(machine, hardware)
         try:
-            yield NewMachine(machine=machine, port=port, init=init, vm_id=vm_id)
+            yield NewMachine(machine=machine, port=port, init=init, vm_id=vm_id, drives=hardware.drives)
         finally:
             machine.kill()  # before its drives go

@@ -41,6 +41,9 @@ VM_COMMANDS = {
 }
 """The same, of what virtual machines need besides."""
 
+LOGIN_COMMANDS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client"}
+"""The same, of what logging in to a machine needs besides."""
+
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 
 
@@ -55,11 +58,14 @@ class Lack:
         return f"{self.what}: {self.remedy}"
 
 
-def lacks(*, vms: bool = False) -> list[Lack]:
-    """What keeps a lab from working on this machine; empty when all is there. vms: virtual machines too."""
+def lacks(*, vms: bool = False, logins: bool = False) -> list[Lack]:
+    """What keeps a lab from working on this machine; empty when all is there.
+
+    vms: virtual machines too. logins: also when somebody logs in to machines.
+    """
     if os.geteuid() != 0:
         return [Lack(what="not root", remedy="network namespaces and mounts need root; run this with sudo")]
-    commands = COMMANDS | VM_COMMANDS if vms else COMMANDS
+    commands = COMMANDS | (VM_COMMANDS if vms else {}) | (LOGIN_COMMANDS if logins else {})
     return missing_commands(shutil.which, commands) or [*missing_namespaces(), *refused_by_the_kernel(PROBES)]
 
 

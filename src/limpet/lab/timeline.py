@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 HOLD = 0.6
 """Seconds that a moment is kept back, so that an earlier one of a slower source can still go before it.
@@ -21,8 +22,10 @@ class Who(Enum):
 
     FABRIC = "fabric"
     VM = "VM"
+    BOOT = "boot"
     AGENT = "agent"
     HANDLER = "handler"
+    USER = "user"
 
 
 class Tone(Enum):
@@ -64,6 +67,10 @@ class Merger:
         """Take a moment in. arrived: on the clock of `due`."""
         self._kept.append((arrived, moment))
 
+    def give_back(self, moments: Iterable[Moment]) -> None:
+        """Take in again what was given too early: it is due."""
+        self._kept += [(-inf, moment) for moment in moments]
+
     def due(self, now: float) -> list[Moment]:
         """The moments that have been held long enough, and every older one."""
         ripe = [moment.at for arrived, moment in self._kept if arrived + self._hold <= now]
@@ -71,7 +78,7 @@ class Merger:
 
     def rest(self) -> list[Moment]:
         """All that is still held."""
-        return self._taken(float("inf"))
+        return self._taken(inf)
 
     def _taken(self, until: float) -> list[Moment]:
         given = [moment for _, moment in self._kept if moment.at <= until]

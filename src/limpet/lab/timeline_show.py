@@ -28,7 +28,14 @@ NARROWEST = 20
 """Columns that words are given, however narrow the terminal is."""
 STYLES = {Tone.PLAIN: "", Tone.NEWS: "bold", Tone.GOOD: "green", Tone.BAD: "red"}
 CELLS = {"success": "green", "Ready": "green", "error": "red", "NotReady": "red"}
-WHO_STYLES = {Who.FABRIC: "blue", Who.VM: "magenta", Who.AGENT: "cyan", Who.HANDLER: "yellow"}
+WHO_STYLES = {
+    Who.FABRIC: "blue",
+    Who.VM: "magenta",
+    Who.BOOT: "cyan",
+    Who.AGENT: "cyan",
+    Who.HANDLER: "yellow",
+    Who.USER: "yellow",
+}
 
 
 class Show(Protocol):
@@ -48,6 +55,9 @@ class Show(Protocol):
 
     def message(self, text: str) -> None:
         """What a handler's status says, after the moment that brought it."""
+
+    def finding(self, who: Who, text: str) -> None:
+        """What somebody sees who looks after what has happened."""
 
     def quotation(self, title: str, text: str) -> None:
         """A text that deserves its full length."""
@@ -70,7 +80,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """As it is."""
-        self._console.print(Text(text))
+        self._console.print(Text(self._wrapped(text)))
 
     def busy(self, what: str) -> AbstractContextManager[object]:
         """A line that moves, on a terminal; it goes again."""
@@ -85,7 +95,11 @@ class Lines:
         """A ruled heading."""
         self._console.print()
         self._console.print(Rule(Text(f"{number}  {title}", style="bold"), align="left", style="dim"))
-        self._console.print(Text(f"{about}\n", style="dim"))
+        self._console.print(Text(f"{self._wrapped(about)}\n", style="dim"))
+
+    def _wrapped(self, text: str) -> str:
+        """In lines without spaces at their ends."""
+        return "\n".join(textwrap.fill(line, self._console.width) for line in text.split("\n"))
 
     def moment(self, moment: Moment, *, start: float | None, since: float | None) -> None:
         """Two times, right-aligned in milliseconds, who and what."""
@@ -95,6 +109,10 @@ class Lines:
     def message(self, text: str) -> None:
         """In quotes."""
         self._hang((None, None), Who.HANDLER, f'says "{text}"', "italic")
+
+    def finding(self, who: Who, text: str) -> None:
+        """Without a time."""
+        self._hang((None, None), who, text, "italic")
 
     def _hang(self, times: Sequence[int | None], who: Who, words: str, style: str) -> None:
         """What is too long goes on below its beginning."""
@@ -121,12 +139,17 @@ class Lines:
         self._console.print(made)
 
     def figures(self, figures: Mapping[str, int | None]) -> None:
-        """One line."""
-        told = " · ".join(
-            f"{name} {value if value is not None else '?'} ms" for name, value in figures.items()
-        )
+        """One line, or more where it is too narrow: each figure stays whole."""
+        lines: list[str] = []
+        for name, value in figures.items():
+            told = f"{name} {value if value is not None else '?'} ms"
+            longer = f"{lines[-1]} · {told}" if lines else told
+            if lines and len(longer) <= self._console.width:
+                lines[-1] = longer
+            else:
+                lines.append(told)
         self._console.print()
-        self._console.print(Text(told, style="bold"))
+        self._console.print(Text("\n".join(lines), style="bold"))
 
     def failure(self, problem: str, details: Mapping[str, Sequence[str]]) -> None:
         """What failed, in red, and the lines under their headings."""
@@ -190,6 +213,10 @@ class JsonLines:
     def message(self, text: str) -> None:
         """A ``message``."""
         self._write("message", chapter=self._chapter, text=text)
+
+    def finding(self, who: Who, text: str) -> None:
+        """A ``finding``."""
+        self._write("finding", chapter=self._chapter, who=who.value, text=text)
 
     def quotation(self, title: str, text: str) -> None:
         """A ``quotation``."""

@@ -13,10 +13,10 @@ import httpx
 
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError, bound_to_us, kill_session
-from limpet.lab.timeline_words import FINISHED_STARTING, journal_entry
+from limpet.lab.timeline_journal import FINISHED_STARTING, journal_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from limpet.lab.machine import Machine
@@ -67,14 +67,16 @@ def _read_events(answer: httpx.Response, take: Take) -> None:
 
 
 @contextmanager
-def journal(machine: Machine, unit: str, take: Take) -> Iterator[None]:
-    """Give the journal's entries about `unit`, from the boot on, to `take`, on another thread, until the end of the block.
+def journal(machine: Machine, units: Sequence[str], take: Take) -> Iterator[None]:
+    """Give the journal's entries about `units`, from the boot on, to `take`, on another thread, until the end of the block.
 
     Waits until the machine has a journal. Raises: LabError.
     """
     wait_for(lambda: _has_journal(machine), f"a journal in {machine.name}", timeout=TIME_TO_END * 4)
     follow = ["journalctl", "--follow", "--no-tail", "--output=json", "--all", "--quiet"]
-    matches = [f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "+", f"MESSAGE_ID={FINISHED_STARTING}"]
+    matches = [f"MESSAGE_ID={FINISHED_STARTING}"]
+    for unit in units:
+        matches += ["+", f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}"]
     process = subprocess.Popen(
         bound_to_us(machine.inside([*follow, *matches])),
         stdin=subprocess.DEVNULL,

@@ -5,27 +5,18 @@ Events are those of the emulator's ``GET /v1/events``; entries are those of ``jo
 
 from __future__ import annotations
 
-import json
-import textwrap
 from typing import TYPE_CHECKING, Any
 
+from limpet.lab import timeline_boot
 from limpet.lab.timeline import Moment, Tone, Who
+from limpet.lab.timeline_journal import ENDED, FINISHED_STARTING, GIVEN_UP, STARTED, event_moment, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-STARTED = "39f53479d3a045ac8e11786248231fbf"
-GIVEN_UP = "be02cf6855d2428ba40df7e9d022f03d"
-ENDED = "98e322203f7a4ed290d09fe03c09fe15"
-FINISHED_STARTING = "eed00a68ffd84e31882105fd973abdd1"
-"""Journal entries of systemd: a unit has started, could not be started, its process has ended; and all has started, as it
-is said in containers. Source: sd-messages(3)."""
-
-WARNING = "4"
-"""A journal entry's PRIORITY from which on it is told whatever it says. Source: syslog(3)."""
+    from limpet.lab.timeline_journal import Words
 
 LONGEST_NAME = 8
-LONGEST_MESSAGE = 160
 
 STATE_TONES = {"success": Tone.GOOD, "warning": Tone.NEWS, "error": Tone.BAD}
 
@@ -37,6 +28,7 @@ class FabricWords:
         self._vm = vm
         self._wanted: dict[str, Mapping[str, Any]] = {}
         self._reported: dict[tuple[str, str | None], Mapping[str, Any]] = {}
+        self._provisioning = timeline_boot.FabricWords()
 
     def moment(self, event: Mapping[str, Any]) -> Moment | None:
         """The moment of an event; None when it is not worth a line, or is another VM's."""
@@ -50,7 +42,7 @@ class FabricWords:
                 return _request(at, data)
             case "status":
                 return self._status(at, data)
-        return None
+        return self._provisioning.moment(at, event["kind"], data)
 
     def _published(self, at: float, data: Mapping[str, Any]) -> Moment:
         before, self._wanted = self._wanted, {handler["name"]: handler for handler in data["handlers"]}
@@ -146,29 +138,14 @@ def size(count: int) -> str:
 
 def journal_moment(entry: Mapping[str, Any], unit: str) -> Moment | None:
     """The moment of a journal entry; None when it is not worth a line. unit: the agent's."""
-    at = int(entry.get("_SOURCE_REALTIME_TIMESTAMP") or entry["__REALTIME_TIMESTAMP"]) / 1_000_000
+    at = time_of(entry)
     if entry.get("MESSAGE_ID") == FINISHED_STARTING:
         return Moment(at=at, who=Who.VM, what="has started all its services", kind="booted")
     if entry.get("UNIT") == unit:
         return _unit(at, entry)
-    event = entry.get("LIMPET_EVENT")
-    if not isinstance(event, str):
-        return None
-    facts = {
-        name.removeprefix("LIMPET_").lower(): value
-        for name, value in entry.items()
-        if name.startswith("LIMPET_") and name != "LIMPET_EVENT"
-    }
-    words = _EVENTS.get(event)
-    bad = entry.get("PRIORITY", "6") <= WARNING
-    if words is None and not bad:
-        return None
-    tone = Tone.BAD if bad else Tone.PLAIN
-    try:
-        what = words(facts) if words is not None else _message(entry)
-    except KeyError:  # an agent of another version, with other fields
-        what = _message(entry)
-    return Moment(at=at, who=Who.AGENT, what=what, kind=event, tone=tone, facts=facts)
+    if timeline_boot.UNIT in {entry.get("UNIT"), entry.get("_SYSTEMD_UNIT")}:
+        return timeline_boot.journal_moment(at, entry)
+    return event_moment(at, Who.AGENT, entry, _EVENTS)
 
 
 def _unit(at: float, entry: Mapping[str, Any]) -> Moment | None:
@@ -184,11 +161,6 @@ def _unit(at: float, entry: Mapping[str, Any]) -> Moment | None:
         what = "cannot be started; systemd has given up"
         return Moment(at=at, who=Who.AGENT, what=what, kind="agent-lost", tone=Tone.BAD)
     return None
-
-
-def _message(entry: Mapping[str, Any]) -> str:
-    """In one or two lines: the log has the rest."""
-    return textwrap.shorten(str(entry.get("MESSAGE", "")), LONGEST_MESSAGE, placeholder=" …")
 
 
 def _named(goal_state: str) -> str:
@@ -212,20 +184,12 @@ def _work(facts: Mapping[str, str]) -> str:
     return f"takes up {facts['handler']} {facts['version']}: {facts['reason']}"
 
 
-_EVENTS: Mapping[str, Callable[[Mapping[str, str]], str]] = {
+_EVENTS: Mapping[str, Words] = {
     "endpoint.found": lambda facts: f"finds the fabric at {facts['address']} ({facts['origin']})",
     "goal_state.adopted": _adopted,
     "handler.work": _work,
     "handler.command": lambda facts: f"runs {facts['operation']} of {facts['handler']} {facts['version']}",
     "handler.failed": lambda facts: f"takes note of the failure of {facts['handler']}, code {facts['code']}",
+    "limits.unavailable": lambda facts: f"cannot set limits for handlers: {facts['problem']}",
     "goal_state.processed": lambda facts: f"is through with {_named(facts['id'])}: {facts['status']}",
 }
-
-
-def journal_entry(line: bytes) -> Mapping[str, Any] | None:
-    """A line of ``journalctl --output=json``; None for one that is no entry."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and "__REALTIME_TIMESTAMP" in found else None
