@@ -68,6 +68,12 @@ IPv6AcceptRA=no
 RequestOptions=245
 ClientIdentifier=mac
 """,
+    # A second NIC may have no network at all.
+    "/etc/systemd/system/systemd-networkd-wait-online.service.d/any.conf": """\
+[Service]
+ExecStart=
+ExecStart=/lib/systemd/systemd-networkd-wait-online --any
+""",
 }
 IFUPDOWN = {
     "/etc/network/interfaces": """\
