@@ -27,7 +27,7 @@ setup: $(READY) ## Make .venv with the limpet command
 $(READY): pyproject.toml requirements.lock tools/venv.sh tools/packages-setup.txt
 	@tools/venv.sh
 
-demo: setup ## Show a fabric, a VM and the agent at work (root)
+demo: setup ## Show a new VM that provisions itself, and the agent at work in it (root)
 	@$(LAB_PACKAGES)
 	@$(VENV)/bin/limpet lab demo $(ARGS)
 

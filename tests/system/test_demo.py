@@ -77,6 +77,8 @@ def assert_in_order(text: str, patterns: Sequence[str]) -> None:
         at = match.end()
 
 
+MAYBE = r"( \(\d+ ms\))?"
+"""A duration, unless it is too short."""
 BOOT = (
     r"^ +\d+ +VM +is switched on$",
     r"^ +\d+ +0 +boot +is started \(limpet-boot\.service\), before the network$",
@@ -92,14 +94,14 @@ NETWORK = (
     r"boot +has ended; the network and the agent may start$",
 )
 IDENTITY = (
-    r"boot +makes the user \(\d+ ms\)$",
-    r"boot +lets the user become root \(\d+ ms\)$",
-    r"boot +puts the user's SSH key in place \(\d+ ms\)$",
-    r"boot +sets the host name \(\d+ ms\)$",
-    r"boot +makes SSH host keys \(\d+ ms\)$",
+    rf"boot +makes the user{MAYBE}$",
+    rf"boot +lets the user become root{MAYBE}$",
+    rf"boot +puts the user's SSH key in place{MAYBE}$",
+    rf"boot +sets the host name{MAYBE}$",
+    rf"boot +makes SSH host keys{MAYBE}$",
 )
-DISK = r"boot +prepares the temporary disk and mounts it \(\d+ ms\)$"
-PROVISIONED = (r"boot +notes that this VM is provisioned \(\d+ ms\)$", NETWORK[3])
+DISK = rf"boot +prepares the temporary disk and mounts it{MAYBE}$"
+PROVISIONED = (rf"boot +notes that this VM is provisioned{MAYBE}$", NETWORK[3])
 FINDINGS = (
     r"^ +user +logs in by `ssh ada@10\.0\.0\.4`, with the key that the VM was given$",
     r"^ +user +asks there: `hostname` says web-1, `sudo id -un` says root$",

@@ -17,7 +17,7 @@ limpet lab COMMAND --help says more about each, with its exit codes.
 """
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "demo": ("limpet.lab.demo", "Show a fabric, a VM and the agent at work."),
+    "demo": ("limpet.lab.demo", "Show a new VM that provisions itself, and the agent at work in it."),
     "bench": ("limpet.lab.bench", "Measure the agent and its peer side by side."),
     "bench-boot-ns": (
         "limpet.lab.boot_bench",

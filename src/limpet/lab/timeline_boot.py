@@ -84,11 +84,11 @@ def _begun(facts: Mapping[str, str]) -> str:
 
 
 def _task(facts: Mapping[str, str]) -> str | None:
-    """What was done, with its duration. What fails is told whatever it is."""
-    if facts["state"] == "done":
-        words = _TASKS.get(facts["task"])
-        return words and f"{words} ({max(1, round(float(facts['seconds']) * 1000))} ms)"
-    return f"fails: {facts['problem']}" if "problem" in facts else None
+    """What was done, with its duration where that is a millisecond or more. What fails is told whatever it is."""
+    if facts["state"] != "done":
+        return f"fails: {facts['problem']}" if "problem" in facts else None
+    words, duration = _TASKS.get(facts["task"]), round(float(facts["seconds"]) * 1000)
+    return f"{words} ({duration} ms)" if words and duration else words
 
 
 _TASKS = {
