@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import types
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,6 @@ from limpet.model.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 HERE = __name__
 
@@ -182,6 +182,19 @@ def test_an_interruption_is_an_exit_code_and_no_traceback(error: str, code: int,
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "limpet", "help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"limpet: cannot write the answer: No space left on device\n"
 
 
 def test_output_that_nobody_reads_is_no_traceback() -> None:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 _PAUSE = 0.5
 SHORT_PATIENCE = 2.0
 """How long to wait where the machine has neither a drive nor a bus that could bring one, seconds."""
-_NO_MEDIUM = ("No medium found", "Wrong medium type")
+_NO_MEDIUM = (
+    "No medium found", "Wrong medium type", "No such file or directory", "No such device", "No such device or address",
+)  # fmt: skip
+"""What an empty drive says, or a device that is not there: nothing to tell of."""
 _WANTED = frozenset({DOCUMENT, SCVMM_DOCUMENT})
 _FAT = ((54, b"FAT"), (82, b"FAT"))
 

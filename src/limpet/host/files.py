@@ -84,6 +84,7 @@ class RealFiles:
             is_folder=stat.S_ISDIR(found.st_mode),
             is_link=stat.S_ISLNK(found.st_mode),
             is_block=stat.S_ISBLK(found.st_mode),
+            links=found.st_nlink,
             uid=found.st_uid,
             gid=found.st_gid,
         )

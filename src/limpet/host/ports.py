@@ -55,7 +55,10 @@ class Http(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileInfo:
-    """What a directory entry is, links not followed. modified: seconds since 1970; changed_ns: for comparison."""
+    """What a directory entry is, links not followed. modified: seconds since 1970; changed_ns: for comparison.
+
+    links: names that the file has.
+    """
 
     size: int
     mode: int
@@ -65,6 +68,7 @@ class FileInfo:
     is_folder: bool
     is_link: bool = False
     is_block: bool = False
+    links: int = 1
     uid: int = 0
     gid: int = 0
 

@@ -67,6 +67,9 @@ def _place(files: Files, path: Path, home: Path) -> Place | None:
         problem = None
         if info.is_link and path != home:
             problem = "a link is in its place"
+        elif info.is_file and info.links > 1:
+            # Its content would be copied into a file of the user's, and may be anybody's.
+            problem = "it is a file with another name elsewhere (a hard link)"
         elif not info.is_file and not info.is_folder and path != home:
             problem = "it is neither a file nor a folder"
         if not info.is_file or problem is not None:
