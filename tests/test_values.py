@@ -116,3 +116,19 @@ def test_the_boot_stage_makes_its_values_without_the_standard_module() -> None:
         timeout=30,
     )
     assert done.stdout.split() == ["limpet.values", "False"]
+
+
+def test_patterns_of_the_boot_stage_are_compiled_when_they_are_used_and_do_what_patterns_do() -> None:
+    code = (
+        "import limpet.boot, re; "
+        "a = re.compile('(x)(?P<n>y)', re.IGNORECASE); "
+        "print(type(a).__name__, a.match('XY')['n'], a.sub('z', 'axyb'), a.pattern, bool(a.fullmatch('xyz')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-ISc", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.split() == ["_LazyPattern", "Y", "azb", "(x)(?P<n>y)", "False"]

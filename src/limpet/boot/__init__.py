@@ -3,8 +3,12 @@
 Importing it first makes the imports that follow cheap (decision: docs/decisions/0013-lean-start.md).
 """
 
-from limpet.lean import alone, lean_values
+import sys
 
-lean_values()
+from limpet.lean import alone, lazy_patterns, lean_values
+
+if "dataclasses" not in sys.modules:  # a process that is ours alone
+    lean_values()
+    lazy_patterns()
 alone("pathlib", "urllib.parse", "quote_from_bytes")  # for file: URLs
 alone("subprocess", "locale")  # to decode text; our pipes carry bytes

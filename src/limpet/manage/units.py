@@ -54,7 +54,11 @@ Before={AGENT}
 Type=oneshot
 RemainAfterExit=yes
 ExecStart={COMMAND} boot
-TimeoutStartSec=45min
+# A VM that is pre-provisioned waits in its pool for as long as nobody asks for it; every other wait of the program ends by itself.
+TimeoutStartSec=infinity
+# While the machine starts everything waits for this, and it for nothing of theirs.
+StartupCPUWeight=1000
+StartupIOWeight=1000
 # The console hears of it by the program itself, as log.console says.
 StandardOutput=journal
 StandardError=journal
@@ -102,6 +106,8 @@ DefaultDependencies=no
 Conflicts=shutdown.target
 Before=shutdown.target
 After=local-fs.target systemd-modules-load.service systemd-sysctl.service
+# Provisioning comes first; nobody but root is there to talk to the wire server before it has ended.
+After={BOOT}
 # Rules that others load as a whole would take ours away: they come first.
 After=nftables.service netfilter-persistent.service iptables.service
 Wants=network-pre.target

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from limpet.host.ports import Devices, Files
 
 _BLOCK = Path("/sys/block")
+_END = 64 * 1024
 _MOST_VOLUMES = 8
 """Most partitions that are looked into; with more of them a disk is not fresh anyway."""
 
@@ -30,13 +31,14 @@ def look_at_disk(files: Files, devices: Devices, name: str, source: str, swaps: 
     block = _number(files, folder / "queue" / "logical_block_size") or 512
     table, first, volumes, problem = None, b"", {}, None
     try:
-        head = devices.read(path, 0, MIB)
-        tail = devices.read(path, max(0, size - MIB), MIB)
-        # A file system over the whole disk may have a boot record that looks like a table.
-        whole = signatures(head[:512])
-        table = None if whole else read_table(head, size=size, block=block)
+        head = devices.read(path, 0, HEAD)
         first = head[:512]
-        volumes = {0: _whole(head, tail, size, table)}
+        table = _table(head, size, block)
+        if table is None or table.damaged is not None:  # it may be further in
+            head = devices.read(path, 0, MIB)
+            table = _table(head, size, block)
+        at_end = MIB if table is None or size < 2 * MIB else _END
+        volumes = {0: _whole(head, devices.read(path, max(0, size - at_end), at_end), size, table)}
         for entry in table.entries[:_MOST_VOLUMES] if table else ():
             volumes[entry.number] = _volume(devices, path, entry)
     except HostError as error:
@@ -58,18 +60,23 @@ def look_at_disk(files: Files, devices: Devices, name: str, source: str, swaps: 
     )
 
 
+def _table(head: bytes, size: int, block: int) -> Table | None:
+    """A file system over the whole disk may have a boot record that looks like a table."""
+    return None if signatures(head[:512]) else read_table(head, size=size, block=block)
+
+
 def _whole(head: bytes, tail: bytes, size: int, table: Table | None) -> Volume:
     """Of a partitioned disk only the marks at its very end count: what is further in belongs to the partitions."""
-    holds = signatures(
-        head if table is None else b"", tail if table is None or size < 2 * MIB else tail[-64 * 1024 :]
-    )
+    holds = signatures(head if table is None else b"", tail)
     return Volume(number=0, start=0, size=size, holds=holds, blank=is_blank(head, tail))
 
 
 def _volume(devices: Devices, path: Path, entry: Entry) -> Volume:
-    head = devices.read(path, entry.start, min(MIB, entry.size))
+    head = devices.read(path, entry.start, min(HEAD, entry.size))
     tail = devices.read(path, entry.start + max(0, entry.size - TAIL), min(TAIL, entry.size))
-    holds, names, problem = signatures(head[:HEAD], tail), None, None
+    holds, names, problem = signatures(head, tail), None, None
+    if not any(head):  # nearly blank is not blank
+        head = devices.read(path, entry.start, min(MIB, entry.size))
     if holds == ("ntfs",):
         try:
             names = root_names(lambda offset, size: _within(devices, path, entry, offset, size))
