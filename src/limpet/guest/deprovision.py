@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.deprovision_user import UserFacts, plan_user
+from limpet.guest.deprovision_user import UserFacts, plan_users
 from limpet.guest.host_name import HostNameFacts, plan_host_name
 from limpet.guest.steps import Remove, Run, Task, Write
 
@@ -39,7 +39,7 @@ class DeprovisionPolicy:
 class DeprovisionFacts:
     """What is there to go.
 
-    services: units of agents that run. library, logs: names in those folders; a folder that is a link counts as a problem and
+    services: units of agents that run. jit: users whom the platform let in for a while. library, logs: names in those folders; a folder that is a link counts as a problem and
     is not followed. state: what limpet keeps of its own. traces: histories and log files. resolver: files with the addresses of
     name servers. resolver_kept: why resolv.conf stays. peer: what another agent made outside the library.
     identity: files by which a machine is told from others; machine_id: whether
@@ -48,6 +48,7 @@ class DeprovisionFacts:
 
     services: tuple[str, ...] = ()
     user: UserFacts | None = None
+    jit: tuple[UserFacts, ...] = ()
     host_keys: tuple[Path, ...] = ()
     leases: tuple[Path, ...] = ()
     host: HostNameFacts
@@ -69,7 +70,7 @@ def plan_deprovision(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list
     """Everything that is to be done, in order; tasks without steps are left out, and those that cannot be done are not."""
     tasks = [
         _services(facts),
-        *(plan_user(facts.user) if policy.user and facts.user is not None else ()),
+        *plan_users(_users(policy, facts)),
         *(_host_keys(facts) if policy.host_keys else ()),
         _removal("leases", "forget the DHCP leases of this VM", facts.leases),
         _host_name(facts),
@@ -93,8 +94,8 @@ def losses(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list[str]:
 def _losses(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iterator[str]:
     if facts.services:
         yield f"The agent will be stopped: {', '.join(facts.services)}."
-    if policy.user and facts.user is not None:
-        yield from facts.user.losses()
+    for user in _users(policy, facts):
+        yield from user.losses()
     if policy.host_keys and facts.host_keys:
         yield f"The SSH host keys will be deleted: {len(facts.host_keys)} files in {facts.host_keys[0].parent}."
     if policy.root_password and not facts.root_locked:
@@ -132,6 +133,14 @@ def notes(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list[str]:
     if facts.resolver_kept:
         found.append(facts.resolver_kept)
     return found
+
+
+def _users(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> tuple[UserFacts, ...]:
+    """Those who go. Just-in-time users always do: they were let into this VM, not into its copies."""
+    user = facts.user if policy.user else None
+    return (() if user is None else (user,)) + tuple(
+        each for each in facts.jit if user is None or each.name != user.name
+    )
 
 
 def _services(facts: DeprovisionFacts) -> Task:

@@ -1,15 +1,15 @@
-"""Removing the provisioned user, with home and sudo rules. Source: guest-setup.md §A.4, §A.9.1; its §L, defects 19 and 20."""
+"""Removing the provisioned user and just-in-time ones, with home and sudo rules. Source: guest-setup.md §A.4, §A.9.1; its §L, defects 19 and 20."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from limpet.guest.passwd import NOBODY
 from limpet.guest.steps import Remove, Run, Task, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from limpet.guest.steps import Step
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserFacts:
-    """The user that ovf-env.xml names.
+    """The user that ovf-env.xml names, or with `jit` one whom the platform let in for a while.
 
     name is None when that cannot be read: problem says why. uid and home are None when there is no such account.
     uid_min: the least id of a person's account. home_dir: where homes are. homes: those of the other accounts.
@@ -34,6 +34,12 @@ class UserFacts:
     home_there: bool = False
     mail: Path | None = None
     sudoers: Mapping[Path, bytes] = field(default_factory=dict)
+    jit: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it is called, for people."""
+        return "just-in-time user" if self.jit else "user"
 
     @property
     def system(self) -> bool:
@@ -73,7 +79,7 @@ class UserFacts:
         """What will be lost, for people."""
         if self.uid is not None and not self.system:
             home = f" and all in {self.home}" if self.home_there and self.home_kept is None else ""
-            yield f"The user {self.name}{home} will be deleted."
+            yield f"The {self.kind} {self.name}{home} will be deleted."
         changed = [
             str(path)
             for path, content in self.sudoers.items()
@@ -83,13 +89,24 @@ class UserFacts:
             yield f"The sudo rules of {self.name} will be deleted from {', '.join(changed)}."
 
 
+def plan_users(users: Iterable[UserFacts]) -> Iterator[Task]:
+    """One after the other: their rules may be in the same files."""
+    written: dict[Path, bytes] = {}
+    for facts in users:
+        now = replace(facts, sudoers={**facts.sudoers, **written})
+        yield from plan_user(now)
+        if facts.name is not None and facts.refusal is None:
+            written = {path: without_rules(content, facts.name) for path, content in now.sudoers.items()}
+
+
 def plan_user(facts: UserFacts) -> Iterator[Task]:
     """Its sudo rules first, then what it owns, then the account: whatever is left after a power cut can still be found."""
     advice = "Look at the account and remove it by hand: userdel --remove NAME."
-    purpose = f"delete the user {facts.name}" if facts.name else "delete the provisioned user"
+    purpose = f"delete the {facts.kind} {facts.name}" if facts.name else "delete the provisioned user"
+    task = f"jit/{facts.name}" if facts.jit else "user"
     if facts.name is None or facts.refusal is not None:
         yield Task(
-            name="user", purpose=purpose, problem=facts.refusal or "its name is not known", advice=advice
+            name=task, purpose=purpose, problem=facts.refusal or "its name is not known", advice=advice
         )
         return
     steps: list[Step] = []
@@ -106,17 +123,18 @@ def plan_user(facts: UserFacts) -> Iterator[Task]:
             steps.append(Remove(path=facts.mail))
         # --force: whoever runs this is often logged in as that very user.
         steps.append(Run(("userdel", "--force", facts.name)))
-    yield Task(name="user", purpose=purpose, steps=tuple(steps), advice=advice)
+    yield Task(name=task, purpose=purpose, steps=tuple(steps), advice=advice)
 
 
 def without_rules(content: bytes, name: str | None) -> bytes:
-    """A file of sudo rules without those whose first word is exactly `name`, continued lines included."""
+    """A file of sudo rules without those whose first word is exactly `name`, in quotes or not, continued lines included."""
+    mine = () if name is None else (name.encode(), f'"{name}"'.encode())
     kept, dropping = [], False
     continued = False
     for line in content.splitlines(keepends=True):
         if not continued:
             words = line.split(maxsplit=1)
-            dropping = bool(words) and name is not None and words[0] == name.encode()
+            dropping = bool(words) and words[0] in mine
         continued = line.rstrip(b"\r\n").endswith(b"\\")
         if not dropping:
             kept.append(line)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts
 from limpet.guest.deprovision_user import UserFacts
+from limpet.guest.jit_users import is_jit
 from limpet.guest.names import user_name_problem
 from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
 from limpet.host.facts import host_name, peers
@@ -58,12 +59,14 @@ def look(
 ) -> DeprovisionFacts:
     """Look at everything. ssh_dir, shadow, sudoers, home_dir: where the configuration says these are."""
     library, library_problem = _entries(files, policy.library)
+    accounts = _Accounts(files, sudoers=sudoers, home_dir=home_dir)
     logs, logs_problem = _entries(files, policy.logs)
     resolver, resolver_kept = _resolver(files)
     machine_id = files.info(MACHINE_ID)
     return DeprovisionFacts(
         services=_services(files, commands),
-        user=_user(files, policy.library, sudoers=sudoers, home_dir=home_dir) if OVF in library else None,
+        user=_user(files, policy.library, accounts) if OVF in library else None,
+        jit=accounts.just_in_time(),
         host_keys=_matching(files, ssh_dir, "ssh_host_*key*"),
         leases=tuple(
             path for folder, pattern in _LEASES.items() for path in _matching(files, Path(folder), pattern)
@@ -120,7 +123,7 @@ def _matching(files: Files, folder: Path, pattern: str) -> tuple[Path, ...]:
     return tuple(folder / name for name in names_in(files, folder) if fnmatch.fnmatchcase(name, pattern))
 
 
-def _user(files: Files, library: Path, *, sudoers: Path, home_dir: Path) -> UserFacts | None:
+def _user(files: Files, library: Path, accounts: _Accounts) -> UserFacts | None:
     try:
         name = parse_ovf_environment(files.read(library / OVF, at_most=MIB)).user_name
     except FileNotFoundError:
@@ -131,26 +134,46 @@ def _user(files: Files, library: Path, *, sudoers: Path, home_dir: Path) -> User
         return None
     if problem := user_name_problem(name):
         return UserFacts(name=None, problem=f"{library / OVF} names nobody: {problem}")
-    users = parse_passwd(text_of(files, _PASSWD, at_most=_LARGEST) or "")
-    account = next((user for user in users if user.name == name), None)
-    least = parse_words(text_of(files, _LOGIN_DEFS, at_most=MIB) or "").get("UID_MIN", "")
-    home = None if account is None or not account.home.startswith("/") else Path(account.home)
-    mail = Path("/var/mail", name)
-    return UserFacts(
-        name=name,
-        uid=None if account is None else account.uid,
-        uid_min=int(least) if least.isdecimal() else 1000,
-        home=home,
-        home_dir=home_dir,
-        homes=tuple(Path(user.home) for user in users if user.name != name),
-        home_there=home is not None and is_there(files, home),
-        mail=mail if is_there(files, mail) else None,
-        sudoers={
+    return accounts.facts_of(name)
+
+
+class _Accounts:
+    """Everybody who has one, and what is said of them elsewhere."""
+
+    def __init__(self, files: Files, *, sudoers: Path, home_dir: Path) -> None:
+        self._files = files
+        self._home_dir = home_dir
+        self._users = parse_passwd(text_of(files, _PASSWD, at_most=_LARGEST) or "")
+        least = parse_words(text_of(files, _LOGIN_DEFS, at_most=MIB) or "").get("UID_MIN", "")
+        self._uid_min = int(least) if least.isdecimal() else 1000
+        self._sudoers = {
             path: content
             for path in _matching(files, sudoers, "*")
             if (content := bytes_of(files, path, at_most=MIB)) is not None
-        },
-    )
+        }
+
+    def just_in_time(self) -> tuple[UserFacts, ...]:
+        """Those whom the platform let in for a while."""
+        found = [user.name for user in self._users if is_jit(user, self._uid_min)]
+        return tuple(self.facts_of(name, jit=True) for name in found if user_name_problem(name) is None)
+
+    def facts_of(self, name: str, *, jit: bool = False) -> UserFacts:
+        """What is there of one of them."""
+        account = next((user for user in self._users if user.name == name), None)
+        home = None if account is None or not account.home.startswith("/") else Path(account.home)
+        mail = Path("/var/mail", name)
+        return UserFacts(
+            name=name,
+            uid=None if account is None else account.uid,
+            uid_min=self._uid_min,
+            home=home,
+            home_dir=self._home_dir,
+            homes=tuple(Path(user.home) for user in self._users if user.name != name),
+            home_there=home is not None and is_there(self._files, home),
+            mail=mail if is_there(self._files, mail) else None,
+            sudoers=self._sudoers,
+            jit=jit,
+        )
 
 
 def _root_locked(files: Files, shadow: Path) -> bool:
