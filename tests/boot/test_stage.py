@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.boot.whole import ALL_OVER, DISC, KEY, PASSWORD, VM_ID, WISH, PlainCrypt, Vm, run_custom_data
+from tests.boot.whole import (
+    ALL_OVER,
+    DISC,
+    KEY,
+    PASSWORD,
+    VM_ID,
+    WISH,
+    PlainCrypt,
+    Vm,
+    hash_of,
+    run_custom_data,
+)
 
 from limpet.boot.result import Result, as_document, as_text
 from limpet.config.settings import Config
@@ -20,11 +31,6 @@ from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
     from limpet.wire.http import Request, Response
-
-
-def hash_of(vm: Vm, user: str = "alice") -> str:
-    lines = [line for line in vm.text("/etc/shadow").splitlines() if line.startswith(f"{user}:")]
-    return lines[0].split(":")[1] if lines else ""
 
 
 def test_a_new_vm_is_provisioned_and_the_fabric_hears_the_beginning_and_the_end() -> None:

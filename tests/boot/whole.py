@@ -211,5 +211,11 @@ class Vm:
         }
 
 
+def hash_of(vm: Vm, user: str = "alice") -> str:
+    """The second field of a user's line in the shadow file; empty without one."""
+    lines = [line for line in vm.text("/etc/shadow").splitlines() if line.startswith(f"{user}:")]
+    return lines[0].split(":")[1] if lines else ""
+
+
 FRESH = {"type": "07", "start": 1, "size": 1022, "holds": "ntfs", "names": ["DATALOSS_WARNING_README.txt"]}
 TELLING_TIMES = {"/var/lib/limpet/provisioned.json", "/var/lib/limpet/lease.json"}

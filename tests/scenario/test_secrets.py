@@ -117,3 +117,19 @@ def test_the_scenario_did_what_it_was_made_for(play: Stage) -> None:
     assert {"status.not_accepted", "handler.failed", "status.other_channel"} <= events
     assert play.core.vm.inbox.telemetry.items
     assert play.entry().status == "NotReady"
+
+
+OPEN_FILES = ("HandlerEnvironment.json", "HandlerManifest.json", "tool", "HandlerState", "HandlerStatus", "SharedConfig.xml", "fast_track.json",
+              "CommandExecution.log")  # fmt: skip
+"""What the agent writes and others may read, were it not for the folder: as handlers know it, none has a secret."""
+SHUT_FOLDERS = ("waagent", ".fetched", "config", "status", "events")
+
+
+def test_what_the_agent_writes_is_shut_unless_it_is_in_this_table(play: Stage) -> None:
+    nodes = play.files.nodes.items()
+    opened = {path.name for path, node in nodes if node.content is not None and node.mode & 0o077}
+    assert {name for name in opened if not name.endswith(".status")} <= set(OPEN_FILES)
+    loose = [
+        path for path, node in nodes if node.is_folder and path.name in SHUT_FOLDERS and node.mode & 0o077
+    ]
+    assert loose == []

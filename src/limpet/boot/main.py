@@ -112,6 +112,7 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
     """Let the stage do something on this machine, alone. Raises: AlreadyRunning, HostError."""
     from limpet.boot.stage import Stage  # noqa: PLC0415 - a preview does without
 
+    os.umask(0o022)  # whoever starts us: programs that we run make files, too
     with SingleInstance(LOCK, who="limpet boot"):
         log = open_log(config.log_file)
         echoed = EchoedLog(log, ConsoleLog()) if config.log_console else None
