@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from limpet.boot.report import Reports
     from limpet.config.settings import Config
     from limpet.guest.openssh import Key
-    from limpet.guest.steps import Outcome
+    from limpet.guest.steps import Outcome, Task
     from limpet.model.ids import Thumbprint
 
 _HTTP_PORT = 80
@@ -39,22 +39,24 @@ class Connecting:
         self.problem: str | None = None
         self.outcomes: list[Outcome] = []
         self.published = False
+        self._later: tuple[Task, ...] = ()
 
-    def connect(self, host_name: str | None, *, patience: float | None = None) -> None:
+    def connect(self, host_name: str | None, *, patience: float | None = None, lasting: bool = True) -> None:
         """Bring the network up where nobody has, and tell the fabric that provisioning begins.
 
         host_name: to be published; without one nothing is told. patience: instead of the configured one, seconds.
+        lasting: False where the VM may still be moved to another network: what is kept on its disk then waits for `settle`.
         What goes wrong is kept in `problem`; nothing is raised, for this runs beside other work.
         """
         try:
-            self._connect(host_name, patience)
+            self._connect(host_name, patience, lasting=lasting)
         except Exception as error:  # noqa: BLE001 - the machine can be made complete without a network
             from limpet.boot import unexpected  # noqa: PLC0415 - it should never be needed
 
             self.connection = None
             self._lost(unexpected.note(error, self._machine.log))
 
-    def _connect(self, host_name: str | None, patience: float | None) -> None:
+    def _connect(self, host_name: str | None, patience: float | None, *, lasting: bool) -> None:
         machine, config = self._machine, self._config
         network = Network(
             files=machine.files,
@@ -72,12 +74,13 @@ class Connecting:
         except LimpetError as error:
             self._lost(str(error))
             return
-        self.outcomes = machine.interpreter.apply(found.tasks)
+        at_once = len(found.tasks) if lasting else 1
+        self.outcomes = machine.interpreter.apply(found.tasks[:at_once])
         broken = next((each for each in self.outcomes if each.failed and each.task.required), None)
         if broken is not None:
             self._lost(broken.describe())
             return
-        self.connection = found
+        self.connection, self._later = found, found.tasks[at_once:]
         self.published = found.lease is not None and host_name is not None
         self._reports.fabric = Fabric(
             machine.http, machine.clock, machine.chance, machine.log, self._authority(found.endpoint)
@@ -86,6 +89,11 @@ class Connecting:
             self._reports.starting()
             if not self.published:
                 self.publish(host_name)
+
+    def settle(self) -> None:
+        """Keep the lease and its name servers: the VM stays in this network."""
+        later, self._later = self._later, ()
+        self.outcomes += self._machine.interpreter.apply(later)
 
     def _lost(self, problem: str) -> None:
         self.problem = problem

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0
 _PAUSE = 1.0
-_AGAIN = frozenset({404, 408, 410, 429, 500, 502, 503, 504})
+AGAIN = frozenset({404, 408, 410, 429, 500, 502, 503, 504})
+"""What the service answers while it is not ready, or asked too often."""
 _UNKNOWN_VERSION = 400
 
 
@@ -44,7 +45,7 @@ def ask_metadata(
                 newest = False
                 continue
             problem = FabricRefused(f"http error {response.status} querying IMDS", status=response.status)
-            if response.status not in _AGAIN:
+            if response.status not in AGAIN:
                 raise problem
         if str(problem) != told:
             told = str(problem)

@@ -112,6 +112,12 @@ def _provisioning(machine: Machine, config: Config, vm_id: str, about: list[tupl
         about.append(("media", "none: instance metadata would be asked once the network is up"))
         return []
     about.append(("media", source.where))
+    if source.pooled and not source.wanted.resumed:
+        kind = source.wanted.environment.platform.preprovisioned_vm_type or "Running"
+        about.append(
+            ("pool", f"{kind}: it would report Ready, wait until it is given to somebody, and then provision")
+        )
+        return []
     wanted = source.wanted
     return [
         *provisioning.plan_access(machine, config, wanted),

@@ -14,6 +14,7 @@ from limpet.guest.accounts import AccountWish, plan_account
 from limpet.guest.custom_data import CustomDataWish, plan_custom_data, plan_custom_data_run
 from limpet.guest.host_keys import HostKeyWish, plan_host_keys, preferred_key
 from limpet.guest.host_name import plan_host_name, plan_host_name_record
+from limpet.guest.marker import POOL_RECORD
 from limpet.guest.passwords import PasswordWish, plan_password
 from limpet.guest.root_password import plan_root_password
 from limpet.guest.ssh_keys import KeyWish, plan_ssh_keys
@@ -209,8 +210,8 @@ def plan_kept_document(machine: Machine, config: Config, wanted: Wanted) -> list
 
 
 def plan_end(machine: Machine) -> list[Task]:
-    """Forget that provisioning is under way: all of it is done."""
-    steps = (Remove(BEGUN),) if is_there(machine.files, BEGUN) else ()
+    """Forget that provisioning is under way, and what was said to a pool: all of it is done."""
+    steps = tuple(Remove(path) for path in (POOL_RECORD, BEGUN) if is_there(machine.files, path))
     return [Task(name="begun", purpose="note that provisioning has ended", steps=steps, required=False)]
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from limpet.host.ports import Clock, Files, KeyValues, Log
 
 READY, PROVISIONING, FAILED = "Ready", "Provisioning", "ProvisioningFailed"
+POOLED = "ReadyForPool"
+"""How a Ready is noted that says only that the VM may be given to somebody: another one is owed."""
 _START_PATIENCE = 5.0
 """The report at the start only informs: it does not hold provisioning up."""
 
@@ -72,6 +74,14 @@ class Reports:
             self.fabric.report(ProvisioningState.READY, patience=patience)
         self._note(READY)
         return True
+
+    def pooled(self, kind: str, *, patience: float) -> None:
+        """Say that a VM of a pool may be given to somebody. Raises: FabricError, HostError."""
+        self._tell_hypervisor(self._report(None, {"pps_type": kind}))
+        if self.fabric is None:
+            raise HostError("there is no way to the fabric")
+        self.fabric.report(ProvisioningState.READY, patience=patience)
+        self._note(POOLED)
 
     def failed(self, reason: str, data: Mapping[str, str] | None = None, *, patience: float = 120.0) -> bool:
         """Say why provisioning failed. Whether the fabric heard it; the hypervisor is told in any case."""

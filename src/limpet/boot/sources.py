@@ -9,9 +9,11 @@ from limpet.boot import media as media_of
 from limpet.boot.provisioning import BEGUN, Wanted
 from limpet.guest.identity import same_vm
 from limpet.guest.interfaces import candidates
+from limpet.guest.marker import POOL_RECORD
 from limpet.host.facts import interfaces
-from limpet.host.facts.reading import text_of
+from limpet.host.facts.reading import is_there, text_of
 from limpet.model.errors import MalformedDocument
+from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
     from limpet.boot.machine import Machine
@@ -30,6 +32,12 @@ class Source:
     where: str
     media: Media | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def pooled(self) -> bool:
+        """Whether it says that the VM is pre-provisioned in a pool, in whatever way."""
+        platform = self.wanted.environment.platform
+        return platform.preprovisioned_vm or platform.preprovisioned_vm_type is not None
 
 
 def drive(machine: Machine, config: Config) -> media_of.Machine:
@@ -53,6 +61,8 @@ def from_media(
     Raises: MalformedDocument, when there is media and it cannot be used.
     """
     before = kept(machine, config, vm_id)
+    if before is not None and is_there(machine.files, POOL_RECORD):
+        return before  # media that is still there is the pool's
     # What is kept was already applied in part; media that is still there says the same and has the password.
     found = media_of.find_media(
         drive(machine, config), patience=0.0 if before else patience, problems=problems
@@ -70,16 +80,36 @@ def kept(machine: Machine, config: Config, vm_id: str) -> Source | None:
     return None if found is None else _source(found, vm_id)
 
 
+def waited(machine: Machine, config: Config, vm_id: str) -> bool:
+    """Whether an earlier start has waited in a pool, and nobody's wish is known yet."""
+    return is_there(machine.files, POOL_RECORD) and kept(machine, config, vm_id) is None
+
+
 def completed(machine: Machine, source: Source) -> Source:
-    """The media's wish with what metadata adds. Raises: FabricError, MalformedDocument, when neither names a user."""
+    """The media's wish with what metadata adds. Raises: FabricError, MalformedDocument, when neither names a user of this VM."""
     from limpet.boot.metadata import ask_metadata  # noqa: PLC0415 - media nearly always names a user
     from limpet.guest.sources import merged  # noqa: PLC0415
 
     metadata = ask_metadata(machine.http, machine.clock, machine.chance, machine.log, patience=30.0)
     environment = merged(source.wanted.environment, metadata)
-    if environment.user_name is None:
+    source = replace(source, wanted=replace(source.wanted, environment=environment))
+    if environment.user_name is None and not source.pooled:
         raise MalformedDocument("instance metadata", "osProfile.adminUsername is missing too")
-    return replace(source, wanted=replace(source.wanted, environment=environment))
+    return source
+
+
+def from_pool(document: bytes, vm_id: str) -> Source:
+    """The wish of whom a VM of a pool was given to. Raises: MalformedDocument."""
+    from limpet.wire.ovfenv import parse_ovf_environment  # noqa: PLC0415
+
+    try:
+        environment = parse_ovf_environment(document)
+    except MalformedDocument as error:
+        raise MalformedDocument(
+            "reprovision data", f"error parsing {error.document}: {error.problem}"
+        ) from error
+    found = media_of.Media(where="reprovision data", environment=environment, document=Secret(document))
+    return _source(found, vm_id)
 
 
 def _source(found: Media, vm_id: str) -> Source:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet import __version__
-from limpet.boot import provisioning, sources, upkeep
+from limpet.boot import local, provisioning, sources, upkeep
 from limpet.boot.connecting import Connecting
 from limpet.boot.doing import Doing
 from limpet.boot.media import eject
@@ -166,6 +166,8 @@ class Stage:
                 "clone", lambda: [plan_forgetting(clone.look(machine.files, config.library), config.library)]
             )
         vm_id = self._vm_id or NO_ID
+        if sources.waited(machine, config, vm_id) and self._pooled(vm_id, None):
+            return self._concluded()
         try:
             self._source = sources.from_media(
                 machine, config, vm_id, patience=config.media_patience, problems=self._unread
@@ -177,20 +179,26 @@ class Stage:
                 str(error),
                 advice="Redeploy the VM; the media is made by the platform.",
             )
+        if self._source is not None and self._in_pool(vm_id, self._source):
+            return self._concluded()
         if self._source is not None:
             name = self._source.wanted.environment.host_name
             if self._source.wanted.by_thumbprint or self._source.wanted.environment.user_name is None:
                 # Certificates, and a user whom the media does not name, come by the network.
-                self._connecting.connect(name)
+                self._connecting.connect(name, lasting=False)
                 self._complete(self._source)
+                if self._in_pool(vm_id, self._source):
+                    return self._concluded()
+                self._connecting.settle()
                 self._local(self._source)
             else:
                 machine.side_by_side(
                     partial(self._connecting.connect, name), partial(self._local, self._source)
                 )
         else:
-            machine.side_by_side(partial(self._connecting.connect, None), self._upkeep)
+            machine.side_by_side(partial(self._connecting.connect, None, lasting=False), self._upkeep)
             self._from_metadata(vm_id)
+            self._connecting.settle()
         self._doing.outcomes += self._connecting.outcomes
         return self._concluded()
 
@@ -211,39 +219,44 @@ class Stage:
                 advice="Attach provisioning media, or see that 169.254.169.254 is reached.",
             )
             return
+        if self._in_pool(vm_id, self._source):
+            return
         self._notes += self._source.notes
         self._doing.apply("login", partial(plan_login, self._source.wanted.environment))
         self._reports.starting()
         self._local(self._source, see_to_all=False)
         self._connecting.publish(self._source.wanted.environment.host_name)
 
+    def _in_pool(self, vm_id: str, source: Source) -> bool:
+        return source.pooled and not source.wanted.resumed and self._pooled(vm_id, source)
+
+    def _pooled(self, vm_id: str, source: Source | None) -> bool:
+        """Wait in a pool until this VM is somebody's, and make it theirs. False for one that is in no pool."""
+        from limpet.boot import pool  # noqa: PLC0415 - few VMs come out of a pool
+
+        try:
+            found, notes = pool.given(self._machine, self._config, self._reports, vm_id, source)
+        except LimpetError as error:
+            self._doing.fail("pool", "learn whom this VM was given to", str(error), advice=pool.ADVICE)
+            return True
+        self._notes += notes
+        if found is None:
+            return False
+        self._source, self._connecting = found.source, found.connecting
+        self._notes += found.notes
+        self._reports.starting()
+        self._complete(found.source)
+        self._local(self._source)
+        self._connecting.publish(self._source.wanted.environment.host_name)
+        self._connecting.settle()
+        self._doing.outcomes += self._connecting.outcomes
+        return True
+
     def _local(self, source: Source, *, see_to_all: bool = True) -> None:
-        """Everything that needs no network."""
-        machine, config, wanted = self._machine, self._config, source.wanted
-        if see_to_all:
-            self._doing.apply("kernel", partial(upkeep.plan_kernel, machine, config), required=False)
-        self._doing.apply("access", partial(provisioning.plan_access, machine, config, wanted))
-        self._doing.apply(
-            "kept-document",
-            partial(provisioning.plan_kept_document, machine, config, wanted),
-            required=False,
-        )
-        self._doing.apply("identity", partial(provisioning.plan_identity, machine, config, wanted))
-        self._doing.apply(
-            "custom-data", partial(provisioning.plan_custom_data_tasks, machine, config, wanted)
-        )
-        if see_to_all:
-            self._doing.apply("disks", partial(upkeep.plan_disks, machine, config), required=False)
-            self._doing.apply(
-                "boot-loader", partial(upkeep.plan_boot_loader, machine, config), required=False
-            )
+        local.provision(self._doing, self._machine, self._config, source.wanted, see_to_all=see_to_all)
 
     def _upkeep(self) -> None:
-        """What every boot sees to."""
-        machine, config = self._machine, self._config
-        self._doing.apply("kernel", partial(upkeep.plan_kernel, machine, config), required=False)
-        self._doing.apply("disks", partial(upkeep.plan_disks, machine, config), required=False)
-        self._doing.apply("boot-loader", partial(upkeep.plan_boot_loader, machine, config), required=False)
+        local.see_to(self._doing, self._machine, self._config)
 
     def _complete(self, source: Source) -> None:
         """Fetch what the media only names, or leaves out."""

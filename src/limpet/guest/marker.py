@@ -16,6 +16,8 @@ from limpet.guest.steps import MakeFolder, Task, Write
 from limpet.model.errors import MalformedDocument
 
 MARKER = Path("/var/lib/limpet/provisioned.json")
+POOL_RECORD = Path("/var/lib/limpet/pool.json")
+"""What a VM that is pre-provisioned in a pool has said there (limpet.guest.pool); it goes when the VM is somebody's."""
 DOCUMENT = "provisioned.json"
 VERSION = 1
 LARGEST = 64 * 1024

@@ -37,17 +37,17 @@ def merged(media: OvfEnvironment | None, metadata: ProvisioningMetadata | None) 
             custom_data=metadata.user_data,
             disable_ssh_password_authentication=metadata.disable_password_authentication,
             public_keys=metadata.public_keys,
-            platform=PlatformSettings(
-                provision_guest_agent=True,
-                preprovisioned_vm=metadata.pps_type == "Running",
-                preprovisioned_vm_type=metadata.pps_type,
-            ),
+            platform=PlatformSettings(provision_guest_agent=True, preprovisioned_vm_type=metadata.pps_type),
         )
     if metadata is None:
         return media
     said = media.disable_ssh_password_authentication
+    platform = media.platform
+    if not platform.preprovisioned_vm and platform.preprovisioned_vm_type is None:
+        platform = replace(platform, preprovisioned_vm_type=metadata.pps_type)
     return replace(
         media,
+        platform=platform,
         user_name=media.user_name or metadata.user_name,
         disable_ssh_password_authentication=metadata.disable_password_authentication
         if said is None

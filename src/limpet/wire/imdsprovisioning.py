@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from limpet.model.errors import MalformedDocument
 from limpet.model.metadata import ProvisioningMetadata
 from limpet.model.provisioning import PublicKey
 from limpet.model.secret import Secret
 from limpet.wire import imds, jsondoc
-from limpet.wire.http import MIB
+from limpet.wire.http import MIB, Request
 from limpet.wire.scalars import scalar_text
-
-if TYPE_CHECKING:
-    from limpet.wire.http import Request
 
 DOCUMENT = imds.DOCUMENT
 NEWEST, OLDEST = "2021-08-01", "2019-06-01"
 """The version to ask for, and the one to ask for when the service answers 400 to that."""
+REPROVISION_VERSION = "2019-06-01"
 TIMEOUT = 30.0
 _MOST_KEYS = 256
 _BOOLEANS = {"true": True, "false": False}
@@ -30,6 +28,13 @@ def provisioning_request(client_request_id: str, *, newest: bool = True) -> Requ
     request = imds.instance_request(api_version=NEWEST if newest else OLDEST, extended=newest)
     headers = {"Metadata": "true", "x-ms-client-request-id": client_request_id}
     return replace(request, headers=headers, timeout=TIMEOUT)
+
+
+def reprovision_request(client_request_id: str) -> Request:
+    """Ask for the document that makes a pre-provisioned VM somebody's; 404 while it is nobody's. Source: guest-setup.md §A.14."""
+    headers = {"Metadata": "true", "x-ms-client-request-id": client_request_id, "Connection": "close"}
+    url = f"http://{imds.ENDPOINT}/metadata/reprovisiondata?api-version={REPROVISION_VERSION}"
+    return Request(method="GET", url=url, headers=headers, limit=MIB, timeout=TIMEOUT)
 
 
 def parse_provisioning(body: bytes) -> ProvisioningMetadata:

@@ -53,6 +53,11 @@ def _line(files: FakeFiles, words: list[str]) -> str | None:
             name,
         ]:
             return _address(files, IPv4Interface(address), name)
+        case ["address", "flush", "dev", name, "scope", "global"]:
+            return _flush_addresses(files, name)
+        case ["route", "flush", "dev", name]:
+            _flush_routes(files, name)
+            return None
         case ["route", "replace", destination, "dev", name, "scope", "link"]:
             return _route(files, destination, None, name, onlink=True)
         case ["route", "replace", destination, "via", gateway, "dev", name, *rest]:
@@ -83,6 +88,32 @@ def _address(files: FakeFiles, address: IPv4Interface, name: str) -> str | None:
     if address.network.prefixlen < 32:
         _add(files, name, address.network, _DIRECTLY)
     return None
+
+
+def _flush_addresses(files: FakeFiles, name: str) -> str | None:
+    """Take every address off a NIC: its routes go with the last one."""
+    if files.info(NETS / name) is None:
+        return f'Cannot find device "{name}"'
+    networks = [
+        each.destination
+        for each in parse_route_table(_read(files, ROUTES))
+        if each.interface == name and each.gateway == _DIRECTLY
+    ]
+    stay = [
+        address
+        for address in parse_local_addresses(_read(files, ADDRESSES))
+        if not any(address in network for network in networks)
+    ]
+    text = "".join(f"        |-- {each}\n           /32 host LOCAL\n" for each in sorted(stay))
+    _put(files, ADDRESSES, text)
+    _flush_routes(files, name)
+    return None
+
+
+def _flush_routes(files: FakeFiles, name: str) -> None:
+    head, _, rest = (_read(files, ROUTES) or _HEAD).partition("\n")
+    lines = [line for line in rest.splitlines() if not line.startswith(f"{name}\t")]
+    _put(files, ROUTES, "\n".join([head, *lines]) + "\n")
 
 
 def _route(files: FakeFiles, destination: str, gateway: str | None, name: str, *, onlink: bool) -> str | None:
