@@ -11,6 +11,7 @@ from limpet.agent.chores import Chore, Chores
 from limpet.agent.duties.duties import DUTIES, SOON
 from limpet.agent.duties.firewall import UNHEARD
 from limpet.agent.duties.watch import PATIENCE, WORKER
+from limpet.agent.duties.worker import carry_out
 from limpet.guest.lease import SAVED_LEASE, render_lease
 from limpet.host.fake_programs.firewall import BROKEN, CHAIN, TABLES
 from limpet.host.ports import Completed
@@ -29,6 +30,19 @@ def test_a_machine_at_rest_is_left_alone_and_no_process_is_started() -> None:
     assert watched.workers == settled
     assert len(watched.machine.commands.ran) == ran
     assert watched.machine.log.of("duty.failed") == []
+
+
+def test_a_defect_in_one_duty_keeps_none_of_the_others_from_being_done() -> None:
+    watched = Watched()
+    order = {
+        "firewall": {"module": "firewall", "wish": {}, "memory": {}},  # what it wants is missing
+        "no-such": {"module": "no_such_module", "wish": {}, "memory": {}},
+        "scsi-timeout": {"module": "scsi_timeout", "wish": {"timeout": "300"}, "memory": {}},
+    }
+    answers = carry_out(order, watched.hands)
+    assert answers["firewall"]["problem"] == "an unexpected KeyError, an error of limpet itself"
+    assert answers["no-such"]["problem"] == "an unexpected ModuleNotFoundError, an error of limpet itself"
+    assert answers["scsi-timeout"]["problem"] is None
 
 
 def test_nothing_at_all_is_done_in_a_guest_shell() -> None:

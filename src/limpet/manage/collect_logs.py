@@ -17,6 +17,7 @@ from limpet.host.files import RealFiles
 from limpet.host.lock import SingleInstance
 from limpet.manage.collect_logs_bundle import Work, chosen, make
 from limpet.manage.collect_logs_sources import Sources
+from limpet.manage.telling import plain
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _plan(work: Work, *, as_json: bool) -> str:
     ]
     taken = [row for row in rows if row["left_out"] is None]
     lines.append(f"{len(taken)} files would go into {work.output}.")
-    return redacted("\n".join(lines)) + "\n"
+    return "\n".join(plain(redacted(line)) for line in lines) + "\n"
 
 
 def _told(output: Path, outcome: Outcome, *, as_json: bool) -> str:

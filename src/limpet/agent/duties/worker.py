@@ -46,10 +46,12 @@ def carry_out(order: Mapping[str, Any], hands: Hands) -> dict[str, Any]:
     """Do each duty of an order. One that fails keeps none from being done."""
     answers = {}
     for name, wanted in order.items():
-        duty = import_module(f"limpet.agent.duties.{wanted['module']}")
         try:
+            duty = import_module(f"limpet.agent.duties.{wanted['module']}")
             result: Result = duty.do(wanted["wish"], wanted["memory"], hands)
         except LimpetError as error:
             result = Result(problem=redacted(str(error)))
+        except Exception as error:  # noqa: BLE001 - a defect in one must not take the firewall from the others
+            result = Result(problem=f"an unexpected {type(error).__name__}, an error of limpet itself")
         answers[name] = {"did": result.did, "problem": result.problem, "memory": result.memory}
     return answers
