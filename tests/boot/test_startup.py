@@ -112,6 +112,9 @@ def test_what_few_boots_need_is_loaded_only_then() -> None:
     assert not modules & late
     assert not modules & {
         "limpet.boot.metadata",
+        "limpet.boot.pool",
+        "limpet.guest.pool",
+        "limpet.host.link_news",
         "limpet.boot.scvmm",
         "limpet.wire.imds",
         "limpet.wire.certificates",

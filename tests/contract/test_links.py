@@ -5,6 +5,7 @@ What they do with what is there is compared in tests/system: it needs networks a
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,6 +33,24 @@ def test_a_nic_that_is_not_there_is_a_reason(links: Links, name: str) -> None:
         links.open_wire(name)
     with pytest.raises(HostError, match=r"cannot bring .* up"):
         links.set_up(name, True)
+
+
+def with_a_loopback() -> FakeMachine:
+    machine = FakeMachine()
+    machine.links.add("lo", up=True)
+    return machine
+
+
+@pytest.mark.parametrize("links", [with_a_loopback().links, RealLinks()], ids=["fake", "real"])
+def test_news_of_nics_begins_with_those_that_are_there(links: Links) -> None:
+    with closing(links.changes()) as news:
+        names: list[str] = []
+        while (state := news.next(0.0 if names else 5.0)) is not None:
+            assert state.present
+            assert state.index > 0
+            names.append(state.name)
+        assert "lo" in names
+        assert news.next(0.05) is None
 
 
 @both_devices
