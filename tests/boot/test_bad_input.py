@@ -17,6 +17,7 @@ from tests.boot.whole import ALL_OVER, DISC, DISK, FILES, FRESH, KEY, PASSWORD, 
 from tests.plans import disks
 from tests.plans.cases import put
 
+from limpet.boot.preview import preview
 from limpet.boot.result import Result, as_document, as_text
 from limpet.emulator.mediavariants import medium
 from limpet.model.provisioning import PublicKey
@@ -293,3 +294,11 @@ def test_without_any_media_or_metadata_the_reason_is_reported() -> None:
     assert (result.state, vm.reports[-1]) == ("failed", "ProvisioningFailed")
     assert "there is no media" in result.why
     assert vm.core.vm.inbox.health.items[-1].value.description
+
+
+def test_a_dry_run_says_that_a_drive_cannot_be_read() -> None:
+    vm = Vm.new()
+    io_errors(vm)
+    shown = preview(vm.ports, ALL_OVER).as_text()
+    assert "none that can be read (" in shown
+    assert "/dev/sr0: Input/output error" in shown

@@ -104,12 +104,14 @@ def preview(machine: Machine, config: Config) -> Preview:
 
 
 def _provisioning(machine: Machine, config: Config, vm_id: str, about: list[tuple[str, str]]) -> list[Task]:
+    unread: list[str] = []
     try:
-        source = sources.from_media(machine, config, vm_id, patience=0.0)
+        source = sources.from_media(machine, config, vm_id, patience=0.0, problems=unread)
     except LimpetError as error:
         return [Task(name="media", purpose="use the provisioning media", problem=str(error))]
     if source is None:
-        about.append(("media", "none: instance metadata would be asked once the network is up"))
+        none = f"none that can be read ({'; '.join(unread)})" if unread else "none"
+        about.append(("media", f"{none}: instance metadata would be asked once the network is up"))
         return []
     about.append(("media", source.where))
     if source.pooled and not source.wanted.resumed:

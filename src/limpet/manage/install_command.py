@@ -137,7 +137,7 @@ def carry_out(tasks: Sequence[Task], options: argparse.Namespace, acting: Interp
             say_plan(tasks)
         else:
             say("There is nothing to be done.")
-        return 0
+        return 1 if any(task.problem is not None for task in tasks) else 0
     outcomes = acting.apply(tasks, *(() if options.json else (say_outcome,)))
     if options.json:
         say_json({"outcomes": ended(outcomes)})
