@@ -31,10 +31,11 @@ waagent_conf = "/nonexistent"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stand:
-    """A machine that has started and was not provisioned, and the fabric that knows it."""
+    """A machine that has started and was not provisioned, and the fabric that knows it. plug: its NIC's cable, in or out."""
 
     new: NewMachine
     world: Fabric
+    plug: Callable[[bool], None] = lambda _wanted: None
 
     @property
     def machine(self) -> Machine:
@@ -94,4 +95,4 @@ def stand(
             for unit in NETWORKS:
                 new.machine.path(f"/etc/systemd/system/{unit}").symlink_to("/dev/null")
         new.boot()
-        yield Stand(new=new, world=world)
+        yield Stand(new=new, world=world, plug=lambda wanted: made.plugged(new.port, wanted=wanted))
