@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from tests.boot.whole import WISH, Vm
+from tests.boot.whole import KEY, PASSWORD, VM_ID, WISH, PlainCrypt, Vm
 
 from limpet.guest.routes import parse_local_addresses
 from limpet.host.fake_devices import by_the_kernel
@@ -18,6 +19,7 @@ from limpet.wire.ovfenv import render_ovf_environment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from limpet.boot.result import Result
     from limpet.model.provisioning import OvfEnvironment
     from limpet.wire.http import Request, Response
 
@@ -151,3 +153,32 @@ def replaced(pool: Pool) -> None:
 
 def stays(_pool: Pool) -> None:
     """Nothing is moved."""
+
+
+def polls(pool: Pool) -> int:
+    return pool.vm.core.count("reprovision-data")
+
+
+def phases(pool: Pool) -> list[object]:
+    return [entry["phase"] for entry in pool.vm.machine.log.of("pool.phase")]
+
+
+def is_alices(pool: Pool) -> bool:
+    vm = pool.vm
+    hashes = [line.split(":")[1] for line in vm.text("/etc/shadow").splitlines() if line.startswith("alice:")]
+    return (
+        vm.machine.kernel.name == "vm-001"
+        and KEY in vm.text("/home/alice/.ssh/authorized_keys")
+        and [PlainCrypt().verifies(Secret(PASSWORD), each) for each in hashes] == [True]
+        and "nobodys" not in vm.text("/etc/passwd")
+    )
+
+
+def whole(pool: Pool, result: Result) -> None:
+    assert (result.state, result.exit_code) == ("ready", 0), result
+    assert is_alices(pool)
+    assert pool.vm.text(RECORD) == ""
+    assert json.loads(pool.vm.text("/var/lib/limpet/provisioned.json"))["vmId"] == VM_ID
+    assert pool.readies_when_moved, "its owner never heard that it is ready"
+    assert all(pool.readies_when_moved)
+    assert pool.vm.machine.links.open == 0

@@ -134,7 +134,7 @@ def test_ready_that_is_not_accepted_is_an_error_and_not_noted() -> None:
 def test_a_hypervisor_that_does_not_listen_or_a_full_disk_stops_no_report() -> None:
     machine, platform, reports = started()
     machine.key_values.broken = "No space left on device"
-    machine.files.full = True
+    machine.files.broken[REPORTED] = "No space left on device"
     assert reports.ready()
     assert len(platform.reports) == 1
     assert machine.log.of("report.hypervisor")
