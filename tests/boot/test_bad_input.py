@@ -302,3 +302,24 @@ def test_a_dry_run_says_that_a_drive_cannot_be_read() -> None:
     shown = preview(vm.ports, ALL_OVER).as_text()
     assert "none that can be read (" in shown
     assert "/dev/sr0: Input/output error" in shown
+
+
+def test_a_machine_without_host_keys_gets_some_although_it_cannot_be_provisioned() -> None:
+    vm = Vm.new(image=medium(WISH, "truncated").image())
+    for path in [path for path in vm.machine.files.nodes if path.name.startswith("ssh_host_")]:
+        vm.machine.files.remove(path)
+    assert vm.boot().state == "failed"
+    assert vm.text("/etc/ssh/ssh_host_ed25519_key.pub")
+    vm.insert(medium(WISH).image())
+    before = len(vm.machine.commands.ran)
+    assert vm.restart().state == "ready"
+    assert "ssh-keygen" in [
+        call.argv[0] for call in vm.machine.commands.ran[before:]
+    ]  # made anew, for their owner
+
+
+def test_a_machine_that_cannot_be_provisioned_keeps_the_host_keys_it_has() -> None:
+    vm = Vm.new(image=medium(WISH, "truncated").image())
+    put(vm.machine, Path("/etc/ssh/ssh_host_rsa_key"), "-----BEGIN X\nx\n-----END X\n")
+    vm.boot()
+    assert "/etc/ssh/ssh_host_ed25519_key.pub" not in map(str, vm.machine.files.nodes)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from limpet.host.commands import RealCommands
+from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,3 +46,21 @@ def test_an_interrupted_wait_leaves_nothing_running(tmp_path: Path) -> None:
 
 def test_there_is_no_program_whose_name_nothing_can_have() -> None:
     assert not RealCommands().exists("/bin/s\0h")
+
+
+def test_all_that_runs_is_ended_whichever_thread_waits_for_it(tmp_path: Path) -> None:
+    commands, note = RealCommands(), tmp_path / "pid"
+    ended: list[int | None] = []
+
+    def wait() -> None:
+        ended.append(commands.run(["sh", "-c", f"echo $$ > {note}; exec sleep 60"], timeout=60).exit_code)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while waiting.is_alive() and (not note.exists() or not note.read_text()):
+        waiting.join(0.01)
+    commands.end_all()
+    waiting.join(10)
+    assert ended == [-signal.SIGKILL]
+    with pytest.raises(HostError, match="interrupted"):
+        commands.run(["true"])

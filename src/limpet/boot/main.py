@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.boot.foresight import wake_drives
 from limpet.boot.machine import Machine
 from limpet.boot.result import as_document, as_text
 from limpet.config.load import load_config
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     dry_run, as_json = bool(options and options.dry_run), bool(options and options.json)
     if not dry_run:
         _require_root()
+        wake_drives()
     try:
         config = load_config(
             RealFiles(), path=options.config if options else None, options=options.set if options else ()
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     if dry_run:
         from limpet.boot.preview import Unheard, preview  # noqa: PLC0415
 
-        shown = preview(machine(config, Unheard()), config)
+        shown = preview(machine(config, Unheard(), RealCommands()), config)
         sys.stdout.write(shown.as_json() if as_json else shown.as_text())
         return shown.exit_code
     result = _acted(config, lambda stage: stage.run())
@@ -116,13 +118,17 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
     with SingleInstance(LOCK, who="limpet boot"):
         log = open_log(config.log_file)
         echoed = EchoedLog(log, ConsoleLog()) if config.log_console else None
+        commands = RealCommands()
         for note in config.notes:
             log.warning("configuration.note", note=note)
         try:
-            return act(Stage(machine(config, echoed or log), config))
+            return act(Stage(machine(config, echoed or log, commands), config))
+        except LimpetError:
+            raise
+        except KeyboardInterrupt:
+            commands.end_all()  # another thread may wait for one, and would not hear of this
+            raise
         except Exception as error:
-            if isinstance(error, LimpetError):
-                raise
             from limpet.boot import unexpected  # noqa: PLC0415 - it should never be needed
 
             reason = unexpected.note(error, log)
@@ -132,9 +138,9 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
                 echoed.ready()
 
 
-def machine(config: Config, log: Log) -> Machine:
+def machine(config: Config, log: Log, commands: RealCommands) -> Machine:
     """This machine."""
-    clock, chance, commands, kernel = RealClock(), RealRandom(), RealCommands(), RealKernel()
+    clock, chance, kernel = RealClock(), RealRandom(), RealKernel()
     return Machine(
         files=RealFiles(),
         commands=commands,

@@ -5,7 +5,7 @@ The order is that of need: what lets somebody in comes first, what only informs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,6 +134,13 @@ def plan_identity(machine: Machine, config: Config, wanted: Wanted) -> list[Task
             shadow.look(machine.files, config.shadow_file), wanted=config.delete_root_password
         ),
     ]
+
+
+def plan_missing_host_keys(machine: Machine, config: Config) -> list[Task]:
+    """Host keys for a machine that has none and could not be provisioned: whom its image lets in can look why."""
+    wish = HostKeyWish(vm_id="", folder=config.ssh_dir, types=config.host_key_types, regenerate=False)
+    facts = ssh.look_at_host_keys(machine.files, machine.commands, config.ssh_dir)
+    return [replace(plan_host_keys(wish, facts), required=False)]
 
 
 def plan_host_name_note(machine: Machine, config: Config, wanted: Wanted, *, published: bool) -> list[Task]:

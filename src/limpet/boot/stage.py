@@ -199,6 +199,10 @@ class Stage:
             machine.side_by_side(partial(self._connecting.connect, None, lasting=False), self._upkeep)
             self._from_metadata(vm_id)
             self._connecting.settle()
+        if self._source is None:
+            self._doing.apply(
+                "host-keys", partial(provisioning.plan_missing_host_keys, machine, config), required=False
+            )
         self._doing.outcomes += self._connecting.outcomes
         return self._concluded()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -29,6 +31,19 @@ _DEATH = 5.0
 class RealCommands:
     """Runs one program at a time for each caller; safe to use from several threads."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._ended = False
+
+    def end_all(self) -> None:
+        """End every program that runs, whichever thread waits for it; none is started any more."""
+        with self._lock:
+            self._ended = True
+            for process in self._running:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
     def run(
         self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0, at_most: int = 1024 * 1024
     ) -> Completed:
@@ -39,15 +54,7 @@ class RealCommands:
         """
         began = time.monotonic()
         try:
-            process = subprocess.Popen(
-                list(argv),
-                env=dict(ENVIRONMENT),
-                cwd="/",
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
+            process = self._started(argv, talks=bool(stdin))
         except FileNotFoundError:
             return Completed(exit_code=NOT_FOUND, stdout=b"", stderr=b"no such program", seconds=0.0)
         except (OSError, ValueError) as error:
@@ -61,12 +68,30 @@ class RealCommands:
             raise
         finally:
             _close(process)
+            with self._lock:
+                self._running.discard(process)
         exit_code = _killed(process) if streams is None else process.wait()
         stdout, stderr = streams or (b"", b"")
         seconds = time.monotonic() - began
         return Completed(
             exit_code=None if streams is None else exit_code, stdout=stdout, stderr=stderr, seconds=seconds
         )
+
+    def _started(self, argv: Sequence[str], *, talks: bool) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._ended:
+                raise OSError(errno.EINTR, "this program was interrupted")
+            process = subprocess.Popen(
+                list(argv),
+                env=dict(ENVIRONMENT),
+                cwd="/",
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        return process
 
     def exists(self, program: str) -> bool:
         """Whether there is a program of that name."""
