@@ -19,15 +19,24 @@ def provision(
 ) -> None:
     """Make the machine its owner's. see_to_all: False where `see_to` was done already."""
     if see_to_all:
+        # Entropy comes before keys are made; disks and accounts do not need each other.
         doing.apply("kernel", partial(upkeep.plan_kernel, machine, config), required=False)
+        machine.side_by_side(
+            partial(_make_theirs, doing, machine, config, wanted),
+            partial(_see_to_disks, doing, machine, config),
+        )
+    else:
+        _make_theirs(doing, machine, config, wanted)
+
+
+def _make_theirs(doing: Doing, machine: Machine, config: Config, wanted: Wanted) -> None:
+    """In one go: some of it reads what the step before it has written."""
     doing.apply("access", partial(provisioning.plan_access, machine, config, wanted))
     doing.apply(
         "kept-document", partial(provisioning.plan_kept_document, machine, config, wanted), required=False
     )
     doing.apply("identity", partial(provisioning.plan_identity, machine, config, wanted))
     doing.apply("custom-data", partial(provisioning.plan_custom_data_tasks, machine, config, wanted))
-    if see_to_all:
-        _see_to_disks(doing, machine, config)
 
 
 def see_to(doing: Doing, machine: Machine, config: Config) -> None:
