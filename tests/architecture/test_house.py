@@ -88,7 +88,9 @@ def test_pure_layers_touch_no_machine(path: Path) -> None:
     assert not {module.split(".")[0] for module in imports(path)} & IMPURE_MODULES
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if layer(path) in PURE | {"boot", "guest", "config"}], ids=name)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if layer(path) in PURE | {"boot", "guest", "config"}], ids=name
+)
 def test_what_boot_stands_on_is_in_the_closed_list_of_the_standard_library(path: Path) -> None:
     foreign = {module.split(".")[0] for module in imports(path)} - BOOT_STANDARD_LIBRARY - {"limpet"}
     assert not foreign

@@ -64,7 +64,8 @@ def test_bridges_and_their_like_are_no_candidates_and_containers_have_nics_witho
 
 @given(st.lists(st.from_regex(r"[a-z]{1,3}[0-9]{0,3}", fullmatch=True), unique=True))
 def test_natural_order_is_an_order(found: list[str]) -> None:
-    assert sorted(found, key=natural) == sorted(found[::-1], key=natural)
+    backwards = found[::-1]
+    assert sorted(found, key=natural) == sorted(backwards, key=natural)
 
 
 def test_numbers_in_names_are_numbers() -> None:

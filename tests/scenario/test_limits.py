@@ -214,7 +214,10 @@ def test_what_groups_use_is_told_as_counters() -> None:
 
 @pytest.mark.parametrize("how", ["no groups", "switched off", "guest shell", "no systemd-run"])
 def test_without_groups_handlers_run_all_the_same_and_it_is_told_once(how: str) -> None:
-    configs: dict[str, dict[str, Any]] = {"switched off": {"limits": False}, "guest shell": {"stage": "guest-shell"}}
+    configs: dict[str, dict[str, Any]] = {
+        "switched off": {"limits": False},
+        "guest shell": {"stage": "guest-shell"},
+    }
     config = configs.get(how, {})
     play = stage(collect_logs=False, **config)
     if how != "no groups":

@@ -39,7 +39,11 @@ def main(_arguments: Sequence[str]) -> int:
     commands = RealCommands()
     hands = Hands(
         interpreter=Interpreter(
-            files=RealFiles(), commands=commands, kernel=RealKernel(), devices=RealDevices(), clock=RealClock()
+            files=RealFiles(),
+            commands=commands,
+            kernel=RealKernel(),
+            devices=RealDevices(),
+            clock=RealClock(),
         ),
         key=TransportKey(Path(settings["library"]), Path(settings["openssl"])),
         crypt=MachineCrypt(settings["crypt"], settings["salt"], RealRandom(), commands),

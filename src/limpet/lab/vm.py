@@ -212,7 +212,9 @@ class Vm:
 
     def insert(self, media: Path) -> None:
         """Put another ISO into the drive, whether the VM has locked it or not. Raises: LabError."""
-        self.monitor.execute("blockdev-change-medium", id=CD_DRIVE, filename=str(media), format="raw", force=True)
+        self.monitor.execute(
+            "blockdev-change-medium", id=CD_DRIVE, filename=str(media), format="raw", force=True
+        )
         self.hardware = replace(self.hardware, media=media)
 
     def eject(self) -> None:
