@@ -37,6 +37,22 @@ def family(library: Any) -> tuple[Any, Any, Any]:
     return Parent, Child, Loose
 
 
+def test_a_process_that_ends_soon_makes_its_classes_once_and_its_values_do_not_change_either() -> None:
+    code = (
+        "import limpet.boot; from limpet.model.network import Lease; made = Lease(interface='a');\n"
+        "try: made.other = 1\n"
+        "except AttributeError as error: print(type(error).__name__, hasattr(made, '__dict__'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-ISc", f"import sys; sys.path[:] = {sys.path!r}\n{code}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.split() == ["FrozenInstanceError", "True"]
+
+
 @BOTH
 def test_members_have_their_values_and_defaults(library: Any) -> None:
     _, child, loose = family(library)

@@ -33,10 +33,14 @@ def alone(module: str, unneeded: str, *names: str) -> None:
             del sys.modules[name]
 
 
-def lean_values() -> None:
-    """Let classes of values be made without generated code, which takes half a millisecond each and more to import."""
+def lean_values(*, slots: bool = True) -> None:
+    """Let classes of values be made without generated code, which takes half a millisecond each and more to import.
+
+    slots: False for a process that makes few values and ends soon.
+    """
     if "dataclasses" not in sys.modules:
-        sys.modules["dataclasses"] = import_module("limpet.values")
+        sys.modules["dataclasses"] = values = import_module("limpet.values")
+        values.SLOTS[0] = slots
 
 
 class _LazyPattern:

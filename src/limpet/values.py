@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["MISSING", "Field", "FrozenInstanceError", "asdict", "dataclass", "field", "fields", "replace"]
 
 
+SLOTS = [True]
+"""Whether classes that ask for slots get them; without, a class is made once instead of twice, and its values are larger."""
+
+
 class FrozenInstanceError(AttributeError):
     """A value cannot be changed."""
 
@@ -112,40 +116,45 @@ def _made(cls: Any, *, frozen: bool, kw_only: bool, slots: bool, eq: bool) -> An
     inherited: dict[str, Field] = {}
     for base in reversed(cls.__mro__[1:]):
         inherited |= base.__dict__.get("__dataclass_fields__", {})
-    made: Any = _slotted(cls, own) if slots else _plain(cls, own)
-    made.__dataclass_fields__ = {**inherited, **own}
-    made.__match_args__ = tuple(  # type: ignore[misc]
-        name for name, member in made.__dataclass_fields__.items() if not member.kw_only
-    )
-    made.__init__ = _init
-    if "__repr__" not in made.__dict__:
-        made.__repr__ = _repr
-    if eq and "__eq__" not in made.__dict__:
-        made.__eq__ = _eq
-        made.__hash__ = _hash if frozen else None
+    every = {**inherited, **own}
+    members = _members(cls, every, frozen=frozen, eq=eq)
+    return _slotted(cls, own, members) if slots and SLOTS[0] else _plain(cls, own, members)
+
+
+def _members(cls: Any, every: Mapping[str, Field], *, frozen: bool, eq: bool) -> dict[str, Any]:
+    """What a class of values has besides its own."""
+    names = tuple([name for name, member in every.items() if not member.kw_only])
+    members = {"__dataclass_fields__": every, "__match_args__": names, "__init__": _init}
+    if "__repr__" not in cls.__dict__:
+        members["__repr__"] = _repr
+    if eq and "__eq__" not in cls.__dict__:
+        members["__eq__"] = _eq
+        members["__hash__"] = _hash if frozen else None
     if frozen:
-        made.__setattr__ = _refuse
-        made.__delattr__ = _refuse
-    return made
+        members["__setattr__"] = members["__delattr__"] = _refuse
+    return members
 
 
-def _plain(cls: Any, own: Mapping[str, Field]) -> Any:
+def _plain(cls: Any, own: Mapping[str, Field], members: Mapping[str, Any]) -> Any:
     for name, member in own.items():
         if isinstance(cls.__dict__.get(name), Field):
             if member.default is MISSING:
                 delattr(cls, name)
             else:
                 setattr(cls, name, member.default)
+    for name, value in members.items():
+        setattr(cls, name, value)
     return cls
 
 
-def _slotted(cls: Any, own: Mapping[str, Field]) -> Any:
+def _slotted(cls: Any, own: Mapping[str, Field], members: Mapping[str, Any]) -> Any:
     taken = {name for base in cls.__mro__[1:] for name in base.__dict__.get("__slots__", ())}
-    members = {name: each for name, each in cls.__dict__.items() if name not in own}
-    members.pop("__dict__", None)
-    members.pop("__weakref__", None)
-    members["__slots__"] = tuple(name for name in own if name not in taken)
-    made = type(cls)(cls.__name__, cls.__bases__, members)
+    all_members = {name: each for name, each in cls.__dict__.items() if name not in own}
+    all_members.pop("__dict__", None)
+    all_members.pop("__weakref__", None)
+    all_members |= members
+    all_members["__slots__"] = tuple([name for name in own if name not in taken])
+    made = type(cls)(cls.__name__, cls.__bases__, all_members)
     made.__qualname__ = cls.__qualname__
     return made
 

@@ -3,12 +3,14 @@
 Importing it first makes the imports that follow cheap (decision: docs/decisions/0013-lean-start.md).
 """
 
+import gc
 import sys
 
 from limpet.lean import alone, lazy_patterns, lean_values
 
 if "dataclasses" not in sys.modules:  # a process that is ours alone
-    lean_values()
+    lean_values(slots=False)
     lazy_patterns()
+    gc.disable()  # what is loaded is no garbage; main has it collected again before it waits for anything
 alone("pathlib", "urllib.parse", "quote_from_bytes")  # for file: URLs
 alone("subprocess", "locale")  # to decode text; our pipes carry bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -114,6 +115,7 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
     """Let the stage do something on this machine, alone. Raises: AlreadyRunning, HostError."""
     from limpet.boot.stage import Stage  # noqa: PLC0415 - a preview does without
 
+    gc.enable()  # see limpet.boot: all is loaded, and some boots wait long
     os.umask(0o022)  # whoever starts us: programs that we run make files, too
     with SingleInstance(LOCK, who="limpet boot"):
         log = open_log(config.log_file)

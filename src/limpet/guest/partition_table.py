@@ -83,9 +83,7 @@ def new_table(
     partition in bytes, where it is not to be from the first mebibyte to the last. An MBR, or a GPT where an MBR cannot
     count so far.
     """
-    from hashlib import sha256  # noqa: PLC0415 - only for this, and not cheap
-
-    digest = sha256(f"{identity} {size}".encode()).digest()
+    digest = _digest(f"{identity} {size}")
     start, length = place or (MIB, (size - 2 * MIB) // MIB * MIB)
     if size // block <= _MBR_BLOCKS:
         entry = _mbr_entry(LINUX_TYPE, start // block, length // block)
@@ -200,6 +198,11 @@ def _guid(text: str) -> bytes:
 def _guid_text(raw: bytes) -> str:
     text = (raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]).hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _digest(text: str) -> bytes:
+    """32 bytes that differ from disk to disk: ids, not secrets. hashlib would load a library of 5 MB for them."""
+    return b"".join([crc32(f"{number} {text}".encode()).to_bytes(4, "big") for number in range(8)])
 
 
 def _identifier(digest: bytes) -> bytes:
