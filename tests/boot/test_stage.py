@@ -183,6 +183,17 @@ def test_without_any_user_provisioning_fails_and_says_so() -> None:
     assert "the media names no user" in result.why
 
 
+def test_a_disc_that_could_not_be_used_is_not_kept_and_the_next_one_may_come_late() -> None:
+    vm = Vm.new(replace(WISH, user_name="root"))
+    assert vm.boot().state == "failed"
+    assert vm.text("/var/lib/waagent/ovf-env.xml") == ""
+    vm.take_disc()
+    vm.on()
+    vm.machine.clock.after(3, lambda: vm.machine.files.broken.pop(DISC))
+    vm.insert(medium(WISH).image())
+    assert (vm.boot().state, vm.results[-1].source) == ("ready", "/dev/sr0")
+
+
 def test_a_fabric_that_answers_503_for_a_while_is_waited_for() -> None:
     vm = Vm.new()
     vm.core.fail("health", status=503)

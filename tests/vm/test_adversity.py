@@ -49,7 +49,7 @@ def test_a_wrong_disc_is_told_to_the_fabric_and_the_right_one_is_taken_at_the_ne
         assert reason in str(report)
         assert "result=error" in key_values(machine)["PROVISIONING_REPORT"]
         assert machine.run(f"id {USER}").exit_code != 0
-        assert machine.told("systemctl is-active systemd-networkd") == "active"
+        machine.await_told("systemctl is-active --quiet systemd-networkd && echo it runs; :", "it runs")
         machine.insert(lab.media(place))
         machine.reboot()
         settled(machine)

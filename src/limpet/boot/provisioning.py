@@ -206,10 +206,7 @@ def plan_kept_document(machine: Machine, config: Config, wanted: Wanted) -> list
             name="kept-document",
             purpose="keep the provisioning document without its password",
             steps=tuple(steps),
-            after=(
-                "password",
-                "access",
-            ),  # a copy without the password, and the password not set, would lose it
+            after=("account", "password", "access"),  # what could not be used is not kept
             required=False,
             advice=f"Later stages read {path}; make room on the disk.",
         )

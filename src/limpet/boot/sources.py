@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 METADATA = "instance metadata"
 
 
+KEPT_PATIENCE = 5.0
+"""How long a boot that has a kept document waits for media all the same: media has the password, and may be another one."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """wanted: the wish. where: for people. media: to give back, where there is some. notes: what is odd, for people."""
@@ -65,7 +69,9 @@ def from_media(
         return before  # media that is still there is the pool's
     # What is kept was already applied in part; media that is still there says the same and has the password.
     found = media_of.find_media(
-        drive(machine, config), patience=0.0 if before else patience, problems=problems
+        drive(machine, config),
+        patience=min(patience, KEPT_PATIENCE) if before else patience,
+        problems=problems,
     )
     if found is None or found.environment is None:
         return before
