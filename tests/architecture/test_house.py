@@ -44,7 +44,7 @@ IMPURE_MODULES = {
 # What the boot stage stands on may import these and nothing else; a new name needs a reason in a review.
 BOOT_STANDARD_LIBRARY = {
     "__future__", "base64", "binascii", "calendar", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "errno",
-    "fcntl", "functools", "hashlib", "ipaddress", "itertools", "json", "os", "pathlib", "pyexpat", "re", "select",
+    "fcntl", "functools", "gc", "hashlib", "ipaddress", "itertools", "json", "os", "pathlib", "pyexpat", "re", "select",
     "shlex", "shutil", "signal", "socket", "stat", "string", "struct", "subprocess", "sys", "tempfile",
     "threading", "time", "tomllib", "traceback", "types", "typing", "uuid", "xml", "zlib", "argparse",
 }  # fmt: skip
