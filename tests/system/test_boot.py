@@ -194,7 +194,9 @@ def test_a_read_only_root_ends_with_a_reason() -> None:
 
 def test_the_dry_run_shows_the_plan_and_changes_nothing() -> None:
     # Elsewhere the machine itself still starts, and IPv6 makes up its mind.
-    look = "find /etc /home /root /var/lib/waagent /var/lib/limpet -type f | sort | xargs md5sum; ip -4 -br addr"
+    look = (
+        "find /etc /home /root /var/lib/waagent /var/lib/limpet -type f | sort | xargs md5sum; ip -4 -br addr"
+    )
     with stand(say) as made:
         before = made.sh(look)
         shown = made.machine.run(["limpet", "boot", "--dry-run"])
