@@ -15,6 +15,7 @@ from limpet.guest.custom_data import CustomDataWish, plan_custom_data, plan_cust
 from limpet.guest.host_keys import HostKeyWish, plan_host_keys, preferred_key
 from limpet.guest.host_name import plan_host_name, plan_host_name_record
 from limpet.guest.marker import POOL_RECORD
+from limpet.guest.media import DOCUMENT, LARGEST_DOCUMENT, plan_kept_copy
 from limpet.guest.passwords import PasswordWish, plan_password
 from limpet.guest.root_password import plan_root_password
 from limpet.guest.ssh_keys import KeyWish, plan_ssh_keys
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from limpet.config.settings import Config
     from limpet.guest.accounts import AccountFacts
     from limpet.guest.openssh import Key
+    from limpet.guest.steps import Step
     from limpet.model.provisioning import OvfEnvironment
 
 BEGUN = Path("/var/lib/limpet/begun")
@@ -186,13 +188,11 @@ def _custom_data_wish(config: Config, wanted: Wanted) -> CustomDataWish:
 
 def plan_kept_document(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
     """Keep the document, without its password, once the password is set: the platform takes the media away."""
-    steps: list[MakeFolder | Write] = []
-    path = config.library / "ovf-env.xml"
-    if wanted.document is not None and bytes_of(machine.files, path, at_most=1 << 20) != wanted.document:
-        steps += [
-            MakeFolder(path=config.library, mode=0o700),
-            Write(path=path, content=wanted.document, mode=0o600),
-        ]
+    steps: list[Step] = []
+    path = config.library / DOCUMENT
+    if wanted.document is not None:
+        present = bytes_of(machine.files, path, at_most=LARGEST_DOCUMENT)
+        steps += plan_kept_copy(wanted.document, present, config.library).steps
     if bytes_of(machine.files, BEGUN) != wanted.vm_id.encode():
         steps += [
             MakeFolder(path=BEGUN.parent, mode=0o700),

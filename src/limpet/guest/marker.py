@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from limpet.guest.identity import same_vm
+from limpet.guest.records import word
 from limpet.guest.steps import MakeFolder, Task, Write
 from limpet.model.errors import MalformedDocument
 
@@ -21,7 +21,6 @@ POOL_RECORD = Path("/var/lib/limpet/pool.json")
 DOCUMENT = "provisioned.json"
 VERSION = 1
 LARGEST = 64 * 1024
-_LONGEST_WORD = 200
 
 
 class Standing(Enum):
@@ -75,18 +74,11 @@ def parse_marker(content: bytes) -> Marker:
         raise MalformedDocument(DOCUMENT, "at is not a time")
     reported = found.get("reported")
     return Marker(
-        vm_id=_word(found, "vmId"),
+        vm_id=word(found, "vmId", DOCUMENT),
         at=float(at),
-        agent=_word(found, "agent"),
-        reported=None if reported is None else _word(found, "reported"),
+        agent=word(found, "agent", DOCUMENT),
+        reported=None if reported is None else word(found, "reported", DOCUMENT),
     )
-
-
-def _word(members: dict[str, Any], name: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not value or len(value) > _LONGEST_WORD or not value.isprintable():
-        raise MalformedDocument(DOCUMENT, f"{name} is missing or no word")
-    return value
 
 
 def render_marker(marker: Marker) -> bytes:

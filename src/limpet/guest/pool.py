@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from limpet.guest.identity import same_vm
 from limpet.guest.interfaces import candidates
 from limpet.guest.marker import POOL_RECORD as RECORD
+from limpet.guest.records import word
 from limpet.guest.steps import MakeFolder, Run, Task, Write
 from limpet.model.errors import MalformedDocument
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 DOCUMENT = "pool.json"
 VERSION = 1
 LARGEST = 64 * 1024
-_LONGEST_WORD = 200
 _TWICE = 2
 
 
@@ -232,17 +232,12 @@ def parse_record(content: bytes) -> Record:
     if not isinstance(found.get("told"), bool):
         raise MalformedDocument(DOCUMENT, "told is neither true nor false")
     try:
-        kind = Kind(_word(found, "kind"))
+        kind = Kind(word(found, "kind", DOCUMENT))
     except ValueError as error:
         raise MalformedDocument(DOCUMENT, "kind is none of a pool") from error
-    return Record(kind=kind, vm_id=_word(found, "vmId"), boot=_word(found, "boot"), told=found["told"])
-
-
-def _word(members: dict[str, Any], name: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not value or len(value) > _LONGEST_WORD or not value.isprintable():
-        raise MalformedDocument(DOCUMENT, f"{name} is missing or no word")
-    return value
+    return Record(
+        kind=kind, vm_id=word(found, "vmId", DOCUMENT), boot=word(found, "boot", DOCUMENT), told=found["told"]
+    )
 
 
 def render_record(record: Record) -> bytes:
