@@ -106,3 +106,42 @@ CLOUD_INIT_VM = replace(
 
 NEXT_VM = replace(VM, suite="trixie")
 """The same of the next Debian: its waagent acts on FastTrack goal states, where Debian 12's only compares them."""
+
+APPLIANCE = replace(
+    PROVISIONED_VM,
+    packages=(
+        *(name for name in PROVISIONED_VM.packages if name != "waagent"),
+        "curl",
+        "frr",  # the network OS of the driver of that name
+        "lxc",  # the guest shell's runtimes
+        "systemd-container",
+    ),
+    enabled=("networking.service",),
+    disabled=("frr.service", "lxc-net.service", "lxc.service", "lxc-monitord.service", "ssh.service"),
+)
+"""The Linux below an appliance: what limpet needs there, no agent, and nothing of its network OS started by itself."""
+
+GUEST_SHELL = Recipe(
+    packages=(
+        "ca-certificates",
+        "curl",
+        "dbus",
+        "iproute2",
+        "mount",
+        "nftables",
+        "openssl",
+        "passwd",
+        "procps",
+        "python3",
+        "sudo",
+        "systemd",
+        "systemd-sysv",
+        "util-linux",
+    ),
+)
+"""A guest shell's root file system for quick tests; the product's own is built by ``limpet guestshell build``."""
+
+WAAGENT_GUEST_SHELL = replace(
+    GUEST_SHELL.with_packages("iptables", "login", "waagent"), disabled=("walinuxagent.service",)
+)
+"""The same with Debian's agent in it but not started: a guest shell is a home for any agent."""
