@@ -1,0 +1,1 @@
+"""The guest shell: its runtimes, images and storage, behind one contract (limpet.appliance.guest.contract)."""

@@ -1,0 +1,105 @@
+"""What limpet needs of a container runtime: all of it plans. Tests that every runtime passes: tests/appliance/guest/test_contract.py.
+
+The container joins a network namespace that is there before it and outlives it, and the guest port in it (`Site.guest`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from limpet.guest.steps import Task
+    from limpet.host.ports import Commands, Files
+
+STORE = Path("/var/lib/limpet/guest")
+"""Images, what was changed in the root file system, and the persistent folders of the guest shell."""
+NAME = "guest-shell"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bind:
+    """A folder of the host that the guest has too."""
+
+    source: Path
+    target: Path
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What the guest may use at most (R12). cpu: percent of one processor. memory, disk, log: bytes. pids: processes."""
+
+    cpu: int = 100
+    memory: int = 512 * 1024 * 1024
+    disk: int = 2 * 1024 * 1024 * 1024
+    pids: int = 512
+    log: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShellPlan:
+    """One guest shell as it shall be. image: the read-only root file system. instance: new at each start, in its environment.
+
+    environment: of the container's first process. network: the name of the network namespace that it joins.
+    """
+
+    image: Path
+    instance: str
+    network: str
+    name: str = NAME
+    store: Path = STORE
+    host_name: str = "guestshell"
+    binds: tuple[Bind, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShellSight:
+    """How the container is. init: the host's process id of its first process, None while none lives. mounted: its root is.
+
+    instance: of the running one, as its environment says. problem: what is wrong with it, for people.
+    """
+
+    mounted: bool = False
+    init: int | None = None
+    instance: str | None = None
+    problem: str | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it lives."""
+        return self.init is not None
+
+
+class Runtime(Protocol):
+    """One container runtime."""
+
+    @property
+    def name(self) -> str:
+        """As the setting guest_shell.runtime has it."""
+
+    def look(self, plan: ShellPlan, files: Files, commands: Commands) -> ShellSight:
+        """How the container is; cheap (no process while nothing is wrong): the look is made twice a second."""
+
+    def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Mount its root file system (image below, changes above, persistent folders) and write its configuration."""
+
+    def start(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Start it; done when its first process lives."""
+
+    def stop(self, plan: ShellPlan, sight: ShellSight, *, patience: float = 10.0) -> tuple[Task, ...]:
+        """End it within `patience` seconds, by force then, and unmount; its content is kept."""
+
+    def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Forget what was changed in its root file system (it is not running); persistent folders are kept."""
+
+    def destroy(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Forget it all, persistent folders too."""
+
+    def enter(self, plan: ShellPlan, sight: ShellSight, argv: Sequence[str]) -> tuple[str, ...]:
+        """`argv`, to be run inside as root from here, with its exit code and streams."""

@@ -1,0 +1,1 @@
+"""Drivers for network operating systems, behind one contract (limpet.appliance.networkos.contract)."""

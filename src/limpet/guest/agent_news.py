@@ -1,0 +1,99 @@
+"""What the agent that holds the fabric lease tells the supervisor: how far it is with the fabric. The supervisor never asks there.
+
+The file is `out/agent.json` of the exchange folder; the agent replaces it when a goal state or a report was accepted.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from limpet.guest.records import word
+from limpet.model.errors import MalformedDocument
+
+NEWS = "out/agent.json"
+"""In the exchange folder (limpet.guest.fabric_lease)."""
+VERSION = 1
+LARGEST = 64 * 1024
+_MOST_TEXT = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentNews:
+    """Times are seconds since 1970. epoch: the grant under which it talks. first: its first accepted report under that grant.
+
+    goal_state: what it names itself, such as ``incarnation 3``. code: of the last answer to a report. problem: what is wrong
+    with the fabric at this moment, None while all is well. container_id: as the last goal state says.
+    """
+
+    epoch: int
+    goal_state: str | None = None
+    goal_state_at: float | None = None
+    container_id: str | None = None
+    first: float | None = None
+    last: float | None = None
+    code: int | None = None
+    problem: str | None = None
+
+
+def render_news(news: AgentNews) -> bytes:
+    """The file `parse_news` reads."""
+    members = {
+        "version": VERSION,
+        "epoch": news.epoch,
+        "goalState": news.goal_state,
+        "goalStateAt": news.goal_state_at,
+        "containerId": news.container_id,
+        "first": news.first,
+        "last": news.last,
+        "code": news.code,
+        "problem": _shown(news.problem),
+    }
+    return (json.dumps(members) + "\n").encode("ascii")
+
+
+def parse_news(content: bytes) -> AgentNews:
+    """Read the file, which comes out of the guest: nothing in it is trusted. Raises: MalformedDocument."""
+    if len(content) > LARGEST:
+        raise MalformedDocument(NEWS, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise MalformedDocument(NEWS, "it is not JSON") from error
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise MalformedDocument(NEWS, f"it is not of version {VERSION}")
+    epoch, code = found.get("epoch"), found.get("code")
+    if isinstance(epoch, bool) or not isinstance(epoch, int):
+        raise MalformedDocument(NEWS, "epoch is not a number")
+    if isinstance(code, bool) or not isinstance(code, int | None):
+        raise MalformedDocument(NEWS, "code is not a number")
+    return AgentNews(
+        epoch=epoch,
+        goal_state=_text(found, "goalState"),
+        goal_state_at=_time(found, "goalStateAt"),
+        container_id=_text(found, "containerId"),
+        first=_time(found, "first"),
+        last=_time(found, "last"),
+        code=code,
+        problem=_text(found, "problem"),
+    )
+
+
+def _shown(problem: str | None) -> str | None:
+    """One printable line; nothing where nothing is left of it."""
+    if problem is None:
+        return None
+    return "".join(each if each.isprintable() else " " for each in problem)[:_MOST_TEXT].strip() or None
+
+
+def _text(found: dict[str, object], name: str) -> str | None:
+    return None if found.get(name) is None else word(found, name, NEWS)
+
+
+def _time(found: dict[str, object], name: str) -> float | None:
+    value = found.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
+        raise MalformedDocument(NEWS, f"{name} is not a time")
+    return float(value)
