@@ -46,6 +46,23 @@ def test_what_is_known_of_a_provisioning_is_shown_without_secrets() -> None:
     asking(talk)
 
 
+def test_nics_come_and_go_while_the_vm_runs() -> None:
+    async def talk(client: httpx.AsyncClient, fabric: Running) -> None:
+        primary = (await client.get("/v1/vms/vm1/provisioning")).json()["nics"][0]
+        first = {"mac": "00:0d:3a:00:00:f1", "address": "10.0.1.4"}
+        second = {"mac": "00:0d:3a:00:00:f2", "address": "10.0.2.4"}
+        for wanted in ([first], [first, second], [second], []):
+            assert (await client.put("/v1/vms/vm1/nics", json={"nics": wanted})).status_code == 200
+            found = (await client.get("/v1/vms/vm1/provisioning")).json()["nics"]
+            assert found[0] == primary
+            assert [nic["address"] for nic in found[1:]] == [nic["address"] for nic in wanted]
+            assert len(fabric.fabric.world.vm("vm1").nics) == len(wanted) + 1
+        for taken in ({**first, "mac": primary["mac"]}, {**first, "address": primary["address"]}):
+            assert (await client.put("/v1/vms/vm1/nics", json={"nics": [taken]})).status_code == 422
+
+    asking(talk)
+
+
 def test_a_pre_provisioned_vm_is_given_to_somebody_and_taken_back() -> None:
     async def talk(client: httpx.AsyncClient, fabric: Running) -> None:
         async def data() -> tuple[int, str]:

@@ -59,6 +59,10 @@ def test_what_is_shown_of_a_request_has_no_sas_token() -> None:
     assert "SECRET" not in json.dumps(shown)
 
 
+def test_what_is_shown_of_a_request_tells_from_which_address_it_came() -> None:
+    assert entry(source="10.0.0.4").as_json()["source"] == "10.0.0.4"
+
+
 @given(st.integers(1, 8), st.lists(st.lists(st.integers(), max_size=5), max_size=10))
 def test_a_ring_keeps_the_last_items_and_counts_all(capacity: int, batches: list[list[int]]) -> None:
     ring: Ring[int] = Ring(capacity=capacity)

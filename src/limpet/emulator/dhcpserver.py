@@ -182,5 +182,6 @@ class DhcpServer:
                 fault=fault.describe() if fault else None,
                 remarks=sent.remarks,
                 seconds=seconds,
+                source=call.source,
             )
         )

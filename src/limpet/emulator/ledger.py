@@ -24,7 +24,7 @@ class Entry:
     """One request and how it ended.
 
     id: grows by one over the whole ledger. at: seconds since 1970 at arrival; seconds: until the answer was written.
-    vm: None when the address is no VM's. endpoint: its name in the table of routes, ``unknown`` when it is in none.
+    vm: None when the address is no VM's. source: the client's address; of DHCP the VM's, or a MAC. endpoint: its name in the table of routes, ``unknown`` when it is in none.
     body: the first BODY_COPY bytes of `body_size`. status: what was answered, None when nothing was (refused, cut
     before the status line); of DHCP the kind of the answer: 2 offer, 5 acknowledgement, 6 refusal. fault: what was done to the exchange on purpose, as words; None when nothing.
     remarks: what a stricter fabric would have refused.
@@ -45,6 +45,7 @@ class Entry:
     fault: str | None = None
     remarks: tuple[str, ...] = ()
     seconds: float = 0.0
+    source: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The entry for people and tests, redacted."""
@@ -52,6 +53,7 @@ class Entry:
             "id": self.id,
             "at": self.at,
             "vm": self.vm,
+            "source": self.source,
             "service": self.service.value,
             "endpoint": self.endpoint,
             "method": self.method,

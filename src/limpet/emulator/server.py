@@ -210,5 +210,6 @@ class FabricServer:
                 fault=fault,
                 remarks=reply.remarks if reply else (),
                 seconds=seconds,
+                source=call.source,
             )
         )

@@ -10,7 +10,7 @@ import httpx
 from limpet.lab.commands import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 LONGEST_ANSWER = 30.0
@@ -39,6 +39,10 @@ class Fabric:
         """One VM with its goal state."""
         found: dict[str, Any] = self._asked("GET", f"/v1/vms/{vm}")
         return found
+
+    def set_nics(self, vm: str, nics: Sequence[Mapping[str, str]]) -> None:
+        """Attach or detach: all its NICs beside the primary one, each with ``mac`` and ``address``."""
+        self._asked("PUT", f"/v1/vms/{vm}/nics", {"nics": list(nics)})
 
     def provisioning(self, vm: str) -> dict[str, Any]:
         """What the fabric knows of a VM's provisioning: reports with their times, role properties, host name, leases."""

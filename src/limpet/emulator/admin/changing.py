@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from limpet.emulator.world import World
+
 LONGEST_NAME = 60
 
 NIC: tuple[Member, ...] = (
@@ -67,6 +69,9 @@ NEW_VM: tuple[Member, ...] = (
         name="mac", type="string", about="of its primary NIC; left out: 00:0d:3a and the address's last bytes"
     ),
     Member(name="nics", type="array", items=NIC, about="its other NICs; they have no way to the platform"),
+)
+NICS: tuple[Member, ...] = (
+    Member(name="nics", type="array", required=True, items=NIC, about="all its NICs beside the primary one"),
 )
 ROTATION: tuple[Member, ...] = (
     Member(
@@ -118,7 +123,7 @@ async def add_vm(api: Api, request: Request) -> Response:
         raise asked.refuse("address", f"{address[:80]!r} is not an address", "such as 10.0.0.4") from error
     described = _description(asked)
     mac = "" if "mac" not in asked else _mac(asked, "mac")
-    nics = _nics(api, asked, {address})
+    nics = _nics(api.fabric.world, asked, {address})
     try:
         vm = await api.fabric.add_vm(name, address, mac=mac)
     except NameTaken as error:
@@ -126,6 +131,16 @@ async def add_vm(api: Api, request: Request) -> Response:
     compute = replace(vm.compute, location=asked.get("location", vm.compute.location))
     _replace(api, name, lambda vm: replace(vm, account=described, compute=compute, more_nics=nics))
     return answer(views.vm_whole(api.fabric.world, api.named(name)), 201)
+
+
+async def set_nics(api: Api, request: Request) -> Response:
+    """Attach or detach NICs while the VM runs."""
+    vm = api.vm(request)
+    asked = await body(request, NICS)
+    primary = vm.nics[0]
+    nics = _nics(api.fabric.world.without_vm(vm.name), asked, {primary.address, primary.mac})
+    _replace(api, vm.name, lambda vm: replace(vm, more_nics=nics))
+    return answer(views.vm_whole(api.fabric.world, api.named(vm.name)))
 
 
 async def remove_vm(api: Api, request: Request) -> Response:
@@ -209,7 +224,7 @@ def _mac(asked: Body, name: str) -> str:
     return str(found)
 
 
-def _nics(api: Api, asked: Body, taken: set[str]) -> tuple[Nic, ...]:
+def _nics(world: World, asked: Body, taken: set[str]) -> tuple[Nic, ...]:
     """The NICs beside the primary one: each address is given once. Raises: Problem."""
     found = []
     for number, members in enumerate(asked.get("nics", [])):
@@ -220,9 +235,9 @@ def _nics(api: Api, asked: Body, taken: set[str]) -> tuple[Nic, ...]:
         except ValueError as error:
             raise nic.refuse("address", f"{address[:80]!r} is not IPv4", "such as 10.0.1.5") from error
         mac = _mac(nic, "mac")
-        if address in taken or api.fabric.world.at(address) or api.fabric.world.with_mac(mac):
+        if not taken.isdisjoint({address, mac}) or world.at(address) or world.with_mac(mac):
             raise nic.refuse("address", "another NIC has this address or MAC", "choose others")
-        taken.add(address)
+        taken |= {address, mac}
         found.append(Nic(mac=mac, address=address))
     return tuple(found)
 
