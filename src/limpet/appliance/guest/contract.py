@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from limpet.guest.site import WIRE_SERVER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from ipaddress import IPv4Address
 
     from limpet.guest.steps import Task
     from limpet.host.ports import Commands, Files
@@ -44,7 +47,8 @@ class Limits:
 class ShellPlan:
     """One guest shell as it shall be. image: the read-only root file system. instance: new at each start, in its environment.
 
-    environment: of the container's first process. network: the name of the network namespace that it joins.
+    environment: of the container's first process. network: the name of the network namespace that it joins. dns: its
+    resolvers. network_admin: whether root inside may change the addresses and rules of that namespace, which are the supervisor's.
     """
 
     image: Path
@@ -56,19 +60,27 @@ class ShellPlan:
     binds: tuple[Bind, ...] = ()
     limits: Limits = field(default_factory=Limits)
     environment: Mapping[str, str] = field(default_factory=dict)
+    dns: tuple[IPv4Address, ...] = (WIRE_SERVER,)
+    network_admin: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShellSight:
     """How the container is. init: the host's process id of its first process, None while none lives. mounted: its root is.
 
-    instance: of the running one, as its environment says. problem: what is wrong with it, for people.
+    instance: of the running one, as its environment says. problem: what is wrong with it, for people. mounts: what is mounted
+    for it, the first mounted first. started: whether there are notes of a start. changed: whether there are changes to its
+    root file system. kept: whether it has content at all.
     """
 
     mounted: bool = False
     init: int | None = None
     instance: str | None = None
     problem: str | None = None
+    mounts: tuple[Path, ...] = ()
+    started: bool = False
+    changed: bool = False
+    kept: bool = False
 
     @property
     def running(self) -> bool:

@@ -1,0 +1,81 @@
+"""The limits of a guest shell as control groups hold them: version 2, version 1, or what there is of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.guest.mounts import read_mountinfo
+
+if TYPE_CHECKING:
+    from limpet.appliance.guest.contract import Limits
+    from limpet.host.ports import Files
+
+CONTROLLERS = ("cpu", "memory", "pids")
+PERIOD = 100_000
+"""Microseconds over which the share of the processor is counted: the kernel's own."""
+_MOUNTS = Path("/proc/self/mountinfo")
+_LARGE = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ceilings:
+    """Where each controller's hierarchy is mounted. first: of version 1. second: of version 2, with the controllers it has."""
+
+    first: tuple[tuple[str, Path], ...] = ()
+    second: Path | None = None
+    available: frozenset[str] = frozenset()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Controllers that this kernel has nowhere: what they limit is not limited here."""
+        there = {name for name, _ in self.first} | self.available
+        return tuple(name for name in CONTROLLERS if name not in there)
+
+    def settings(self, limits: Limits) -> tuple[tuple[int, str, str], ...]:
+        """Version, file and text, for each limit that can be held; a file's controller is the word before its first dot."""
+        old = {name for name, _ in self.first}
+        found: list[tuple[int, str, str]] = []
+        quota = str(max(1000, limits.cpu * PERIOD // 100))
+        if "cpu" in self.available:
+            found.append((2, "cpu.max", f"{quota} {PERIOD}"))
+        elif "cpu" in old:
+            found += [(1, "cpu.cfs_period_us", str(PERIOD)), (1, "cpu.cfs_quota_us", quota)]
+        if "memory" in self.available:
+            found.append((2, "memory.max", str(limits.memory)))
+        elif "memory" in old:
+            found.append((1, "memory.limit_in_bytes", str(limits.memory)))
+        if "pids" in self.available:
+            found.append((2, "pids.max", str(limits.pids)))
+        elif "pids" in old:
+            found.append((1, "pids.max", str(limits.pids)))
+        return tuple(found)
+
+    def lxc_lines(self, limits: Limits) -> tuple[str, ...]:
+        """The lines of an LXC configuration."""
+        words = {1: "lxc.cgroup", 2: "lxc.cgroup2"}
+        return tuple(f"{words[version]}.{file} = {text}" for version, file, text in self.settings(limits))
+
+
+def look(files: Files) -> Ceilings:
+    """What this machine has; that changes with its start only. Raises: HostError."""
+    mounts = files.read(_MOUNTS, at_most=_LARGE).decode("utf-8", "surrogateescape")
+    first: dict[str, Path] = {}
+    second = None
+    for line, mount in zip(mounts.splitlines(), read_mountinfo(mounts), strict=False):
+        if mount.filesystem == "cgroup2":
+            second = second or Path(mount.point)
+        elif mount.filesystem == "cgroup":
+            options = line.rpartition(" ")[2].split(",")
+            for name in CONTROLLERS:
+                if name in options:
+                    first.setdefault(name, Path(mount.point))
+    available: frozenset[str] = frozenset()
+    if second is not None:
+        try:
+            words = files.read(second / "cgroup.controllers", at_most=4096).decode("ascii", "replace").split()
+        except FileNotFoundError:
+            words = []
+        available = frozenset(words) & frozenset(CONTROLLERS)
+    return Ceilings(first=tuple(first.items()), second=second, available=available)

@@ -1,0 +1,91 @@
+"""Where everything of a guest shell is: on the host's disk, in its memory, and inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from limpet.appliance.guest.contract import ShellPlan
+
+NOTES = Path("/run/limpet/guest")
+"""What is known of a container that was started; gone after a start of the machine, as the container is."""
+NAMES = Path("/run/netns")
+"""Where iproute2 keeps the names of network namespaces."""
+SQUASHFS = ".squashfs"
+
+PERSISTENT = (
+    ("waagent", Path("/var/lib/waagent"), 0o700),
+    ("log", Path("/var/log"), 0o755),
+    ("home", Path("/home"), 0o755),
+)
+"""Folders that stay when the root file system is built anew: name on the host, place inside, mode (R15)."""
+EXECUTABLE_STATE = "waagent"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """The paths of one guest shell. container: what the root file system's overlay is made of and mounted at."""
+
+    store: Path
+    container: Path
+    notes: Path
+    image: Path
+
+    @classmethod
+    def of(cls, plan: ShellPlan) -> Layout:
+        """Of a plan."""
+        return cls(
+            store=plan.store, container=plan.store / plan.name, notes=NOTES / plan.name, image=plan.image
+        )
+
+    @property
+    def root(self) -> Path:
+        """Where the root file system is mounted."""
+        return self.container / "root"
+
+    @property
+    def changes(self) -> Path:
+        """What was written to it."""
+        return self.container / "changes"
+
+    @property
+    def work(self) -> Path:
+        """The overlay's own folder."""
+        return self.container / "work"
+
+    @property
+    def discarded(self) -> Path:
+        """Changes that are being forgotten: renamed first, so that a power cut leaves all of them or none."""
+        return self.container / "discarded"
+
+    @property
+    def lower(self) -> Path:
+        """The image as a tree: itself, or where its file is mounted."""
+        return self.container / "image" if self.image.suffix == SQUASHFS else self.image
+
+    @property
+    def state(self) -> Path:
+        """The folders that stay."""
+        return self.store / "state"
+
+    @property
+    def started(self) -> Path:
+        """The instance that was started last; written before its start."""
+        return self.notes / "instance"
+
+    @property
+    def init(self) -> Path:
+        """A hint: the process id of its first process. It is believed only when that process has the instance."""
+        return self.notes / "init"
+
+    @property
+    def configuration(self) -> Path:
+        """The runtime's own."""
+        return self.notes / "config"
+
+    @property
+    def log(self) -> Path:
+        """What the runtime said of the last start."""
+        return self.notes / "log"

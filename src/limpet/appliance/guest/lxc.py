@@ -1,0 +1,152 @@
+"""LXC as the guest shell's runtime: without a daemon, a bridge or its own storage; the configuration is ours, whole.
+
+What it may do: docs/guest-shell.md. Source: lxc.container.conf(5), network-appliance.md §3.5 and §7.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.appliance.guest import looking, rootfs
+from limpet.appliance.guest.layout import NAMES, PERSISTENT, Layout
+from limpet.guest.shell_brief import VARIABLE
+from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from limpet.appliance.guest.ceilings import Ceilings
+    from limpet.appliance.guest.contract import ShellPlan, ShellSight
+    from limpet.guest.steps import Step
+    from limpet.host.ports import Commands, Files
+
+DROPPED = (
+    "audit_control", "audit_read", "block_suspend", "bpf", "checkpoint_restore", "linux_immutable", "mac_admin",
+    "mac_override", "mknod", "perfmon", "sys_boot", "sys_module", "sys_pacct", "sys_rawio", "sys_time",
+    "sys_tty_config", "syslog", "wake_alarm",
+)  # fmt: skip
+"""Capabilities that root inside has not: whatever reaches the kernel as a whole, its devices, clock, modules and log (R11)."""
+NETWORK_ADMIN = "net_admin"
+SECCOMP = "/usr/share/lxc/config/common.seccomp"
+ENVIRONMENT = (
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("HOME", "/root"),
+    ("LANG", "C.UTF-8"),
+)
+_TIME_TO_START = 30.0
+
+
+class Lxc:
+    """The runtime ``lxc``. ceilings: which of its limits this kernel can hold. seccomp: the file with system calls that are refused."""
+
+    def __init__(self, ceilings: Ceilings, *, seccomp: str | None = SECCOMP) -> None:
+        self._ceilings = ceilings
+        self._seccomp = seccomp
+
+    @property
+    def name(self) -> str:
+        """As the setting guest_shell.runtime has it."""
+        return "lxc"
+
+    def look(self, plan: ShellPlan, files: Files, commands: Commands) -> ShellSight:
+        """How the container is. Raises: HostError."""
+        del commands
+        return looking.look(plan, files)
+
+    def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Mount its root file system."""
+        return rootfs.mounting(plan, sight)
+
+    def start(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Start it; done when its first process lives."""
+        if sight.running:
+            return ()
+        layout = Layout.of(plan)
+        steps: list[Step] = [MakeFolder(layout.notes, mode=0o700), Remove(layout.init)]
+        steps += [MakeFolder(bind.source) for bind in plan.binds]
+        steps += rootfs.dressing(plan)
+        steps += [
+            Write(layout.configuration, self.configuration(plan).encode(), mode=0o600),
+            Write(layout.started, plan.instance.encode(), mode=0o600),
+            Run(
+                (
+                    "lxc-start", *_named(layout, plan), "--rcfile", str(layout.configuration), "--daemon",
+                    "--logfile", str(layout.log), "--logpriority", "WARN",
+                ),
+                timeout=_TIME_TO_START,
+            ),
+            Run(("lxc-info", *_named(layout, plan), "--pid", "--no-humanize"), output=layout.init),
+        ]  # fmt: skip
+        return (
+            Task(
+                name="guest-start",
+                purpose="start the guest shell",
+                steps=tuple(steps),
+                advice=f"See {layout.log}.",
+            ),
+        )
+
+    def stop(self, plan: ShellPlan, sight: ShellSight, *, patience: float = 10.0) -> tuple[Task, ...]:
+        """End it within `patience` seconds, by force then, and unmount; its content is kept."""
+        if not sight.started and not sight.mounts:
+            return ()
+        layout = Layout.of(plan)
+        steps: list[Step] = []
+        if sight.started:
+            ending = ("lxc-stop", *_named(layout, plan), "--timeout", str(max(1, round(patience))))
+            # 2: it is not running.
+            steps += [Run(ending, timeout=patience + 20.0, accepted=(0, 1, 2)), Remove(layout.started)]
+        steps += [*rootfs.unmounting(sight), Remove(layout.notes)]
+        return (Task(name="guest-stop", purpose="stop the guest shell", steps=tuple(steps)),)
+
+    def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Forget what was changed in its root file system."""
+        return rootfs.forgetting(plan, sight)
+
+    def destroy(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Forget it all."""
+        return rootfs.destroying(plan, sight)
+
+    def enter(self, plan: ShellPlan, sight: ShellSight, argv: Sequence[str]) -> tuple[str, ...]:
+        """`argv`, to be run inside as root."""
+        del sight
+        settings = [f"--set-var={name}={value}" for name, value in ENVIRONMENT]
+        return ("lxc-attach", *_named(Layout.of(plan), plan), "--clear-env", *settings, "--", *argv)
+
+    def configuration(self, plan: ShellPlan) -> str:
+        """The container's configuration file; nothing of the host's defaults is in it."""
+        layout = Layout.of(plan)
+        environment = {**plan.environment, VARIABLE: plan.instance}
+        dropped = DROPPED if plan.network_admin else (*DROPPED, NETWORK_ADMIN)
+        lines = [
+            f"lxc.uts.name = {plan.host_name}",
+            f"lxc.rootfs.path = dir:{layout.root}",
+            "lxc.rootfs.managed = 0",
+            f"lxc.namespace.share.net = {NAMES / plan.network}",
+            "lxc.mount.auto = proc:mixed sys:ro cgroup:rw:force",
+            "lxc.autodev = 1",
+            "lxc.pty.max = 64",
+            "lxc.tty.max = 0",
+            "lxc.console.path = none",
+            "lxc.init.cmd = /sbin/init",
+            "lxc.signal.halt = SIGRTMIN+3",
+            "lxc.apparmor.profile = unchanged",
+            f"lxc.cap.drop = {' '.join(dropped)}",
+            *([] if self._seccomp is None else [f"lxc.seccomp.profile = {self._seccomp}"]),
+            *(f"lxc.environment = {name}={value}" for name, value in environment.items()),
+            *(_mount(layout.state / name, place) for name, place, _ in PERSISTENT),
+            *(_mount(bind.source, bind.target, read_only=bind.read_only) for bind in plan.binds),
+            *self._ceilings.lxc_lines(plan.limits),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _mount(source: Path, target: Path, *, read_only: bool = False) -> str:
+    inside = str(target).lstrip("/")
+    options = f"bind,create=dir{',ro' if read_only else ''}"
+    return f"lxc.mount.entry = {source} {inside} none {options} 0 0"
+
+
+def _named(layout: Layout, plan: ShellPlan) -> tuple[str, ...]:
+    return ("--lxcpath", str(layout.notes.parent), "--name", plan.name)

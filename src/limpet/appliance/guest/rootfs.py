@@ -1,0 +1,104 @@
+"""The container's root file system: an image that is never written to, changes above it, and what is written into it by us."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.appliance.guest.layout import PERSISTENT, Layout
+from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limpet.appliance.guest.contract import ShellPlan, ShellSight
+    from limpet.guest.steps import Step
+
+MIB = 1024 * 1024
+
+
+def mounting(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+    """Mount the root file system; nothing when it is."""
+    if sight.mounted:
+        return ()
+    layout = Layout.of(plan)
+    steps: list[Step] = list(unmounting(sight))
+    folders = (layout.root, layout.changes, layout.work, layout.state)
+    steps += [MakeFolder(folder, mode=0o755) for folder in folders]
+    steps += [MakeFolder(layout.state / name, mode=mode) for name, _, mode in PERSISTENT]
+    if layout.lower != layout.image:
+        steps += [
+            MakeFolder(layout.lower),
+            Run(("mount", "-t", "squashfs", "-o", "ro,loop,nodev", str(layout.image), str(layout.lower))),
+        ]
+    options = f"lowerdir={layout.lower},upperdir={layout.changes},workdir={layout.work}"
+    steps.append(Run(("mount", "-t", "overlay", "-o", options, "overlay", str(layout.root))))
+    return (Task(name="guest-root", purpose="mount the guest shell's root file system", steps=tuple(steps)),)
+
+
+def unmounting(sight: ShellSight) -> tuple[Step, ...]:
+    """Unmount what is mounted for it, last one first. Lazily: a process that still looks at it does not hold it."""
+    return tuple(Run(("umount", "--lazy", str(point))) for point in reversed(sight.mounts))
+
+
+def dressing(plan: ShellPlan) -> tuple[Step, ...]:
+    """What is written into the root file system before each start, for names, resolvers and logs; it must be mounted."""
+    root = Layout.of(plan).root
+    hosts = f"127.0.0.1 localhost\n127.0.1.1 {plan.host_name}\n::1 localhost ip6-localhost\n"
+    return (
+        _written(root, "etc/hostname", f"{plan.host_name}\n"),
+        _written(root, "etc/hosts", hosts),
+        resolving(plan),
+        MakeFolder(root / "etc/systemd/journald.conf.d", beneath=root),
+        _written(root, "etc/systemd/journald.conf.d/90-limpet.conf", journal_limits(plan.limits.log)),
+    )
+
+
+def resolving(plan: ShellPlan) -> Write:
+    """The resolvers; may be done at any time, also while it runs. Source: network-appliance.md R10."""
+    root = Layout.of(plan).root
+    return _written(root, "etc/resolv.conf", "".join(f"nameserver {address}\n" for address in plan.dns[:3]))
+
+
+def journal_limits(log: int) -> str:
+    """Half of what logs may take is the journal's, on the disk; in memory it is small."""
+    return (
+        "# Written by limpet at each start of the guest shell.\n[Journal]\n"
+        f"SystemMaxUse={max(8, log // 2 // MIB)}M\nSystemMaxFileSize={max(1, log // 8 // MIB)}M\n"
+        f"RuntimeMaxUse={max(4, min(16, log // 8 // MIB))}M\nForwardToConsole=no\n"
+    )
+
+
+def _written(root: Path, path: str, text: str) -> Write:
+    return Write(root / path, text.encode(), beneath=root)
+
+
+def forgetting(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+    """Forget the changes; nothing where there are none. They are renamed first, so that none is left half."""
+    if not sight.changed and not sight.mounts:
+        return ()
+    layout = Layout.of(plan)
+    steps: list[Step] = list(unmounting(sight))
+    if sight.changed:
+        steps += [
+            MakeFolder(layout.discarded),
+            MakeFolder(layout.changes),
+            Run(("mv", "--no-target-directory", str(layout.changes), str(layout.discarded / "changes"))),
+            Remove(layout.discarded),
+            Remove(layout.work),
+        ]
+    return (
+        Task(
+            name="guest-reset",
+            purpose="forget what was changed in the guest shell's root file system",
+            steps=tuple(steps),
+        ),
+    )
+
+
+def destroying(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+    """Forget it all; images stay."""
+    if not sight.kept and not sight.mounts:
+        return ()
+    layout = Layout.of(plan)
+    steps = (*unmounting(sight), Remove(layout.container), Remove(layout.state), Remove(layout.notes))
+    return (Task(name="guest-destroy", purpose="remove the guest shell and all it has kept", steps=steps),)
