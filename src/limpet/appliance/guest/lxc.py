@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest import looking, rootfs
-from limpet.appliance.guest.layout import NAMES, PERSISTENT, Layout
+from limpet.appliance.guest import binds, looking, rootfs
+from limpet.appliance.guest.layout import NAMES, Layout
 from limpet.guest.shell_brief import VARIABLE
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from limpet.appliance.guest.ceilings import Ceilings
-    from limpet.appliance.guest.contract import ShellPlan, ShellSight
+    from limpet.appliance.guest.contract import Bind, ShellPlan, ShellSight
     from limpet.guest.steps import Step
     from limpet.host.ports import Commands, Files
 
@@ -135,17 +134,16 @@ class Lxc:
             f"lxc.cap.drop = {' '.join(dropped)}",
             *([] if self._seccomp is None else [f"lxc.seccomp.profile = {self._seccomp}"]),
             *(f"lxc.environment = {name}={value}" for name, value in environment.items()),
-            *(_mount(layout.state / name, place) for name, place, _ in PERSISTENT),
-            *(_mount(bind.source, bind.target, read_only=bind.read_only) for bind in plan.binds),
+            *(_mount(bind) for bind in binds.all_of(plan)),
             *self._ceilings.lxc_lines(plan.limits),
         ]
         return "\n".join(lines) + "\n"
 
 
-def _mount(source: Path, target: Path, *, read_only: bool = False) -> str:
-    inside = str(target).lstrip("/")
-    options = f"bind,create=dir{',ro' if read_only else ''}"
-    return f"lxc.mount.entry = {source} {inside} none {options} 0 0"
+def _mount(bind: Bind) -> str:
+    inside = str(bind.target).lstrip("/")
+    options = f"bind,create=dir{',ro' if bind.read_only else ''}"
+    return f"lxc.mount.entry = {bind.source} {inside} none {options} 0 0"
 
 
 def _named(layout: Layout, plan: ShellPlan) -> tuple[str, ...]:

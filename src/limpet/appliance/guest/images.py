@@ -1,0 +1,244 @@
+"""The images of the guest shell on this machine: which one is started, how a damaged one is found, how a new one is put in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.appliance.guest import slots as deciding
+from limpet.appliance.guest.contract import STORE
+from limpet.appliance.guest.layout import SQUASHFS
+from limpet.appliance.guest.slots import FILE, RECORD, SLOTS, TREE, Image, Slots
+from limpet.guest.steps import Copy, MakeFolder, Remove, Run, Task, Write
+from limpet.host.reported import boot_id
+from limpet.model.errors import HostError, MalformedDocument
+
+if TYPE_CHECKING:
+    from limpet.guest.steps import Step
+    from limpet.host.ports import Commands, Files
+
+IMAGES = STORE / "images"
+FACTORY = (Path("/opt/guest-shell/image.squashfs"), Path("/opt/guest-shell/root"))
+"""Where a vendor puts the image that an appliance comes with; it is never written to, and the last one that is fallen back to."""
+LIST = "files.sha256"
+TIME_TO_CHECK = 300.0
+_NEEDED = (Path("sbin/init"), Path("usr/lib/systemd/systemd"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chosen:
+    """The image to be started. slot: None for the one that the appliance came with. passed: what is wrong with better ones."""
+
+    path: Path
+    slot: str | None
+    passed: tuple[str, ...] = ()
+
+
+def image_to_start(files: Files) -> Path:
+    """The image that is to be started. Raises: HostError, when there is none."""
+    return choose(files).path
+
+
+def choose(files: Files, *, store: Path = STORE) -> Chosen:
+    """The best image that passes a cheap look. Raises: HostError, when there is none."""
+    passed = []
+    for slot in deciding.order(read_slots(files, store=store), boot_id(files) or "unknown"):
+        try:
+            image = read_image(files, slot, store=store)
+        except (MalformedDocument, HostError) as error:
+            passed.append(f"slot {slot}: {error}")
+            continue
+        if image is None:
+            continue
+        problem = glance(files, image)
+        if problem is None:
+            return Chosen(path=image.path, slot=slot, passed=tuple(passed))
+        passed.append(f"slot {slot}: {problem}")
+    for path in FACTORY:
+        if files.info(path) is not None:
+            return Chosen(path=path, slot=None, passed=tuple(passed))
+    said = f" ({'; '.join(passed)})" if passed else ""
+    raise HostError(
+        f"there is no image of a guest shell that can be started{said}. Put one in place with: limpet guestshell upgrade FILE"
+    )
+
+
+def read_slots(files: Files, *, store: Path = STORE) -> Slots:
+    """Which slot is what; a file that is not there or cannot be read is as if no image had been confirmed. Raises: HostError."""
+    try:
+        return deciding.parse_slots(
+            files.read(store / "images" / deciding.DOCUMENT, at_most=deciding.LARGEST)
+        )
+    except (FileNotFoundError, MalformedDocument):
+        return Slots()
+
+
+def read_image(files: Files, slot: str, *, store: Path = STORE) -> Image | None:
+    """What is in a slot; None where nothing is. Raises: MalformedDocument, HostError."""
+    try:
+        content = files.read(store / "images" / slot / RECORD, at_most=deciding.LARGEST)
+    except FileNotFoundError:
+        return None
+    return deciding.parse_image(content)
+
+
+def glance(files: Files, image: Image) -> str | None:
+    """What is visibly wrong with an image; None when nothing is. Costs next to nothing: it is done before each start."""
+    info = files.info(image.path)
+    if info is None:
+        return f"{image.path} is missing"
+    if image.size is not None:
+        return (
+            None
+            if info.is_file and info.size == image.size
+            else f"{image.path} is not {image.size} bytes long"
+        )
+    if not info.is_folder or not all(files.names(image.path / each.parent) for each in _NEEDED):
+        return f"{image.path} is no root file system"
+    return None
+
+
+def inspect(files: Files, commands: Commands, slot: str, *, store: Path = STORE) -> str | None:
+    """What is wrong with the image in a slot, every byte of it read; None when nothing is. Seconds. Raises: HostError."""
+    try:
+        image = read_image(files, slot, store=store)
+    except MalformedDocument as error:
+        return str(error)
+    if image is None:
+        return "the slot is empty"
+    problem = glance(files, image)
+    if problem is not None:
+        return problem
+    if image.size is not None:
+        found = digest_of(commands, image.path)
+        return None if found == image.digest else f"{image.path} is damaged: its SHA-256 is {found[:16]}…"
+    listed = store / "images" / slot / LIST
+    if files.info(listed) is None or digest_of(commands, listed) != image.digest:
+        return f"the list of the files in {image.path} is damaged"
+    done = commands.run(
+        ("env", f"--chdir={image.path}", "sha256sum", "--check", "--quiet", "--strict", str(listed)),
+        timeout=TIME_TO_CHECK,
+    )
+    if done.exit_code == 0:
+        return None
+    first = (done.stdout or done.stderr).decode("utf-8", "replace").splitlines()[:1]
+    return f"{image.path} is damaged: {' '.join(first) or 'it cannot be read'}"
+
+
+def digest_of(commands: Commands, path: Path) -> str:
+    """The SHA-256 of a file. Raises: HostError."""
+    done = commands.run(("sha256sum", "--binary", "--", str(path)), timeout=TIME_TO_CHECK)
+    words = done.stdout.decode("ascii", "replace").split()
+    if done.exit_code != 0 or not words:
+        raise HostError(f"{path} cannot be read")
+    return words[0].removeprefix("\\")
+
+
+def plan_install(
+    source: Path, image: Image, slots: Slots, boot: str, *, store: Path = STORE
+) -> tuple[Task, ...]:
+    """Put an image in the slot that is not confirmed, and have it tried from the next start of the guest shell on.
+
+    source: a squashfs file, a tar (of whatever compression) or a tree. image: what it is; its path is where it will be. The slot's
+    record is written last and removed first: a power cut leaves an empty slot or a whole one.
+    """
+    slot = slots.free
+    folder = store / "images" / slot
+    begun = deciding.condemned(slots, slot, "an image was being put there when the power was cut")
+    steps: list[Step] = [
+        MakeFolder(folder, mode=0o700),
+        _noted(begun, store),
+        Remove(folder / RECORD),
+        *(Remove(folder / each) for each in (FILE, TREE, LIST)),
+    ]
+    if image.size is not None:
+        steps.append(Copy(source, folder / FILE))
+    else:
+        steps += _tree(source, folder)
+    steps += [
+        Write(folder / RECORD, deciding.render_image(image)),
+        _noted(deciding.with_new(slots, slot, boot), store),
+    ]
+    return (
+        Task(
+            name="guest-image",
+            purpose=f"put the image in slot {slot}",
+            steps=tuple(steps),
+            advice="The last confirmed image is still there and is used.",
+        ),
+    )
+
+
+def _tree(source: Path, folder: Path) -> list[Step]:
+    """Unpack or copy, and list every file with its digest; the list's own digest is the image's."""
+    tree = folder / TREE
+    unpack: Run = (
+        Run(
+            (
+                "tar", "--extract", "--numeric-owner", "--preserve-permissions", "--xattrs", "--xattrs-include=*",
+                f"--directory={tree}", f"--file={source}",
+            ),
+            timeout=TIME_TO_CHECK,
+        )
+        if is_archive(source)
+        else Run(("cp", "--archive", "--no-target-directory", str(source), str(tree)), timeout=TIME_TO_CHECK)
+    )  # fmt: skip
+    return [
+        MakeFolder(tree),
+        unpack,
+        Run(("sh", "-c", LISTING, "sh", str(tree), str(folder / LIST)), timeout=TIME_TO_CHECK),
+        Run(("sync", "--file-system", str(folder)), timeout=TIME_TO_CHECK),
+    ]
+
+
+LISTING = (
+    'cd "$1" && find . -xdev -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum --binary -- > "$2.new"'
+    ' && mv "$2.new" "$2"'
+)
+"""Lists the regular files of the tree $1 with their digests in the file $2."""
+
+
+def is_archive(path: Path) -> bool:
+    """Whether it is a tar, by its name."""
+    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst"))
+
+
+def is_file_image(path: Path) -> bool:
+    """Whether it is used as it is, mounted by a loop device."""
+    return path.suffix == SQUASHFS
+
+
+def noted(slots: Slots, *, store: Path = STORE) -> Write:
+    """The step that makes a decision about slots last."""
+    return _noted(slots, store)
+
+
+def _noted(slots: Slots, store: Path) -> Write:
+    return Write(store / "images" / deciding.DOCUMENT, deciding.render_slots(slots))
+
+
+def confirm(files: Files, *, store: Path = STORE) -> Write | None:
+    """What confirms the image that is being tried, once it has worked; None when none is. Raises: HostError."""
+    slots = read_slots(files, store=store)
+    chosen = choose(files, store=store).slot
+    if chosen is None or (slots.confirmed == chosen and slots.tried is None):
+        return None
+    return _noted(deciding.confirmed(slots, chosen), store)
+
+
+def suspect(files: Files, commands: Commands, *, store: Path = STORE) -> tuple[Write | None, str | None]:
+    """After a guest shell that keeps failing: inspect the image in use. Gives the note that takes it out of use, and why.
+
+    An image that is only being tried goes whatever is found. Raises: HostError.
+    """
+    slots = read_slots(files, store=store)
+    slot = choose(files, store=store).slot
+    if slot is None or slot not in SLOTS:
+        return None, None
+    problem = inspect(files, commands, slot, store=store)
+    if problem is None and slots.tried == slot:
+        problem = "it was tried and did not work"
+    if problem is None:
+        return None, None
+    return _noted(deciding.condemned(slots, slot, problem), store), problem
