@@ -38,7 +38,7 @@ def look(plan: ShellPlan, files: Files) -> ShellSight:
         mounted=overlay,
         init=init,
         instance=None if init is None else instance,
-        problem=problem if problem is not None or overlay or not points else "another image is mounted",
+        problem=problem or ("another image is mounted" if points and not overlay and init is None else None),
         mounts=points,
         started=instance is not None,
         changed=changed,
