@@ -88,7 +88,7 @@ def test_every_operation_can_be_reached_and_answers_json() -> None:
         described = (await client.get("/openapi.json")).json()
         for path, methods in described["paths"].items():
             for method in methods:
-                if path == "/v1/events" or (method, path) == ("delete", "/v1/vms/{vm}"):
+                if path in {"/v1/events", "/v1/dashboard"} or (method, path) == ("delete", "/v1/vms/{vm}"):
                     continue
                 url = path.format(vm="vm1", rule="1", service="imds")
                 answer = await client.request(method, url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from limpet.emulator.dashboard.story import status_accepted
 from limpet.emulator.goalstates import status_path
 from limpet.emulator.vm import StatusReport
 from limpet.model.errors import MalformedDocument
@@ -50,6 +51,8 @@ def status_written(world: World, path: str, channel: str, now: float) -> World:
         problem=problem,
     )
     vm = replace(vm, inbox=replace(vm.inbox, statuses=vm.inbox.statuses.append(report)))
+    if status is not None:
+        vm = status_accepted(vm, now)
     return world.with_vm(vm).tell(now, "status", vm.name, **_summary(report))
 
 

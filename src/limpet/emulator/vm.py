@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Network, IPv6Network
 
+    from limpet.emulator.dashboard.appliance import Appliance
     from limpet.emulator.identity import Identity
     from limpet.emulator.pki import TenantCertificate
     from limpet.model.extensions import AgentFamily, Handler
@@ -180,6 +181,7 @@ class VirtualMachine:
     more_nics: beside the primary one. leases: by MAC, when its address was last given by DHCP.
     registered_name: the host name of the last DHCP request: what the platform's DNS knows.
     reprovision_data: the ovf-env.xml that a pre-provisioned VM is waiting for; None while there is none.
+    appliance: what somebody told of it; None for a plain VM.
     """
 
     identity: Identity
@@ -201,6 +203,7 @@ class VirtualMachine:
     leases: Mapping[str, float] = field(default_factory=dict, hash=False)
     registered_name: Received[str] | None = None
     reprovision_data: Secret[bytes] | None = None
+    appliance: Appliance | None = None
 
     @property
     def pps_type(self) -> str:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from limpet.emulator.admin import openapi
+from limpet.emulator.admin.guarding import Guarded
 from limpet.emulator.admin.operations import OPERATIONS
 from limpet.emulator.admin.problems import Problem
+from limpet.emulator.dashboard.serving import page_routes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,7 +37,8 @@ def create_app(api: Api) -> Starlette:
         for operation in OPERATIONS
     ]
     return Starlette(
-        routes=[*routes, Route("/openapi.json", described, methods=["GET"])],
+        routes=[*routes, Route("/openapi.json", described, methods=["GET"]), *page_routes()],
+        middleware=[Middleware(Guarded)],
         exception_handlers={Problem: _problem, HTTPException: _refused, Exception: _failed},
     )
 

@@ -48,6 +48,7 @@ class Api:
         self.ports = ports
         self.encrypt = encrypt
         self.read_package = read_package
+        self.started = fabric.clock.now()
 
     @property
     def now(self) -> float:

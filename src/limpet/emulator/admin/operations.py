@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from limpet.emulator.admin import asking, changing, faulting, operating, provisioning
+from limpet.emulator.admin import asking, changing, describing, faulting, operating, provisioning
 from limpet.emulator.admin.paths import Operation, Parameter
 from limpet.emulator.admin.publishing import PUBLICATION
+from limpet.emulator.dashboard import serving
 
 _VM = "/v1/vms/{vm}"
 _AFTER = Parameter(name="after", type="integer", about="only what has a larger id or serial count", default=0)
@@ -43,6 +44,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(method="GET", path=_VM, name="vm", about="One VM with its goal state", handler=asking.vm),
     Operation(method="DELETE", path=_VM, name="removeVm", about="Forget a VM", handler=changing.remove_vm),
+    Operation(
+        method="PUT",
+        path=f"{_VM}/nics",
+        name="setNics",
+        about="Attach or detach NICs beside the primary one",
+        handler=changing.set_nics,
+        members=changing.NICS,
+    ),
     Operation(
         method="GET",
         path=f"{_VM}/requests",
@@ -169,6 +178,14 @@ OPERATIONS: tuple[Operation, ...] = (
         members=changing.USERS,
     ),
     Operation(
+        method="PUT",
+        path=f"{_VM}/appliance",
+        name="tellAppliance",
+        about="Tell what the VM's appliance says of itself: what limpet show --json prints",
+        handler=describing.tell_appliance,
+        members=describing.APPLIANCE,
+    ),
+    Operation(
         method="GET",
         path="/v1/strangers/requests",
         name="strayRequests",
@@ -231,6 +248,20 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(
             Parameter(
                 name="after", type="integer", about="as the header Last-Event-ID; left out: only new events"
+            ),
+        ),
+        answers={200: "a stream that does not end"},
+        stream="text/event-stream",
+    ),
+    Operation(
+        method="GET",
+        path="/v1/dashboard",
+        name="dashboard",
+        about="What the dashboard page shows, as server-sent events: the whole of it whenever it changes",
+        handler=serving.dashboard,
+        parameters=(
+            Parameter(
+                name="vm", type="string", about="the VM that is shown in full; left out: the first one"
             ),
         ),
         answers={200: "a stream that does not end"},

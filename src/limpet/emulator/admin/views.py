@@ -85,7 +85,17 @@ def vm_whole(world: World, vm: VirtualMachine) -> dict[str, Any]:
         },
         "latestLog": plain(inbox.logs.latest),
         "roleProperties": plain(inbox.role_properties.latest),
+        "appliance": _appliance(vm),
     }
+
+
+def _appliance(vm: VirtualMachine) -> dict[str, Any] | None:
+    """What somebody told of the VM's appliance, and the status gaps that the fabric saw."""
+    known = vm.appliance
+    if known is None:
+        return None
+    gaps = [{**plain(gap), "seconds": gap.seconds} for gap in known.gaps]
+    return {"at": known.at, "document": plain(known.document), "gaps": gaps}
 
 
 def health_reports(vm: VirtualMachine) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The dashboard: one page that shows live what the emulator knows, and switches faults on and off."""
