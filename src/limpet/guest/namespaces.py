@@ -26,7 +26,7 @@ class SeenLink:
     """One link. mac: lower case with colons. kind: ``veth``, ``bridge`` …; None for a device with a driver.
 
     vf: whether it serves under a synthetic NIC of the same MAC (the kernel's flag SLAVE). device: its name on its bus, such
-    as a VMBus UUID.
+    as a VMBus UUID. labels: of the addresses, in their order; the link's name where none was given.
     """
 
     name: str
@@ -38,6 +38,7 @@ class SeenLink:
     vf: bool = False
     altnames: tuple[str, ...] = ()
     addresses: tuple[IPv4Interface, ...] = ()
+    labels: tuple[str, ...] = ()
     device: str | None = None
     mtu: int = 1500
 
@@ -89,6 +90,9 @@ def _link(found: Mapping[str, Any]) -> SeenLink:
     flags = [str(each) for each in _list(found, "flags")]
     info = found.get("linkinfo")
     kind = info.get("info_kind") if isinstance(info, dict) else None
+    addresses = [
+        each for each in _list(found, "addr_info") if isinstance(each, dict) and each.get("family") == "inet"
+    ]
     try:
         return SeenLink(
             name=str(found["ifname"]).partition("@")[0],
@@ -99,11 +103,8 @@ def _link(found: Mapping[str, Any]) -> SeenLink:
             kind=None if kind is None else str(kind),
             vf="SLAVE" in flags,
             altnames=tuple(str(each) for each in _list(found, "altnames")),
-            addresses=tuple(
-                IPv4Interface(f"{each['local']}/{each['prefixlen']}")
-                for each in _list(found, "addr_info")
-                if isinstance(each, dict) and each.get("family") == "inet"
-            ),
+            addresses=tuple(IPv4Interface(f"{each['local']}/{each['prefixlen']}") for each in addresses),
+            labels=tuple(str(each.get("label", found["ifname"])) for each in addresses),
             device=str(found["parentdev"]) if "parentdev" in found else None,
             mtu=int(found.get("mtu", 1500)),
         )

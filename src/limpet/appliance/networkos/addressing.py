@@ -1,0 +1,97 @@
+"""The address and routes of a lease on a NIC of the network OS, with a table of routes of its own (R9).
+
+The address comes last, with a label that says for which lease the rest was made: where it is seen, all is done, and where
+the lease is another one all is done anew. What belongs to a lease is marked (label, protocol `dhcp`), and nothing else is
+taken away: addresses and routes of an operator stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from ipaddress import IPv4Interface, IPv4Network
+from typing import TYPE_CHECKING
+
+from limpet.guest.offers import DIRECTLY, platform_routes
+from limpet.guest.site import PLATFORM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import SeenLink
+    from limpet.guest.site import Nic
+    from limpet.model.network import Route
+
+GUEST_RULE, NIC_RULE = 100, 200
+"""Priorities of routing rules: the way to the guest first, then the ways back."""
+_DIGITS = 4
+_FIRST_TABLE = 0x40000000
+_OURS = "proto dhcp"
+
+
+def table_of(nic: Nic) -> int:
+    """The number of a NIC's own table of routes: always the same for a MAC."""
+    return _FIRST_TABLE + (zlib.crc32(nic.mac.encode()) & 0x3FFFFFFF)
+
+
+def label(name: str, lease: AcquiredLease, *, primary: bool) -> str:
+    """The label of an address that says which lease was applied."""
+    parts = [str(lease.address), str(lease.prefix), str(lease.wire_server), str(primary)]
+    parts += [f"{each.destination} {each.gateway}" for each in lease.routes]
+    return f"{name}:{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:_DIGITS]}"
+
+
+def is_dressed(link: SeenLink, lease: AcquiredLease, *, primary: bool) -> bool:
+    """Whether a NIC has what a lease gives, and nothing of another one."""
+    ours = [
+        (address, mark)
+        for address, mark in zip(link.addresses, link.labels, strict=False)
+        if mark.startswith(f"{link.name}:")
+    ]
+    wanted = (IPv4Interface((lease.address, lease.prefix)), label(link.name, lease, primary=primary))
+    return link.up and ours == [wanted]
+
+
+def lease_lines(
+    nic: Nic, link: SeenLink, lease: AcquiredLease, *, group: int, metric: int | None = None
+) -> Iterator[str]:
+    """Lines for `ip` in the network OS. group: of links, for rules. metric: of the default route, None for the best."""
+    name, table = link.name, table_of(nic)
+    yield f"rule flush table {table}"
+    yield f"route flush table all dev {name} {_OURS}"
+    yield f"link set dev {name} group {group} up"
+    yield f"address flush dev {name} label {name}:*"
+    near = IPv4Network((lease.address, lease.prefix), strict=False)
+    yield f"route replace {near} dev {name} {_OURS} scope link table {table}"
+    every = (*lease.routes, *platform_routes(lease))
+    # Direct routes first: the others may go by what they reach.
+    for route in sorted(every, key=lambda each: (each.gateway != DIRECTLY, -each.destination.prefixlen)):
+        yield f"{_route(route, name)} table {table}"
+        if nic.primary or _is_of_its_own(route):
+            yield _route(route, name) + _metric(route, metric)
+    yield f"rule add pref {NIC_RULE} from {lease.address} lookup {table}"
+    broadcast = " broadcast +" if lease.prefix < 31 else ""
+    mark = label(name, lease, primary=nic.primary)
+    yield f"address add {lease.address}/{lease.prefix}{broadcast} dev {name} label {mark}"
+
+
+def forget_lines(nic: Nic) -> list[str]:
+    """Lines for `ip` in the network OS before a NIC leaves it: its routes go with it, its rule would not."""
+    return [f"rule flush table {table_of(nic)}"]
+
+
+def _is_of_its_own(route: Route) -> bool:
+    """Whether a route of a secondary NIC may be everybody's: not the default one, nor that to the platform."""
+    return route.destination.prefixlen > 0 and not any(each in route.destination for each in PLATFORM)
+
+
+def _route(route: Route, name: str) -> str:
+    # On link: the address, by which a gateway would be near, comes only after its routes.
+    way = "scope link" if route.gateway == DIRECTLY else "onlink"
+    via = "" if route.gateway == DIRECTLY else f" via {route.gateway}"
+    return f"route replace {route.destination}{via} dev {name} {_OURS} {way}"
+
+
+def _metric(route: Route, metric: int | None) -> str:
+    return f" metric {metric}" if metric is not None and route.destination.prefixlen == 0 else ""

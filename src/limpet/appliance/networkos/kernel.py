@@ -1,0 +1,206 @@
+"""The embedded network OS: a network namespace of its own, the kernel's routing, nftables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.appliance.networkos import addressing, moving, port, rules
+from limpet.appliance.networkos.contract import Health, Pulse
+from limpet.appliance.networkos.iproute import batch, entered, inside
+from limpet.guest.steps import MakeFolder, Run, Task, Write
+from limpet.guest.translation import NOTE, TRANSLATION
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from limpet.appliance.moves import Move
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import Seen
+    from limpet.guest.site import Nic, Site
+    from limpet.guest.steps import Step
+    from limpet.guest.translation import DayZero
+    from limpet.host.ports import Commands, Files
+
+NAME = "kernel"
+NAMESPACES = Path("/run/netns")
+CONFIGURATION = Path("/var/lib/limpet/network-os.nft")
+"""Custom data of an appliance without a network OS of its own: rules for nftables, which it gets at every start."""
+
+SETTINGS = (
+    "net.ipv4.ip_forward=1",
+    # Packets of one NIC may come in by another (R9: probes from the platform's address come by all of them).
+    "net.ipv4.conf.all.rp_filter=2",
+    # NICs in one subnet: each answers for its own address only, and asks in its own name.
+    "net.ipv4.conf.all.arp_ignore=1",
+    "net.ipv4.conf.all.arp_announce=2",
+    "net.ipv4.conf.all.promote_secondaries=1",
+    "net.ipv4.conf.all.send_redirects=0",
+    "net.ipv4.conf.default.send_redirects=0",
+    "net.ipv4.conf.all.accept_redirects=0",
+    "net.ipv4.conf.default.accept_redirects=0",
+    "net.ipv4.conf.all.accept_source_route=0",
+)
+FORWARDING, PORT, RULES = "forwarding", "guest port", "rules"
+"""Causes of a pulse."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KernelNetworkOs:
+    """The driver `kernel`. metric: of default routes that leases give; None for the best."""
+
+    metric: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As the setting appliance.network_os has it."""
+        return NAME
+
+    def day_zero(self, day_zero: DayZero) -> tuple[Task, ...]:
+        """There is nothing that custom data could configure; that it was seen is noted."""
+        if day_zero.is_done:
+            return ()
+        note = Write(NOTE, f"{day_zero.vm_id}\n".encode(), mode=0o600)
+        return (
+            Task(
+                name=TRANSLATION,
+                purpose="note that the embedded network OS has no use for custom data",
+                steps=(MakeFolder(NOTE.parent, mode=0o700), note),
+            ),
+        )
+
+    def start(self, site: Site, seen: Seen) -> tuple[Task, ...]:
+        """Namespaces, settings, rule sets with NAT, the guest port."""
+        if port.is_there(site, seen):
+            return ()
+        return (
+            _namespace("network-os", site.network_os, seen),
+            _namespace("guest-network", site.guest, seen),
+            Task(
+                name="network-os-settings",
+                purpose=f"let the kernel route in {site.network_os}",
+                steps=settings(site),
+                after=("network-os",),
+            ),
+            Task(
+                name="network-os-rules",
+                purpose="load the rule sets and NAT",
+                steps=self.protect(site),
+                after=("network-os", "guest-network"),
+            ),
+            _after(port.plan(site, seen, anew=True), "network-os-settings", "network-os-rules"),
+        )
+
+    def claim(self, nic: Nic, site: Site, seen: Seen) -> Move:
+        """Move it, with its virtual function."""
+        return moving.claim(nic, site, seen)
+
+    def release(self, nic: Nic, site: Site, seen: Seen) -> tuple[Step, ...]:
+        """Move it back."""
+        return moving.release(nic, site, seen, leaving=addressing.forget_lines(nic))
+
+    def dress(self, nic: Nic, lease: AcquiredLease | None, site: Site, seen: Seen) -> tuple[Step, ...]:
+        """Bring it up, with address and routes. The primary one first gets NAT, where that is not loaded already."""
+        face, _ = moving.halves(nic, seen.links(site.network_os))
+        if face is None:
+            # Planned together with its claim, which names it so.
+            face = moving.foreseen(nic, site, seen)
+        if lease is None:
+            return () if face.up else batch(site.network_os, [f"link set dev {face.name} up"])
+        steps: tuple[Run, ...] = ()
+        if nic.primary and not port.nat_is(site, lease.address, seen):
+            steps += (*rules.nat_steps(site, lease.address), *port.relabelled(site, lease.address))
+        if not addressing.is_dressed(face, lease, primary=nic.primary):
+            group = moving.PRIMARY_GROUP if nic.primary else 0
+            steps += batch(
+                site.network_os,
+                addressing.lease_lines(nic, face, lease, group=group, metric=self.metric),
+            )
+        return steps
+
+    def protect(self, site: Site) -> tuple[Step, ...]:
+        """The rule sets, in two processes."""
+        return (*rules.guest_steps(site), *rules.network_os_steps(site))
+
+    def health(self, site: Site, files: Files, commands: Commands, *, deep: bool) -> Pulse:
+        """Whether the namespace is there; `deep`, whether it forwards and has the guest port."""
+        if site.network_os not in files.names(NAMESPACES):
+            return Pulse(health=Health.GONE, problem=f"the network namespace {site.network_os} is gone")
+        if not deep:
+            return Pulse(health=Health.HEALTHY)
+        asked = ("sysctl", "-n", "net.ipv4.ip_forward", f"net.ipv4.conf.{site.port.outer}.forwarding")
+        try:
+            done = commands.run(entered(site.network_os, asked), timeout=10.0, at_most=4096)
+        except HostError as error:
+            return Pulse(health=Health.WOUNDED, problem=str(error), cause=FORWARDING)
+        values = done.stdout.decode("ascii", "replace").split()
+        if done.exit_code != 0 and not values:
+            return Pulse(
+                health=Health.GONE, problem=f"the network namespace {site.network_os} cannot be entered"
+            )
+        if len(values) < 2:
+            return Pulse(
+                health=Health.WOUNDED, problem=f"the guest port {site.port.outer} is gone", cause=PORT
+            )
+        if values != ["1", "1"]:
+            return Pulse(
+                health=Health.WOUNDED,
+                problem=f"forwarding is switched off in {site.network_os}",
+                cause=FORWARDING,
+            )
+        return Pulse(health=Health.HEALTHY)
+
+    def revive(self, site: Site, seen: Seen, pulse: Pulse) -> tuple[Task, ...]:
+        """Only what is broken is made anew; what forwards is not touched."""
+        if pulse.health is Health.HEALTHY:
+            return ()
+        if not seen.exists(site.network_os) or pulse.cause == PORT or not port.is_there(site, seen):
+            return self.start(site, seen)
+        return (
+            Task(
+                name="network-os-settings",
+                purpose=f"let the kernel route in {site.network_os}",
+                steps=settings(site),
+            ),
+        )
+
+    def stop(self, site: Site, seen: Seen) -> tuple[Task, ...]:
+        """Take the guest port and the namespace away; the guest's namespace stays, for what lives in it."""
+        if not seen.exists(site.network_os):
+            return ()
+        held = [nic.name for nic in site.nics if moving.place_of(nic, seen) == site.network_os]
+        lines = [f"link delete dev {site.port.outer}"]
+        lines = lines if seen.named(site.network_os, site.port.outer) is not None else []
+        return (
+            Task(
+                name="network-os",
+                purpose=f"take the namespace {site.network_os} away",
+                steps=(*batch(site.network_os, lines), Run(("ip", "netns", "delete", site.network_os))),
+                problem=f"it still has {', '.join(held)}" if held else None,
+                advice="Give the NICs back to Linux first.",
+            ),
+        )
+
+    def command(self, line: str) -> Run:
+        """There is a shell's command line at most: none is taken."""
+        return Run(("false", line))
+
+
+def settings(site: Site) -> tuple[Run, ...]:
+    """How the kernel shall behave in the network OS's namespace."""
+    return (
+        *batch(site.network_os, ["link set dev lo up"]),
+        inside(site.network_os, ("sysctl", "-e", "-q", "-w", *SETTINGS)),
+    )
+
+
+def _namespace(name: str, namespace: str, seen: Seen) -> Task:
+    return Task(
+        name=name,
+        purpose=f"make the network namespace {namespace}",
+        steps=() if seen.exists(namespace) else (Run(("ip", "netns", "add", namespace)),),
+    )
+
+
+def _after(task: Task, *names: str) -> Task:
+    return Task(name=task.name, purpose=task.purpose, steps=task.steps, after=names)
