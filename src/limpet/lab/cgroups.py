@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 TIME_TO_EMPTY = 5.0
+TIME_TO_FREEZE = 5.0
 
 
 def unified_hierarchy(mounts: Path = Path("/proc/self/mounts")) -> Path:
@@ -28,6 +34,23 @@ def make(name: str) -> Path:
     except OSError as error:
         raise LabError(f"cannot make the cgroup {folder}: {error.strerror}") from error
     return folder
+
+
+@contextmanager
+def frozen(folder: Path) -> Iterator[None]:
+    """Nothing in a cgroup runs until the end; it can be killed. Raises: LabError."""
+    switch = folder / "cgroup.freeze"
+    try:
+        switch.write_text("1", encoding="ascii")
+        wait_for(
+            lambda: "frozen 1" in (folder / "cgroup.events").read_text(encoding="ascii"),
+            f"{folder} to freeze",
+            timeout=TIME_TO_FREEZE,
+            pause=0.002,
+        )
+        yield
+    finally:
+        switch.write_text("0", encoding="ascii")
 
 
 def remove(folder: Path) -> None:

@@ -91,19 +91,34 @@ def plug(
     )
 
 
+def remake(where: Network) -> None:
+    """A fresh network under the same name. Nothing may run in the old one. Raises: LabError."""
+    run(["ip", "netns", "delete", where.name]).checked()
+    run(["ip", "netns", "add", where.name]).checked()
+    where.ip("link set lo up")
+
+
 def lay_cable(
-    switch: Network, port: str, guest: Network, *, mac: str, nic: str = "eth0", index: int | None = None
+    switch: Network,
+    port: str,
+    guest: Network,
+    *,
+    mac: str,
+    nic: str = "eth0",
+    index: int | None = None,
+    up: bool = True,
 ) -> None:
     """Connect a guest by a cable and set both ends up, without addresses. Raises: LabError.
 
     index: of both ends, each in its network. Then the kernel takes the guest's for a NIC of its own, whose state is
-    down, and not lower-layer-down, while the cable is unplugged.
+    down, and not lower-layer-down, while the cable is unplugged. up: False leaves the guest's end down, as a NIC is
+    that nobody has configured.
     """
     guest.ip("link set lo up")
     number = "" if index is None else f"index {index} "
     switch.ip(f"link add name {port} {number}type veth peer name {nic} {number}netns {guest.name}")
     switch.ip(f"link set {port} master {BRIDGE} up")
-    guest.ip(f"link set {nic} address {mac} up")
+    guest.ip(f"link set {nic} address {mac} {'up' if up else 'down'}")
 
 
 def assert_no_way_out(fabric: Network) -> None:

@@ -50,14 +50,23 @@ done
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hardware:
-    """sysfs: files by their path below /sys. drives: this machine's block devices by their name in /dev."""
+    """sysfs: files by their path below /sys. drives: this machine's block devices by their name in /dev.
+
+    early: lines of shell that are run when all that is there, before systemd: mounts, as a machine without udev cannot
+    wait for devices.
+    """
 
     sysfs: Mapping[str, str] = field(default_factory=dict, hash=False)
     drives: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    early: tuple[str, ...] = ()
 
     def joined(self, other: Hardware) -> Hardware:
         """Both together."""
-        return Hardware(sysfs={**self.sysfs, **other.sysfs}, drives={**self.drives, **other.drives})
+        return Hardware(
+            sysfs={**self.sysfs, **other.sysfs},
+            drives={**self.drives, **other.drives},
+            early=(*self.early, *other.early),
+        )
 
 
 def azure_dmi(vm_id: str, *, generation: int = 1) -> dict[str, str]:
@@ -150,6 +159,7 @@ def _init(hardware: Hardware) -> str:
         f"mount -t overlay -o ro,lowerdir={SYSFS}:/run/limpet-lab/sys sysfs /sys",
         "mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup",
         *(_mknod(name, device) for name, device in hardware.drives.items()),
+        *hardware.early,
         "exec env -u container /sbin/init",
     ]
     return "\n".join(lines) + "\n"

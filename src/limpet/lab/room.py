@@ -91,8 +91,11 @@ class Room:
 
     def plugged(self, port: Port, *, wanted: bool) -> None:
         """Pull the cable of a port's eth0, or plug it in again: the carrier goes, addresses and routes stay. Raises: LabError."""
-        number = self._ports.index(port)
-        self.fabric.ip(f"link set port{number} {'up' if wanted else 'down'}")
+        self.fabric.ip(f"link set {self.port_name(port)} {'up' if wanted else 'down'}")
+
+    def port_name(self, port: Port) -> str:
+        """The fabric's end of the cable to a port's eth0."""
+        return f"port{self._ports.index(port)}"
 
     def machine(
         self, layers: Sequence[Path], *, name: str | None = None, addressed: bool = True

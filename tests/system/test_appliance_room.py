@@ -1,0 +1,240 @@
+"""The lab's appliance holds a network OS and a guest shell, by raw commands; and its power and NICs are the lab's to take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.system.appliances import (
+    STORE,
+    await_started,
+    give_nics,
+    in_guest,
+    mount_guest,
+    start_lxc,
+    start_network_os,
+    start_nspawn,
+)
+from tests.system.conftest import say
+
+from limpet.lab.appliance_room import Appliance, Parts, Wish, appliance, prepared
+from limpet.lab.appliance_sight import GUEST, HOST, NOS
+from limpet.lab.clock import wait_for
+from limpet.lab.commands import LabError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+
+VERSIONS = "curl --silent --max-time 5 'http://168.63.129.16/?comp=versions'"
+PLUGIN = "curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' http://168.63.129.16:32526/health"
+METADATA = (
+    "curl --silent --max-time 5 --header Metadata:true "
+    "'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'"
+)
+
+
+@pytest.fixture(scope="module")
+def parts() -> Iterator[Parts]:
+    with prepared(say) as made:
+        yield made
+
+
+@pytest.mark.parametrize("start", [start_lxc, start_nspawn], ids=["lxc", "nspawn"])
+def test_a_guest_shell_behind_frr_reaches_the_platform(start: object, parts: Parts) -> None:
+    assert callable(start)
+    with appliance(parts, Wish(nics=3)) as made:
+        assert made.boot() == "running"
+        start_network_os(made)
+        mount_guest(made)
+        init = start(made)
+        await_started(made, init)
+        give_nics(made)
+        assert set(made.owners().values()) == {NOS}
+        assert "<Versions>" in in_guest(made, init, VERSIONS)
+        assert in_guest(made, init, PLUGIN) == "200"
+        assert in_guest(made, init, METADATA) == made.name
+        asked = made.world.requests(made.name)
+        assert {each["source"] for each in asked} == {"10.0.0.4"}
+        assert made.leaked() == 0
+        in_guest(made, init, "echo kept > /var/lib/waagent/kept; limpet --version")
+        assert made.machine.read(f"{STORE}/state/kept") == "kept\n"
+        assert "2" in in_guest(made, init, "ls -d /sys/class/net/* | wc -l")
+        made.run(["systemctl", "stop", "guest"], timeout=30).checked()
+
+
+def test_without_nat_the_platform_does_not_answer(parts: Parts) -> None:
+    with appliance(parts) as made:
+        made.boot()
+        start_network_os(made)
+        give_nics(made)
+        made.sh(f"ip netns exec {NOS} nft delete table ip limpet_nat")
+        assert made.run(["sh", "-c", VERSIONS], namespace=GUEST).exit_code
+        assert made.leaked() > 0
+
+
+def test_the_metadata_service_answers_the_primary_nic_only(parts: Parts) -> None:
+    with appliance(parts, Wish(nics=2)) as made:
+        made.boot()
+        made.sh(
+            "ip addr add 10.0.1.4/24 dev eth1; ip link set eth1 up; ip route add 169.254.169.254 via 10.0.1.1"
+        )
+        assert "10.0.1.4 is not the primary address" in made.sh(METADATA)
+        made.sh("ip link set eth1 down; ip addr add 10.0.0.4/24 dev eth0; ip link set eth0 up")
+        made.sh("ip route add 169.254.169.254 via 10.0.0.1")
+        assert made.sh(METADATA) == made.name
+        assert [each["source"] for each in made.world.requests(made.name)] == ["10.0.1.4", "10.0.0.4"]
+
+
+def test_sixteen_nics_get_their_addresses_by_dhcp(parts: Parts) -> None:
+    with appliance(parts, Wish(nics=16)) as made:
+        made.boot()
+        found = made.nics()
+        assert [link.name for link in found] == [f"eth{number}" for number in range(16)]
+        assert not any(link.up or link.addresses for link in found)
+        for number in (0, 1, 15):
+            made.run(["dhclient", "-1", "-lf", f"/run/leases{number}", f"eth{number}"], timeout=60).checked()
+            assert f"10.0.{number}.4/24" in made.nics()[number].addresses
+        assert "unknown-245 a8:3f:81:10" in made.machine.read("/run/leases0")
+        routes = made.sh("ip route")
+        assert "168.63.129.16 via 10.0.0.1" in routes
+        assert made.probe(0, 9)
+        assert not made.probe(2, 9)
+
+
+def test_a_reboot_keeps_files_and_nothing_else(parts: Parts) -> None:
+    with appliance(parts, Wish(nics=2)) as made:
+        made.boot()
+        start_network_os(made)
+        made.sh(
+            f"ip link set eth1 netns {NOS}; ip link add left type bridge; echo kept > /var/lib/limpet/kept"
+        )
+        assert made.owners() == {"eth0": HOST, "eth1": NOS}
+        assert made.reboot() == "running"
+        assert made.owners() == {"eth0": HOST, "eth1": HOST}
+        assert {link.name for link in made.links()} == {"eth0", "eth1"}
+        assert made.machine.read("/var/lib/limpet/kept") == "kept\n"
+
+
+def test_a_power_cut_takes_what_was_not_synced(parts: Parts) -> None:
+    with appliance(parts) as made:
+        made.boot()
+        made.sh("echo safe > /var/lib/limpet/safe; sync; echo lost > /var/lib/limpet/lost")
+        made.power_cut()
+        assert not made.machine.running
+        made.boot()
+        assert made.machine.read("/var/lib/limpet/safe") == "safe\n"
+        lost = made.machine.path("/var/lib/limpet/lost")
+        assert not lost.exists() or not lost.read_text(encoding="utf-8")
+
+
+def test_a_power_cut_can_be_a_mere_kill(parts: Parts) -> None:
+    with appliance(parts) as made:
+        made.boot()
+        made.sh("echo kept > /var/lib/limpet/kept")
+        made.power_cut(lose_unsynced=False)
+        made.boot()
+        assert made.machine.read("/var/lib/limpet/kept") == "kept\n"
+
+
+def test_a_full_data_volume_is_full(parts: Parts) -> None:
+    with appliance(parts, Wish(volume=48 * 1024 * 1024)) as made:
+        made.boot()
+        refused = made.run(["dd", "if=/dev/zero", "of=/var/lib/waagent/much", "bs=1M", "count=100"])
+        assert "No space left on device" in refused.stderr
+
+
+def test_a_nic_that_goes_with_its_namespace_is_put_back_as_the_kernel_does(parts: Parts) -> None:
+    with appliance(parts, Wish(nics=3)) as made:
+        made.boot()
+        start_network_os(made)
+        made.sh(f"ip link set eth0 netns {NOS}; ip link set eth2 netns {NOS}")
+        made.sh(f"ip netns delete {NOS}")
+        assert made.kill("zebra -N")
+        made.kill("staticd -N")
+        wait_for(lambda: made.lost_nics() == [0, 2], "the NICs to go", timeout=10)
+        assert made.owners() == {"eth0": "nowhere", "eth1": HOST, "eth2": "nowhere"}
+        made.sh("ip link add name eth2 type bridge")
+        assert [made.put_nic_in(number) for number in made.lost_nics()] == ["eth0", "dev2066"]
+        back = made.nics()
+        assert [(link.namespace, link.up, link.addresses) for link in back] == [(HOST, False, ())] * 3
+        assert [link.mac for link in back] == [card.mac for card in made.cards]
+
+
+def test_nics_come_late_and_go(parts: Parts) -> None:
+    with appliance(parts) as made:
+        made.boot()
+        late = made.add_late_nic()
+        assert made.owners() == {"eth0": HOST, late.name: HOST}
+        made.run(["dhclient", "-1", "-lf", "/run/leases", late.name], timeout=60).checked()
+        assert "10.0.1.4/24" in made.nics()[1].addresses
+        made.take_nic_out(1)
+        assert made.owners() == {"eth0": HOST, "eth1": "nowhere"}
+        made.put_nic_in(1)
+        assert made.owners() == {"eth0": HOST, "eth1": HOST}
+
+
+def test_a_virtual_function_has_the_mac_of_its_nic(parts: Parts) -> None:
+    with appliance(parts, Wish(nics=2)) as made:
+        made.boot()
+        name = made.add_function(1)
+        assert [link.name for link in made.nics()] == ["eth0", "eth1", name]
+        assert made.nics()[2].mac == made.nics()[1].mac
+        made.reboot()
+        assert [link.name for link in made.nics()] == ["eth0", "eth1", name]
+        made.remove_function(1)
+        assert [link.name for link in made.nics()] == ["eth0", "eth1"]
+
+
+def test_a_name_that_is_taken_stops_a_move(parts: Parts) -> None:
+    with appliance(parts) as made:
+        made.boot()
+        start_network_os(made)
+        made.clash("eth0")
+        move = ["ip", "link", "set", "eth0", "netns", NOS]
+        assert "exists" in made.run(move).stderr
+        made.end_clash("eth0")
+        made.run(move).checked()
+
+
+def test_what_a_neighbour_sends_to_the_platform_through_the_appliance_is_counted(parts: Parts) -> None:
+    with appliance(parts, Wish(nics=2)) as made:
+        made.boot()
+        start_network_os(made)
+        give_nics(made)
+        made.sh(f"ip -n {NOS} addr add 10.0.1.4/24 dev eth1")
+        with made.neighbour(1) as other:
+            assert other.run(["ping", "-c1", "-W2", "10.0.1.4"]).exit_code == 0
+            assert other.run(["sh", "-c", VERSIONS]).exit_code
+        assert made.leaked() > 0
+
+
+def test_an_appliance_leaves_nothing_behind(parts: Parts) -> None:
+    name = ""
+
+    def fail() -> None:
+        nonlocal name
+        with appliance(parts, Wish(nics=2)) as made:
+            name = made.room.workspace.name
+            made.boot()
+            start_network_os(made)
+            mount_guest(made)
+            start_lxc(made)
+            give_nics(made)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert name not in run(["ip", "netns", "list"]).checked()
+    assert name not in run(["mount"]).checked()
+    assert name not in run(["losetup", "--list", "--noheadings", "--output", "BACK-FILE"]).checked()
+
+
+def test_seventeen_nics_are_too_many(parts: Parts) -> None:
+    def ask(nics: int) -> Appliance:
+        with appliance(parts, Wish(nics=nics)) as made:
+            return made
+
+    with pytest.raises(LabError, match="has 1 to 16 NICs, not 17"):
+        ask(17)
