@@ -26,6 +26,7 @@ REVIEWED = {
     "appliance/networkos/iosxe_day_zero.py": 1,
     "appliance/networkos/iosxe_scan.py": 1,
     "appliance/networkos/iosxe_secret.py": 1,
+    "appliance/networkos/hooks_documents.py": 2,
     "boot/media.py": 1,
     "emulator/pfx.py": 1,
     "emulator/routes/imds.py": 1,

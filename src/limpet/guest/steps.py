@@ -6,15 +6,31 @@ Every step may be done again after a power loss at any moment: whatever it leave
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 Content = bytes | Secret[bytes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What is made of what a program says, where that matters and not only how it ends.
+
+    check: reads its standard output, and raises MalformedDocument for what is no answer: the step has failed then. kept: a
+    file, for root alone, that gets a good answer. log: gets what the program complains of, without secrets. meanings: of
+    its exit codes, for people.
+    """
+
+    check: Callable[[bytes], object]
+    kept: Path | None = None
+    log: Path | None = None
+    meanings: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +38,8 @@ class Run:
     """Run a program of the machine: an argument vector, never a shell.
 
     accepted: exit codes that mean success. timeout: seconds. stdin is the only way in for a secret. output: a file, for root
-    alone, that gets the head of what the program says, however it ends; it is not repeated elsewhere then.
+    alone, that gets the head of what the program says, however it ends; it is not repeated elsewhere then. answer: what
+    becomes of what it says; None where only its end counts.
     """
 
     argv: tuple[str, ...]
@@ -30,6 +47,7 @@ class Run:
     timeout: float = 60.0
     accepted: tuple[int, ...] = (0,)
     output: Path | None = None
+    answer: Answer | None = None
 
     def describe(self) -> str:
         """One line for people."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from limpet.guest.steps import (
     WriteDevice,
 )
 from limpet.host.accounts import ids_of
-from limpet.model.errors import HostError
+from limpet.model.errors import HostError, MalformedDocument
 from limpet.model.redact import redacted
 from limpet.model.secret import Secret
 
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from limpet.guest.steps import Content, Step, Task
+    from limpet.guest.steps import Answer, Content, Step, Task
     from limpet.host.ports import Clock, Commands, Devices, Files, Kernel
 
 _LONGEST_COMPLAINT = 300
+_MOST_NOTED = 16 * 1024
+_LARGEST_LOG = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +114,11 @@ class Interpreter:
         done = self.commands.run(step.argv, stdin=_revealed(step.stdin), timeout=step.timeout)
         if step.output is not None:
             self.files.replace(step.output, done.stdout + done.stderr, mode=0o600)
+        if step.answer is not None:
+            self._note(step.answer, step.argv[0], done.stderr)
         if done.exit_code in step.accepted:
+            if step.answer is not None:
+                self._keep(step.answer, done.stdout)
             return
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
         # What goes to a file of its own is not repeated: it is somebody else's, and may have secrets in it.
@@ -120,7 +127,27 @@ class Interpreter:
             raise HostError(f"it did not end in {step.timeout:g} s")
         if done.exit_code == 127 and not self.commands.exists(step.argv[0]):
             raise HostError(f"the program {step.argv[0]} is not installed")
-        raise HostError(reason or f"it ended with {done.exit_code}")
+        meaning = step.answer.meanings.get(done.exit_code, "") if step.answer is not None else ""
+        raise HostError(": ".join(filter(None, (meaning, reason))) or f"it ended with {done.exit_code}")
+
+    def _note(self, answer: Answer, program: str, complaint: bytes) -> None:
+        """Put into its log what a program complained of."""
+        if answer.log is None or not complaint.strip():
+            return
+        from limpet.guest.log_redaction import Redactor  # noqa: PLC0415 - the boot stage has no such program
+
+        text = Redactor().block(complaint[:_MOST_NOTED].decode("utf-8", "replace"))
+        lines = [f"{program}: {_printable(line)}\n" for line in text.splitlines()]
+        with suppress(HostError):  # what the program did counts, not whether that could be noted
+            self.files.append(answer.log, "".join(lines).encode(), at_most=_LARGEST_LOG)
+
+    def _keep(self, answer: Answer, said: bytes) -> None:
+        try:
+            answer.check(said)
+        except MalformedDocument as error:
+            raise HostError(str(error)) from error
+        if answer.kept is not None:
+            self.files.replace(answer.kept, said, mode=0o600)
 
     def _copy(self, source: Path, path: Path) -> None:
         try:
@@ -130,6 +157,10 @@ class Interpreter:
 
     def _owner(self, owner: str | tuple[int, int] | None) -> tuple[int, int] | None:
         return ids_of(owner, self.files) if isinstance(owner, str) else owner
+
+
+def _printable(line: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _revealed(content: Content) -> bytes:
