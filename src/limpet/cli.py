@@ -49,6 +49,10 @@ class Verb(NamedTuple):
 VERBS: Mapping[str, Verb] = {
     "boot": Verb("limpet.boot.main", "main", "Provision this VM once, before its network is anybody's."),
     "agent": Verb("limpet.agent.main", "main", "Follow the goal state until told to stop."),
+    "appliance": Verb(
+        "limpet.appliance.main", "main", "Hand the NICs to a network OS; go on in a guest shell behind it."
+    ),
+    "show": Verb("limpet.appliance.show_command", "main", "Show where this appliance is, and who has what."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
     "config": Verb(
         "limpet.manage.config_command", "main", "Show the settings in effect, or check a file of them."

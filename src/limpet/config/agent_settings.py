@@ -87,9 +87,10 @@ class AgentSettings:
         "The proxy's port.",
         "HttpProxy.Port")
     stage: str = setting(
-        "agent.stage", choice("plain", "guest-shell"), "plain",
+        "agent.stage", choice("auto", "plain", "guest-shell"), "auto",
         "Whose machine it is. plain: the agent's, and it looks after host name, routes, disks and firewall. guest-shell: a"
-        " network OS's, in whose guest shell the agent leaves all of that alone.")
+        " network OS's, in whose guest shell the agent leaves all of that alone. auto: what the supervisor's marker says; the"
+        " other two only make sure, for the agent does not start where the marker says otherwise.")
     family: str = setting(
         "agent.family", TEXT, "Prod",
         "The family of agent versions that this VM follows.",

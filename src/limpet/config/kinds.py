@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -145,6 +146,19 @@ def _authority(value: object) -> str:
 AUTHORITY = Kind(
     describe="an IPv4 address or a host name, with :port where it is not the usual one", accept=_authority
 )
+
+
+def _port_address(value: object) -> str:
+    try:
+        found = IPv4Interface(value) if isinstance(value, str) and "/" in value else None
+    except ValueError:
+        found = None
+    if found is None or not 8 <= found.network.prefixlen <= 30 or found.ip == found.network.network_address:
+        raise ValueError(PORT_ADDRESS.describe)
+    return str(found)
+
+
+PORT_ADDRESS = Kind(describe="an IPv4 address with its prefix, such as 192.168.35.1/24", accept=_port_address)
 
 
 def whole(lowest: int, highest: int, unit: str = "") -> Kind[int]:

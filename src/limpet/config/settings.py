@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from limpet import __version__
-from limpet.config.duty_settings import DutySettings
+from limpet.config.appliance_settings import ApplianceSettings
 from limpet.config.kinds import shown
 from limpet.config.setting import Setting
 
@@ -23,7 +23,7 @@ DEFAULT_ORIGIN = "default"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Config(DutySettings):
+class Config(ApplianceSettings):
     """Every setting, with where its value came from.
 
     origins: by setting's name, those that are not defaults. notes: what is wrong in waagent.conf.

@@ -23,7 +23,8 @@ class AgentNews:
     """Times are seconds since 1970. epoch: the grant under which it talks. first: its first accepted report under that grant.
 
     goal_state: what it names itself, such as ``incarnation 3``. code: of the last answer to a report. problem: what is wrong
-    with the fabric at this moment, None while all is well. container_id: as the last goal state says.
+    with the fabric at this moment, None while all is well. container_id: as the last goal state says. ready: whether the
+    fabric has taken this agent's report that the VM is ready.
     """
 
     epoch: int
@@ -34,6 +35,7 @@ class AgentNews:
     last: float | None = None
     code: int | None = None
     problem: str | None = None
+    ready: bool = False
 
 
 def render_news(news: AgentNews) -> bytes:
@@ -48,6 +50,7 @@ def render_news(news: AgentNews) -> bytes:
         "last": news.last,
         "code": news.code,
         "problem": _shown(news.problem),
+        "ready": news.ready,
     }
     return (json.dumps(members) + "\n").encode("ascii")
 
@@ -76,6 +79,7 @@ def parse_news(content: bytes) -> AgentNews:
         last=_time(found, "last"),
         code=code,
         problem=_text(found, "problem"),
+        ready=found.get("ready") is True,
     )
 
 

@@ -21,6 +21,8 @@ IN_THE_GUEST = Path("/var/lib/limpet/appliance")
 """The same folder as the guest shell has it."""
 GRANT = "grant.json"
 LOCK = "fabric.lock"
+NEWS_FOLDER = "out"
+"""What the guest may write to."""
 
 DOCUMENT = "grant.json"
 VERSION = 1

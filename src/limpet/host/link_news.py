@@ -62,6 +62,10 @@ class RealLinkNews:
             self._read()
         return self._waiting.popleft()
 
+    def fileno(self) -> int:
+        """What becomes readable when there may be news."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Hear no more news."""
         with suppress(OSError):

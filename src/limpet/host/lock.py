@@ -63,3 +63,21 @@ def _printable(note: bytes) -> str:
     return "".join(
         character for character in note.decode("utf-8", "replace").strip() if character.isprintable()
     )
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process is in the context of this lock file. Raises: HostError, when it cannot be asked."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise HostError(f"cannot open the lock file {path}: {error.strerror}. Only root can look.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)

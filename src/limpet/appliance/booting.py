@@ -1,0 +1,140 @@
+"""BOOTING: the boot stage provisions the VM, or finds that it is provisioned; then its facts become the journal's."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from limpet.appliance.inventory import nics_of
+from limpet.appliance.states import Event
+from limpet.guest.fabric_lease import Holder
+from limpet.guest.identity import same_vm, vm_id_of
+from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease, render_lease
+from limpet.guest.marker import Standing, judge_marker
+from limpet.host import reported
+from limpet.host.facts import identity, marker
+from limpet.host.facts.reading import bytes_of
+from limpet.model.errors import HostError, MalformedDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from limpet.appliance.appliance import Appliance
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.site import Nic
+
+LONGEST = 1800.0
+"""How long the boot stage may take, seconds; its own limits are far below."""
+
+
+def boot(appliance: Appliance) -> Event:
+    """Run the boot stage and note what later stages need (R1, R2, R3). Raises: Stopped."""
+    problem = _run(appliance)
+    vm_id = _identity(appliance)
+    if vm_id is None:
+        appliance.with_problem(problem or "this VM is not provisioned, and the boot stage did not say why")
+        return Event.NOT_PROVISIONED
+    try:
+        _note_network(appliance)
+    except HostError as error:
+        appliance.with_problem(str(error))
+        return Event.NOT_PROVISIONED
+    if appliance.chronicle.handover.attempts >= appliance.config.attempts:
+        appliance.with_problem(
+            f"the handover failed {appliance.chronicle.handover.attempts} times; `limpet appliance retry` tries it again"
+        )
+        return Event.HELD
+    appliance.with_problem(None)
+    return Event.PROVISIONED
+
+
+def _run(appliance: Appliance) -> str | None:
+    """Run it to its end; gives what it complained of."""
+    if appliance.status_agent is not None:
+        appliance.end_status_agent()
+    else:
+        appliance.lease.revoke()
+    appliance.lease.grant(Holder.BOOT)
+    child = appliance.machine.children.start("limpet.boot.main", *appliance.options)
+    if not appliance.await_end(child, LONGEST):
+        child.kill()
+    appliance.lease.revoke()
+    done = child.ended()
+    if done is not None and done.exit_code == 0:
+        return None
+    said = (done.stderr if done else b"").decode("utf-8", "replace").strip().splitlines()
+    problem = f"the boot stage failed: {said[-1][:300] if said else 'it said nothing'}"
+    appliance.machine.log.warning("boot.failed", problem=problem)
+    return problem
+
+
+def _identity(appliance: Appliance) -> str | None:
+    """The VM's id where it is provisioned, noted with what the fabric has heard; None where it is not."""
+    machine, config = appliance.machine, appliance.config
+    try:
+        vm_id = vm_id_of(identity.look(machine.files, machine.commands))
+    except HostError:
+        vm_id = None
+    verdict = judge_marker(marker.look(machine.files, config.library), vm_id)
+    if verdict.standing not in {Standing.PROVISIONED, Standing.ADOPTED}:
+        return None
+    known = vm_id or (verdict.marker.vm_id if verdict.marker else None)
+    if known is None:
+        return None  # R3: an id that cannot be read is no id
+    before = appliance.chronicle.vm_id
+    if before is not None and not same_vm(before, known):
+        machine.log.warning("appliance.cloned", before=before, now=known)
+        appliance.note("guest", failures=[], instance=None, discard=True)
+    accepted = reported.accepted_in_this_boot(machine.files)
+    lease = saved_lease(appliance)
+    appliance.note(
+        "identity",
+        vm_id=known,
+        ready=reported.ready_is_known(machine.files),
+        container_id=next(
+            (found for each in reversed(accepted) if (found := getattr(each, "container_id", None))),
+            appliance.chronicle.container_id,
+        ),
+        wire_server=config.fabric_endpoint
+        or (str(lease.wire_server) if lease and lease.wire_server else None),
+    )
+    return known
+
+
+def saved_lease(appliance: Appliance) -> AcquiredLease | None:
+    """What boot has kept; None where it had no DHCP."""
+    content = bytes_of(appliance.machine.files, SAVED_LEASE, at_most=LARGEST)
+    try:
+        return None if content is None else parse_lease(content)
+    except MalformedDocument:
+        return None
+
+
+def _note_network(appliance: Appliance) -> None:
+    """The inventory, as Linux has it now, and the lease (F12). Raises: HostError, also when there is no NIC."""
+    lease = saved_lease(appliance)
+    if lease is not None:
+        appliance.note("lease", mac=with_colons(lease.mac), lease=json.loads(render_lease(lease)))
+    nics = nics_of(appliance.look(), appliance.config, None if lease is None else with_colons(lease.mac))
+    if not nics:
+        raise HostError("Linux has no NIC that the network OS could get")
+    note_nics(appliance, nics)
+
+
+def note_nics(appliance: Appliance, nics: Sequence[Nic]) -> None:
+    """Write the inventory into the journal when it is another one than before."""
+    if tuple(nics) == appliance.chronicle.nics:
+        return
+    appliance.note(
+        "nics",
+        nics=[
+            {"name": nic.name, "mac": nic.mac, "primary": nic.primary, "device": nic.device, "vf": nic.vf}
+            for nic in nics
+        ],
+    )
+
+
+def with_colons(mac: str) -> str:
+    """A MAC as the kernel shows it."""
+    digits = mac.replace(":", "").lower()
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))

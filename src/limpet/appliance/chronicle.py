@@ -1,0 +1,159 @@
+"""What the journal says, folded into one value: the memory of the supervisor. A record that says nothing usable changes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from limpet.appliance.states import State
+from limpet.guest.fabric_lease import Holder
+from limpet.guest.lease import parse_lease
+from limpet.guest.site import Nic
+from limpet.model.errors import MalformedDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from limpet.appliance.journal import Record
+    from limpet.guest.lease import AcquiredLease
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handover:
+    """The current handover. attempts: begun since one was confirmed. before: the last accepted report ahead of it.
+
+    gap: seconds without an accepted report, None while it is open. confirmed: whether the guest reached the fabric by it.
+    """
+
+    attempts: int = 0
+    before: float | None = None
+    started: float | None = None
+    gap: float | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chronicle:
+    """state: the last that was entered, in the boot `boot`, at `since`. problem: why it is not better, for people.
+
+    leases: by MAC. moved: MACs of NICs that were given to the network OS and not yet taken back. failures: when the guest
+    shell had to be started again, seconds since 1970. discard: whether the guest's state is another VM's and must go first.
+    """
+
+    state: State | None = None
+    since: float = 0.0
+    boot: str = ""
+    problem: str | None = None
+    vm_id: str | None = None
+    wire_server: str | None = None
+    ready: bool = False
+    container_id: str | None = None
+    nics: tuple[Nic, ...] = ()
+    leases: Mapping[str, AcquiredLease] = field(default_factory=dict)
+    moved: tuple[str, ...] = ()
+    holder: Holder = Holder.NOBODY
+    epoch: int = 0
+    handover: Handover = field(default_factory=Handover)
+    instance: str | None = None
+    failures: tuple[float, ...] = ()
+    discard: bool = False
+
+
+def fold(records: Iterable[Record], before: Chronicle | None = None) -> Chronicle:
+    """Everything that the records say, later ones over earlier ones."""
+    found = before or Chronicle()
+    for record in records:
+        change = _CHANGES.get(record.kind)
+        if change is None:
+            continue
+        try:
+            found = change(found, record)
+        except (KeyError, ValueError, TypeError, MalformedDocument):
+            continue  # of another version of this program
+    return found
+
+
+def _state(found: Chronicle, record: Record) -> Chronicle:
+    facts = record.facts
+    return replace(
+        found, state=State(facts["state"]), since=record.at, boot=record.boot, problem=facts.get("problem")
+    )
+
+
+def _identity(found: Chronicle, record: Record) -> Chronicle:
+    facts = record.facts
+    return replace(
+        found,
+        vm_id=str(facts["vm_id"]),
+        wire_server=_word(facts.get("wire_server")),
+        ready=bool(facts.get("ready")),
+        container_id=_word(facts.get("container_id")),
+    )
+
+
+def _nics(found: Chronicle, record: Record) -> Chronicle:
+    nics = tuple(
+        Nic(
+            name=str(each["name"]),
+            mac=str(each["mac"]),
+            primary=bool(each["primary"]),
+            device=_word(each.get("device")),
+            vf=_word(each.get("vf")),
+        )
+        for each in record.facts["nics"]
+    )
+    return replace(found, nics=nics)
+
+
+def _lease(found: Chronicle, record: Record) -> Chronicle:
+    lease = parse_lease(json.dumps(record.facts["lease"]).encode("ascii"))
+    return replace(found, leases={**found.leases, str(record.facts["mac"]): lease})
+
+
+def _move(found: Chronicle, record: Record) -> Chronicle:
+    mac = str(record.facts["mac"])
+    others = tuple(each for each in found.moved if each != mac)
+    return replace(found, moved=(*others, mac) if record.facts["to"] == "network OS" else others)
+
+
+def _grant(found: Chronicle, record: Record) -> Chronicle:
+    return replace(found, holder=Holder(record.facts["holder"]), epoch=int(record.facts["epoch"]))
+
+
+def _handover(found: Chronicle, record: Record) -> Chronicle:
+    facts, known = record.facts, found.handover
+    changed = Handover(
+        attempts=int(facts.get("attempts", known.attempts)),
+        before=facts.get("before", known.before),
+        started=facts.get("started", known.started),
+        gap=facts.get("gap", known.gap),
+        confirmed=bool(facts.get("confirmed", known.confirmed)),
+    )
+    return replace(found, handover=changed)
+
+
+def _guest(found: Chronicle, record: Record) -> Chronicle:
+    facts = record.facts
+    return replace(
+        found,
+        instance=_word(facts.get("instance", found.instance)),
+        failures=tuple(float(each) for each in facts.get("failures", found.failures)),
+        discard=bool(facts.get("discard", found.discard)),
+    )
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+_CHANGES = {
+    "state": _state,
+    "identity": _identity,
+    "nics": _nics,
+    "lease": _lease,
+    "move": _move,
+    "grant": _grant,
+    "handover": _handover,
+    "guest": _guest,
+}

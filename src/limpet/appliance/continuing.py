@@ -1,0 +1,81 @@
+"""DHCP goes on in the network OS: a worker in its namespace asks for each NIC, and an address that changed is dressed anew."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from limpet.guest.lease import parse_lease, render_lease
+from limpet.model.errors import HostError, MalformedDocument
+
+if TYPE_CHECKING:
+    from limpet.appliance.appliance import Appliance
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.site import Nic
+    from limpet.host.appliance_ports import Child
+
+WORKER = "limpet.appliance.dhcp_worker"
+_FIRST = 2.0
+_LONGEST = 60.0
+_RETRY = 30.0
+_ENDLESS = 86400.0
+
+
+class Leases:
+    """One NIC at a time. Nothing is waited for."""
+
+    def __init__(self, appliance: Appliance) -> None:
+        self._appliance = appliance
+        now = appliance.machine.clock.monotonic()
+        self._due: dict[str, float] = {}
+        self._first = now + _FIRST
+        self._child: Child | None = None
+        self._nic: Nic | None = None
+        self._since = 0.0
+
+    def step(self) -> None:
+        """Begin, or look how far it is. Raises: HostError."""
+        now = self._appliance.machine.clock.monotonic()
+        if self._child is not None and self._nic is not None:
+            self._followed(self._child, self._nic, now)
+            return
+        if now < self._first:
+            return
+        site = self._appliance.site()
+        nic = next((each for each in site.nics if now >= self._due.get(each.mac, 0.0)), None)
+        if nic is None or not self._appliance.look().exists(site.network_os):
+            return
+        self._nic, self._since = nic, now
+        self._child = self._appliance.machine.children.start(
+            WORKER, nic.mac, "--timeout", f"{_LONGEST:g}", network=site.network_os
+        )
+
+    def _followed(self, child: Child, nic: Nic, now: float) -> None:
+        done = child.ended()
+        if done is None:
+            if now - self._since > _LONGEST + 10.0:
+                child.kill()
+            return
+        self._child = self._nic = None
+        self._due[nic.mac] = now + _RETRY
+        if done.exit_code != 0:
+            return
+        try:
+            lease = parse_lease(done.stdout)
+        except MalformedDocument as error:
+            raise HostError(f"the DHCP worker of {nic.name}: {error}") from error
+        self._due[nic.mac] = now + min(self._appliance.config.dhcp_period, (lease.seconds or _ENDLESS) / 2)
+        if _same(lease, self._appliance.chronicle.leases.get(nic.mac)):
+            return
+        self._appliance.note("lease", mac=nic.mac, lease=json.loads(render_lease(lease)))
+        site = self._appliance.site()
+        dressing = self._appliance.network_os.dress(nic, lease, site, self._appliance.look())
+        self._appliance.do(dressing)
+        self._appliance.machine.log.info("lease.changed", nic=nic.name, address=str(lease.address))
+
+
+def _same(new: AcquiredLease, old: AcquiredLease | None) -> bool:
+    """Whether they put the same into place."""
+    if old is None:
+        return False
+    return (new.address, new.prefix, new.routes, new.dns) == (old.address, old.prefix, old.routes, old.dns)

@@ -1,0 +1,67 @@
+"""The fabric lease in the supervisor's hand: granted to one stage at a time, and never before the last one has let go of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.guest.fabric_lease import EXCHANGE, GRANT, Grant, Holder, render_grant
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from limpet.appliance.machine import Machine
+
+PATIENCE = 5.0
+"""How long a holder has to let go when it is asked to, seconds; then it is ended."""
+_AFTER_THE_END = 5.0
+
+
+class FabricLease:
+    """Notes each grant in the journal before it takes effect, so that an epoch is never used twice."""
+
+    def __init__(
+        self, machine: Machine, note: Callable[[Holder, int], None], *, holder: Holder, epoch: int, boot: str
+    ) -> None:
+        """holder, epoch: as the journal has them. note: writes a grant into it."""
+        self._machine = machine
+        self._note = note
+        self._boot = boot
+        self.holder = holder
+        self.epoch = epoch
+
+    def revoke(self, ask: Callable[[], None] = lambda: None) -> None:
+        """Nobody has it afterwards. ask: asks the holder to end. Raises: HostError, when somebody does not let go."""
+        lock = self._machine.fabric_lock
+        if self.holder is not Holder.NOBODY:
+            self._write(Holder.NOBODY)
+        ask()
+        if lock.take(timeout=PATIENCE):
+            return
+        self._machine.log.warning("fabric_lease.forced", epoch=self.epoch)
+        lock.end_holder()
+        if not lock.take(timeout=_AFTER_THE_END):
+            raise HostError("whoever talks to the fabric does not let go of its lock, even when it is killed")
+
+    def grant(self, holder: Holder) -> None:
+        """`holder` has it from now on, under a new epoch. The lock must be ours: `revoke` comes before. Raises: HostError."""
+        if not self._machine.fabric_lock.take(timeout=0.0):
+            raise HostError(f"the fabric lease cannot go to {holder.value}: somebody still has it")
+        self._write(holder)
+        self._machine.fabric_lock.give()
+
+    def restore(self) -> None:
+        """Write the grant that the journal has, after the supervisor was started anew. Raises: HostError."""
+        self._put(Grant(holder=self.holder, epoch=self.epoch, boot=self._boot))
+
+    def _write(self, holder: Holder) -> None:
+        epoch = self.epoch + 1
+        self._note(holder, epoch)
+        self.holder, self.epoch = holder, epoch
+        self._put(Grant(holder=holder, epoch=epoch, boot=self._boot))
+        self._machine.log.info("fabric_lease.granted", holder=holder.value, epoch=epoch)
+
+    def _put(self, grant: Grant) -> None:
+        files = self._machine.files
+        files.make_folder(EXCHANGE)
+        files.replace(EXCHANGE / GRANT, render_grant(grant), durable=False)

@@ -1,0 +1,103 @@
+"""Which NICs there are, which of them the network OS gets, and in what order. Source: network-appliance.md §6.6, §6.7."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Interface
+from typing import TYPE_CHECKING
+
+from limpet.guest.interfaces import natural
+from limpet.guest.namespaces import HOST
+from limpet.guest.site import WIRE_SERVER, GuestPort, Nic, Site
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from limpet.config.settings import Config
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import Seen, SeenLink
+
+_NOT_NICS = frozenset(
+    {
+        "bridge",
+        "bond",
+        "vlan",
+        "vxlan",
+        "tun",
+        "dummy",
+        "macvlan",
+        "ipvlan",
+        "team",
+        "vrf",
+        "ipip",
+        "gre",
+        "sit",
+    }
+)
+
+
+def nics_of(seen: Seen, config: Config, primary_mac: str | None) -> tuple[Nic, ...]:
+    """The NICs of the host's namespace that the network OS shall get: the primary one last.
+
+    primary_mac: of the NIC that the lease is for. Where it is unknown, an addressed NIC is taken, else the first by name.
+    A virtual function is no NIC of its own: it goes with the synthetic NIC of its MAC.
+    """
+    links = [link for link in seen.links(HOST) if _is_nic(link, config)]
+    real = [link for link in links if link.kind is None] or links  # a container has veths only
+    synthetic = [link for link in real if not link.vf]
+    if not synthetic:
+        return ()
+    by_name = sorted(synthetic, key=lambda link: natural(link.name))
+    primary = next((link for link in by_name if link.mac == primary_mac), None)
+    primary = primary or next((link for link in by_name if link.addresses), by_name[0])
+    ordered = [link for link in by_name if link is not primary] + [primary]
+    return tuple(
+        Nic(
+            name=link.name,
+            mac=link.mac,
+            primary=link is primary,
+            device=link.device,
+            vf=next((other.name for other in real if other.vf and other.mac == link.mac), None),
+        )
+        for link in ordered
+    )
+
+
+def _is_nic(link: SeenLink, config: Config) -> bool:
+    return (
+        link.name not in config.left_nics
+        and (link.kind or "") not in _NOT_NICS
+        and bool(link.mac.replace(":", "").strip("0"))
+    )
+
+
+def site_of(nics: Iterable[Nic], leases: Mapping[str, AcquiredLease], config: Config, host_name: str) -> Site:
+    """The appliance's network as it shall be. Raises: HostError, when no NIC is left for the network OS."""
+    chosen = tuple(nics)
+    if not any(nic.primary for nic in chosen):
+        raise HostError(
+            "there is no NIC for the network OS: look at `ip link`, and at the setting appliance.left_nics"
+        )
+    primary = next(nic for nic in chosen if nic.primary)
+    lease = leases.get(primary.mac)
+    return Site(
+        nics=chosen,
+        port=GuestPort(
+            outer_address=IPv4Interface(config.guest_gateway),
+            inner_address=IPv4Interface(config.guest_address),
+        ),
+        leases=dict(leases),
+        dns=_dns(config, lease),
+        host_name=host_name,
+        programs=config.programs,
+    )
+
+
+def _dns(config: Config, lease: AcquiredLease | None) -> tuple[IPv4Address, ...]:
+    """As the setting says, else as DHCP did, else the platform's own (R10)."""
+    if config.guest_dns:
+        try:
+            return tuple(IPv4Address(each.strip()) for each in config.guest_dns.split(","))
+        except ValueError as error:
+            raise HostError(f"guest_shell.dns names no IPv4 addresses: {config.guest_dns}") from error
+    return (lease.dns if lease is not None else ()) or (WIRE_SERVER,)

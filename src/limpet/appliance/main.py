@@ -1,0 +1,139 @@
+"""`limpet appliance`: the supervisor, what it would do, and an operator's word to it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.appliance.appliance import Appliance
+from limpet.appliance.guest.runtimes import runtime
+from limpet.appliance.journal import Journal
+from limpet.appliance.machine import Machine
+from limpet.appliance.networkos.drivers import network_os
+from limpet.config.load import load_config
+from limpet.config.options import add_options
+from limpet.guest.fabric_lease import EXCHANGE, LOCK
+from limpet.host.chance import RealRandom
+from limpet.host.children import RealChildren
+from limpet.host.clock import RealClock
+from limpet.host.commands import RealCommands
+from limpet.host.devices import RealDevices
+from limpet.host.fabric_lock import RealFabricLock
+from limpet.host.files import RealFiles
+from limpet.host.journal_file import RealJournalFile
+from limpet.host.kernel import RealKernel
+from limpet.host.lock import SingleInstance
+from limpet.host.log import open_log
+from limpet.host.surroundings import RealSurroundings
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from limpet.config.load import Config
+
+JOURNAL = Path("/var/lib/limpet/journal")
+SUPERVISOR = Path("/run/limpet/appliance.lock")
+EPILOG = """\
+example:
+  limpet appliance plan
+  limpet appliance run --set appliance.network_os=frr
+
+exit codes: 0 ended by a signal (run) or shown (plan), 1 cannot go on, 2 wrong usage or configuration, 3 already running
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="limpet appliance",
+        description="Hand the NICs to a network OS, and have the agent go on in a guest shell behind it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = made.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    for name, about in COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=about)
+        add_options(command)
+        if name == "plan":
+            command.add_argument("--json", action="store_true", help="for programs")
+    return made
+
+
+COMMANDS = {
+    "run": "Supervise in the foreground: boot, handover, guest shell, and whatever goes wrong.",
+    "plan": "Show what a handover would do on this machine, every move with its opposite; do nothing.",
+    "retry": "Tell the supervisor to try the handover again, after it gave up.",
+}
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Do one of the commands. Raises: ConfigurationError; AlreadyRunning; HostError."""
+    options = parser().parse_args(argv)
+    if options.command == "retry":
+        return _retry()
+    config = load_config(RealFiles(), path=options.config, options=options.set)
+    if options.command == "plan":
+        shown: int = import_module("limpet.appliance.plan").show(
+            config, RealFiles(), RealCommands(), RealKernel(), as_json=options.json
+        )
+        return shown
+    if os.geteuid() != 0:
+        raise HostError(
+            "only root can hand over this machine's NICs; `limpet appliance plan` shows what would be done"
+        )
+    words = [] if options.config is None else ["--config", str(options.config)]
+    words += [word for each in options.set for word in ("--set", each)]
+    return _run(config, words)
+
+
+def _run(config: Config, words: Sequence[str]) -> int:
+    from limpet.appliance.supervisor import run  # noqa: PLC0415 - a plan does without
+
+    files = RealFiles()
+    files.make_folder(SUPERVISOR.parent)
+    with SingleInstance(SUPERVISOR, who="limpet appliance"):
+        log = open_log(config.log_file)
+        clock = RealClock()
+        machine = Machine(
+            files=files,
+            commands=RealCommands(),
+            devices=RealDevices(),
+            kernel=RealKernel(),
+            children=RealChildren(clock),
+            surroundings=RealSurroundings(clock),
+            fabric_lock=RealFabricLock(EXCHANGE / LOCK, clock),
+            journal=RealJournalFile(files, JOURNAL),
+            clock=clock,
+            chance=RealRandom(),
+            log=log,
+        )
+        for note in config.notes:
+            log.warning("configuration.note", note=note)
+        journal = Journal(machine.journal)
+        if journal.dropped:
+            log.warning(
+                "journal.cut",
+                bytes=journal.dropped,
+                remedy="none needed: it was being written when the power went",
+            )
+        driver, container = network_os(config, files), runtime(config.runtime, files)
+        run(Appliance(machine, config, driver, container, journal, words))
+    return 0
+
+
+def _retry() -> int:
+    """Raises: HostError, when no supervisor runs."""
+    note = SUPERVISOR.read_text("utf-8", "replace") if SUPERVISOR.is_file() else ""
+    process = note.strip().rpartition(" ")[2]
+    if not process.isdecimal():
+        raise HostError("no supervisor runs here: start it with `limpet appliance run`")
+    (EXCHANGE / "wish").write_text("retry\n", encoding="ascii")
+    os.kill(int(process), signal.SIGUSR1)
+    sys.stdout.write("The supervisor was told to try again; `limpet show` says how it goes.\n")
+    return 0

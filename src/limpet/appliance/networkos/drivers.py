@@ -1,0 +1,35 @@
+"""The drivers for network operating systems by their names; only the one that is wanted is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from limpet.appliance.networkos.contract import NetworkOs
+    from limpet.config.settings import Config
+    from limpet.host.ports import Files
+
+
+def network_os(config: Config, files: Files) -> NetworkOs:
+    """The driver that the setting appliance.network_os names. Raises: ConfigurationError, also for what it lacks."""
+    make = DRIVERS.get(config.network_os)
+    if make is None:
+        known = ", ".join(DRIVERS)
+        raise ConfigurationError(f"there is no network OS {config.network_os!r}; there is {known}")
+    return make(config, files)
+
+
+def _kernel(config: Config, files: Files) -> NetworkOs:
+    from limpet.appliance.networkos.kernel import KernelNetworkOs  # noqa: PLC0415 - see above
+
+    del config, files
+    return KernelNetworkOs()
+
+
+DRIVERS: Mapping[str, Callable[[Config, Files], NetworkOs]] = {
+    "kernel": _kernel,
+}

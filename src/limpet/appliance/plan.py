@@ -1,0 +1,90 @@
+"""`limpet appliance plan`: what a handover would do, as it would be planned on this machine now. Nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from limpet.appliance.booting import with_colons
+from limpet.appliance.inventory import nics_of, site_of
+from limpet.appliance.networkos.drivers import network_os
+from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease
+from limpet.host.facts import namespaces
+from limpet.host.facts.reading import bytes_of
+from limpet.model.errors import MalformedDocument
+
+if TYPE_CHECKING:
+    from limpet.appliance.moves import Move
+    from limpet.config.settings import Config
+    from limpet.guest.steps import Step, Task
+    from limpet.host.ports import Commands, Files, Kernel
+
+NAMES = ("limpet-nos", "limpet-guest")
+
+
+def show(config: Config, files: Files, commands: Commands, kernel: Kernel, *, as_json: bool) -> int:
+    """Print it; gives the exit code. Raises: HostError, ConfigurationError."""
+    found = plan(config, files, commands, kernel)
+    sys.stdout.write(json.dumps(found, indent=1) + "\n" if as_json else "\n".join(_lines(found)) + "\n")
+    return 0
+
+
+def plan(config: Config, files: Files, commands: Commands, kernel: Kernel) -> dict[str, Any]:
+    """The tasks before, the moves in their order, and what each NIC gets, as a document. Raises: HostError, ConfigurationError."""
+    content = bytes_of(files, SAVED_LEASE, at_most=LARGEST)
+    try:
+        lease = None if content is None else parse_lease(content)
+    except MalformedDocument:
+        lease = None
+    leases = {} if lease is None else {with_colons(lease.mac): lease}
+    seen = namespaces.look(files, commands, NAMES)
+    nics = nics_of(seen, config, next(iter(leases), None))
+    site = site_of(nics, leases, config, kernel.host_name())
+    driver = network_os(config, files)
+    return {
+        "version": 1,
+        "networkOs": driver.name,
+        "runtime": config.runtime,
+        "before": [_task(each) for each in driver.start(site, seen)],
+        "moves": [_move(driver.claim(nic, site, seen)) for nic in site.nics],
+        "addresses": {
+            nic.name: [step.describe() for step in driver.dress(nic, site.leases.get(nic.mac), site, seen)]
+            for nic in site.nics
+        },
+    }
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {"name": task.name, "purpose": task.purpose, "steps": _steps(task.steps)}
+
+
+def _move(move: Move) -> dict[str, Any]:
+    return {
+        "name": move.name,
+        "purpose": move.purpose,
+        "forward": _steps(move.forward),
+        "back": _steps(move.back),
+    }
+
+
+def _steps(steps: tuple[Step, ...]) -> list[str]:
+    return [step.describe() for step in steps]
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [
+        f"Network OS: {found['networkOs']}. Guest shell: {found['runtime']}.",
+        "",
+        "Before the first NIC moves:",
+    ]
+    for task in found["before"]:
+        lines += [f"  {task['purpose']}", *(f"    {step}" for step in task["steps"])]
+    lines += ["", "Then each NIC, in this order:"]
+    for move in found["moves"]:
+        lines += [f"  {move['purpose']}", *(f"    {step}" for step in move["forward"])]
+        lines += [f"    back: {step}" for step in move["back"]]
+    lines += ["", "Addresses:"]
+    for name, steps in found["addresses"].items():
+        lines += [f"  {name}", *(f"    {step}" for step in steps)]
+    return lines

@@ -1,0 +1,88 @@
+"""PREPARING: everything that can be done while Linux still has its network, so that only the moves remain (§8.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.appliance.shell import brief
+from limpet.appliance.states import Event, State
+from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER
+from limpet.guest.shell_brief import BRIEF, render_brief
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from limpet.appliance.appliance import Appliance
+
+PARKED_WITHIN = 30.0
+"""How long the agent in the guest may take until it waits for the fabric lease, seconds; the handover goes on without it then."""
+FABRIC_WITHIN = 60.0
+"""How long a handover is put off while the fabric does not take reports (F8), seconds."""
+_LOOK_EVERY = 0.05
+
+
+def prepare(appliance: Appliance) -> Event:
+    """Start the network OS and the guest shell, which wait; report meanwhile. Raises: Stopped."""
+    try:
+        appliance.start_status_agent(f"{State.PREPARING.words}")
+        site = appliance.site()
+        appliance.apply(appliance.network_os.start(site, appliance.look()))
+        start_guest(appliance)
+        _await_parked(appliance)
+        _await_fabric(appliance)
+    except HostError as error:
+        appliance.note("handover", attempts=appliance.chronicle.handover.attempts + 1)
+        appliance.with_problem(f"the handover cannot be prepared: {error}")
+        return Event.CANNOT_PREPARE
+    return Event.PREPARED
+
+
+def start_guest(appliance: Appliance) -> None:
+    """Have the guest shell run, as a new instance with a new brief; one that runs goes on. Raises: HostError."""
+    machine = appliance.machine
+    plan = appliance.shell()
+    if appliance.chronicle.discard:
+        sight = appliance.guest()
+        appliance.apply(appliance.runtime.stop(plan, sight))
+        appliance.apply(appliance.runtime.destroy(plan, appliance.guest()))
+        appliance.note("guest", discard=False)
+    sight = appliance.guest()
+    if sight.running and sight.instance == appliance.chronicle.instance:
+        _write_brief(appliance)
+        return
+    appliance.apply(appliance.runtime.stop(plan, sight))
+    appliance.note("guest", instance=machine.chance.guid())
+    _write_brief(appliance)
+    plan = appliance.shell()
+    appliance.apply(appliance.runtime.prepare(plan, appliance.guest()))
+    appliance.apply(appliance.runtime.start(plan, appliance.guest()))
+
+
+def _write_brief(appliance: Appliance) -> None:
+    files = appliance.machine.files
+    files.make_folder(EXCHANGE / NEWS_FOLDER)
+    content = render_brief(brief(appliance.chronicle, appliance.site()))
+    files.replace(EXCHANGE / BRIEF, content, durable=False)
+
+
+def _await_parked(appliance: Appliance) -> None:
+    """Until the guest's agent is loaded and waits, which makes the status gap short."""
+    if appliance.config.guest_agent != "limpet":
+        return
+    clock = appliance.machine.clock
+    deadline = clock.monotonic() + PARKED_WITHIN
+    while not appliance.machine.fabric_lock.waiting() and clock.monotonic() < deadline:
+        appliance.pause(_LOOK_EVERY)
+    if clock.monotonic() >= deadline:
+        appliance.machine.log.warning("guest.not_parked", seconds=PARKED_WITHIN)
+
+
+def _await_fabric(appliance: Appliance) -> None:
+    """Until the fabric has taken a report in this state: what fails now would look like the handover's doing (F8)."""
+    clock = appliance.machine.clock
+    deadline = clock.monotonic() + FABRIC_WITHIN
+    while clock.monotonic() < deadline:
+        news = appliance.news()
+        if news is not None and news.last is not None and news.problem is None:
+            return
+        appliance.pause(_LOOK_EVERY)
+    appliance.machine.log.warning("fabric.silent_before_handover", seconds=FABRIC_WITHIN)

@@ -1,0 +1,113 @@
+"""REPAIRING: get the network OS going without touching the data plane, or the guest shell with its state kept (F4, F6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.appliance.guest import images
+from limpet.appliance.networkos.contract import Health
+from limpet.appliance.preparing import start_guest
+from limpet.appliance.states import Event
+from limpet.guest.fabric_lease import Holder
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from limpet.appliance.appliance import Appliance
+
+WITHIN = 3600.0
+"""Failures of the guest shell longer ago than this many seconds are forgotten."""
+RESET_FROM, OTHER_IMAGE_FROM = 3, 4
+"""From which failure on its root file system is made anew, and the last confirmed image is taken."""
+_LONGEST_PAUSE = 30.0
+_TRIES = 5
+
+
+def repair(appliance: Appliance) -> Event:
+    """Raises: Stopped."""
+    event = _network_os(appliance)
+    return _guest(appliance) if event is None else event
+
+
+def _network_os(appliance: Appliance) -> Event | None:
+    """Revive it until it is well; an event when its data plane is lost, or it cannot be revived."""
+    machine, driver = appliance.machine, appliance.network_os
+    for attempt in range(_TRIES):
+        try:
+            site = appliance.site()
+            pulse = driver.health(site, machine.files, machine.commands, deep=True)
+            if pulse.health is Health.HEALTHY:
+                if attempt:
+                    _dress(appliance)
+                return None
+            if pulse.health is Health.GONE:
+                appliance.with_problem(f"the network OS lost the NICs: {pulse.problem}")
+                return Event.NETWORK_OS_GONE
+            appliance.apply(driver.revive(site, appliance.look(), pulse))
+        except HostError as error:
+            appliance.with_problem(f"the network OS cannot be revived: {error}")
+            machine.log.warning("network_os.not_revived", problem=error)
+            appliance.pause(min(2.0**attempt, _LONGEST_PAUSE))
+    return Event.NETWORK_OS_GONE
+
+
+def _dress(appliance: Appliance) -> None:
+    """Rules, addresses and routes as they shall be: what is in place is left as it is."""
+    site, driver = appliance.site(), appliance.network_os
+    appliance.do(driver.protect(site))
+    for nic in site.nics:
+        appliance.do(driver.dress(nic, site.leases.get(nic.mac), site, appliance.look()))
+
+
+def _guest(appliance: Appliance) -> Event:
+    """Have it run; its failures within an hour decide how thoroughly, and when it is given up."""
+    machine = appliance.machine
+    while True:
+        try:
+            if _is_well(appliance):
+                return Event.REPAIRED
+            failures = _count(appliance)
+            if failures > appliance.config.guest_failures:
+                appliance.with_problem(
+                    f"the guest shell failed {failures} times within an hour; {appliance.problem}"
+                )
+                appliance.lease.revoke()
+                return Event.GUEST_GAVE_UP
+            if failures > 1:
+                appliance.pause(min(2.0 ** (failures - 2), _LONGEST_PAUSE))
+            _restart(appliance, failures)
+            return Event.REPAIRED
+        except HostError as error:
+            appliance.with_problem(f"the guest shell cannot be started: {error}")
+            machine.log.warning("guest.not_started", problem=error)
+
+
+def _is_well(appliance: Appliance) -> bool:
+    sight = appliance.guest()
+    if not sight.running or sight.instance != appliance.chronicle.instance:
+        return False
+    if appliance.config.guest_agent != "limpet" or appliance.lease.holder is not Holder.GUEST_SHELL:
+        return True
+    return not appliance.machine.fabric_lock.is_free()
+
+
+def _count(appliance: Appliance) -> int:
+    now = appliance.machine.clock.now()
+    recent = [each for each in appliance.chronicle.failures if 0 <= now - each < WITHIN]
+    appliance.note("guest", failures=[*recent, now])
+    return len(recent) + 1
+
+
+def _restart(appliance: Appliance, failures: int) -> None:
+    """A new instance; from the third failure on with a root file system as new, from the fourth on of an image that is whole."""
+    appliance.lease.revoke()
+    plan = appliance.shell()
+    appliance.apply(appliance.runtime.stop(plan, appliance.guest()))
+    if failures >= RESET_FROM:
+        appliance.apply(appliance.runtime.reset(plan, appliance.guest()))
+    if failures >= OTHER_IMAGE_FROM:
+        machine = appliance.machine
+        note, why = images.suspect(machine.files, machine.commands)
+        if note is not None:
+            machine.log.warning("guest.image_condemned", problem=why)
+            appliance.do((note,))
+    start_guest(appliance)

@@ -1,0 +1,133 @@
+"""ROLLING_BACK and RESCUE: the NICs return to Linux, which is reachable and says why; then it is tried again, with patience (F1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from limpet.appliance.handing import is_with_linux
+from limpet.appliance.states import Event, State
+from limpet.guest.namespaces import HOST
+from limpet.guest.network import plan_lease
+from limpet.host.facts import interfaces
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from limpet.appliance.appliance import Appliance
+    from limpet.guest.site import Nic, Site
+
+LONGEST_PAUSE = 600.0
+_BETWEEN_TRIES = 1.0
+_TRIES = 5
+
+
+def roll_back(appliance: Appliance) -> Event:
+    """Give every NIC back to Linux, the primary one first, with its address; then end the network OS. Raises: Stopped."""
+    _take_the_lease(appliance)
+    try:
+        site = appliance.site()
+    except HostError as error:
+        appliance.machine.log.warning("rollback.no_site", problem=error)
+        return Event.ROLLED_BACK
+    for nic in sorted(site.nics, key=lambda each: not each.primary):
+        for attempt in range(_TRIES):
+            if _taken_back(appliance, nic, site):
+                break
+            if attempt + 1 < _TRIES:
+                appliance.pause(_BETWEEN_TRIES)
+        if nic.primary:
+            address(appliance, nic, site)
+            _report(appliance)
+    try:
+        appliance.apply(appliance.network_os.stop(site, appliance.look()))
+    except HostError as error:
+        appliance.machine.log.warning("rollback.network_os_stays", problem=error)
+    return Event.ROLLED_BACK
+
+
+def _take_the_lease(appliance: Appliance) -> None:
+    try:
+        if appliance.status_agent is not None:
+            appliance.end_status_agent()
+        else:
+            appliance.lease.revoke()
+    except HostError as error:
+        appliance.machine.log.warning("rollback.lease_held", problem=error)
+
+
+def _taken_back(appliance: Appliance, nic: Nic, site: Site) -> bool:
+    try:
+        appliance.do(appliance.network_os.release(nic, site, appliance.look()))
+        if not is_with_linux(nic, appliance.look()):
+            appliance.machine.log.warning("rollback.nic_missing", nic=nic.name, mac=nic.mac)
+            return False
+    except HostError as error:
+        appliance.machine.log.warning("rollback.refused", nic=nic.name, problem=error)
+        return False
+    appliance.note("move", mac=nic.mac, name=nic.name, to="linux")
+    return True
+
+
+def address(appliance: Appliance, nic: Nic, site: Site) -> None:
+    """Address and routes of the saved lease, before DHCP is asked (§6.7). What fails is only noted: rescue looks again."""
+    lease = site.leases.get(nic.mac)
+    try:
+        name = next(
+            (link.name for place, link in appliance.look().of_mac(nic.mac) if place == HOST and not link.vf),
+            None,
+        )
+        if lease is None or name is None:
+            return
+        here = replace(lease, interface=name)
+        appliance.apply((plan_lease(here, interfaces.look(appliance.machine.files)),))
+    except HostError as error:
+        appliance.machine.log.warning("rollback.not_addressed", nic=nic.name, problem=error)
+
+
+def _report(appliance: Appliance) -> None:
+    """Say at once why, as the NIC is back; what cannot be started now is started in the rescue."""
+    try:
+        appliance.start_status_agent(_reason(appliance), state="NotReady")
+    except HostError as error:
+        appliance.machine.log.warning("rollback.no_report", problem=error)
+
+
+def _reason(appliance: Appliance) -> str:
+    problem = appliance.problem or "no reason is known"
+    attempts = appliance.chronicle.handover.attempts
+    return f"{State.RESCUE.words}. Reason: {problem} (attempt {attempts} of {appliance.config.attempts})"
+
+
+def rescue(appliance: Appliance) -> Event:
+    """Stay reachable, report, and try again after a pause that grows; in the end only when an operator says so. Raises: Stopped."""
+    clock = appliance.machine.clock
+    attempts = appliance.chronicle.handover.attempts
+    pause = min(appliance.config.retry_pause * 2 ** max(0, attempts - 1), LONGEST_PAUSE)
+    spent = attempts >= appliance.config.attempts
+    due = clock.monotonic() + pause
+    while True:
+        _stay_reachable(appliance)
+        if "retry" in appliance.wishes:
+            appliance.note("handover", attempts=0)
+            appliance.wishes.discard("retry")
+            return Event.RETRY
+        if not spent and clock.monotonic() >= due:
+            return Event.RETRY
+        left = 5.0 if spent else min(5.0, due - clock.monotonic())
+        appliance.pause(max(0.05, left))
+
+
+def _stay_reachable(appliance: Appliance) -> None:
+    """The primary NIC addressed and a status-only agent running: whatever ended them, they are put back."""
+    try:
+        site = appliance.site()
+    except HostError:
+        site = None
+    if site is not None:
+        seen = appliance.look()
+        link = seen.named(HOST, site.primary.name)
+        if link is not None and not link.addresses:
+            address(appliance, site.primary, site)
+    agent = appliance.status_agent
+    if agent is None or agent.ended() is not None:
+        _report(appliance)

@@ -1,0 +1,163 @@
+"""What an operator sees of the appliance (R18): one document, kept in the exchange folder by the supervisor, read by `limpet show`.
+
+Nothing secret is in it. The dashboard of the emulator draws the same document.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limpet.appliance.networkos.contract import Health
+from limpet.appliance.states import HANDED_OVER, State
+from limpet.guest.namespaces import HOST
+from limpet.model.errors import HostError
+from limpet.model.redact import redacted
+
+if TYPE_CHECKING:
+    from limpet.appliance.appliance import Appliance
+    from limpet.appliance.chronicle import Chronicle
+    from limpet.guest.agent_news import AgentNews
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import Seen
+    from limpet.guest.site import Nic
+
+SHOWN = Path("/run/limpet/show.json")
+VERSION = 1
+LARGEST = 1024 * 1024
+
+
+def publish(appliance: Appliance, *, stopped: bool = False) -> None:
+    """Put the document where `limpet show` reads it; what cannot be looked at is left out."""
+    found = document(appliance)
+    if stopped:
+        found |= {"stage": State.STOPPED.value, "words": State.STOPPED.words}
+    content = json.dumps(found, indent=1).encode("ascii") + b"\n"
+    try:
+        appliance.machine.files.make_folder(SHOWN.parent)
+        appliance.machine.files.replace(SHOWN, content, durable=False)
+    except HostError as error:
+        appliance.machine.log.warning("show.unwritable", problem=error)
+
+
+def document(appliance: Appliance) -> dict[str, Any]:
+    """The document. Times are seconds since 1970."""
+    chronicle = appliance.chronicle
+    news = appliance.news()
+    return {
+        **remembered(chronicle),
+        "problem": None if appliance.problem is None else redacted(appliance.problem),
+        "fabricLease": {"holder": appliance.lease.holder.value, "epoch": appliance.lease.epoch},
+        "networkOs": _network_os(appliance),
+        "nics": _nics(appliance),
+        "guestShell": _guest(appliance),
+        "goalState": None if news is None else {"id": news.goal_state, "at": news.goal_state_at},
+        "status": _status(news),
+    }
+
+
+def remembered(chronicle: Chronicle) -> dict[str, Any]:
+    """What the journal alone says: also where no supervisor runs."""
+    state = chronicle.state or State.BOOTING
+    handover = chronicle.handover
+    primary = next((nic for nic in chronicle.nics if nic.primary), None)
+    return {
+        "version": VERSION,
+        "stage": state.value,
+        "words": state.words,
+        "since": chronicle.since,
+        "problem": None if chronicle.problem is None else redacted(chronicle.problem),
+        "vmId": chronicle.vm_id,
+        "ready": chronicle.ready,
+        "fabricLease": {"holder": chronicle.holder.value, "epoch": chronicle.epoch},
+        "lease": None if primary is None else _lease(chronicle.leases.get(primary.mac)),
+        "handover": {
+            "attempts": handover.attempts,
+            "startedAt": handover.started,
+            "before": handover.before,
+            "gap": handover.gap,
+            "confirmed": handover.confirmed,
+        },
+    }
+
+
+def _network_os(appliance: Appliance) -> dict[str, Any]:
+    machine = appliance.machine
+    name = appliance.network_os.name
+    if appliance.chronicle.state not in HANDED_OVER | {State.HANDING_OVER}:
+        return {"driver": name, "health": None, "problem": None}
+    try:
+        pulse = appliance.network_os.health(appliance.site(), machine.files, machine.commands, deep=False)
+    except HostError as error:
+        return {"driver": name, "health": Health.GONE.value, "problem": redacted(str(error))}
+    return {"driver": name, "health": pulse.health.value, "problem": pulse.problem}
+
+
+def _nics(appliance: Appliance) -> list[dict[str, Any]]:
+    try:
+        seen = appliance.look()
+    except HostError:
+        return []
+    return [_nic(nic, seen, appliance.chronicle) for nic in _in_order(appliance.chronicle)]
+
+
+def _in_order(chronicle: Chronicle) -> list[Nic]:
+    return sorted(chronicle.nics, key=lambda nic: not nic.primary)
+
+
+def _nic(nic: Nic, seen: Seen, chronicle: Chronicle) -> dict[str, Any]:
+    places = [(place, link) for place, link in seen.of_mac(nic.mac) if not link.vf]
+    place, link = places[0] if places else ("", None)
+    if link is not None:
+        owner = "linux" if place == HOST else "network OS"
+    else:
+        owner = "network OS" if nic.mac in chronicle.moved else "gone"
+    return {
+        "name": nic.name,
+        "mac": nic.mac,
+        "primary": nic.primary,
+        "owner": owner,
+        "address": str(link.addresses[0]) if link is not None and link.addresses else None,
+        "up": None if link is None else link.up,
+        "vf": nic.vf,
+    }
+
+
+def _guest(appliance: Appliance) -> dict[str, Any]:
+    chronicle = appliance.chronicle
+    shown: dict[str, Any] = {
+        "runtime": appliance.runtime.name,
+        "instance": chronicle.instance,
+        "restarts": len(chronicle.failures),
+        "image": None,
+        "problem": None,
+    }
+    try:
+        plan = appliance.shell()
+        sight = appliance.guest()
+    except HostError as error:
+        return shown | {"state": "failed", "problem": redacted(str(error))}
+    if sight.running:
+        state = "running" if chronicle.holder.value == "guest-shell" else "parked"
+    else:
+        state = "failed" if sight.problem else "stopped"
+    return shown | {"state": state, "image": plan.image.name, "problem": sight.problem}
+
+
+def _lease(lease: AcquiredLease | None) -> dict[str, Any] | None:
+    if lease is None:
+        return None
+    gateway = next((route.gateway for route in lease.routes if route.destination.prefixlen == 0), None)
+    return {
+        "address": f"{lease.address}/{lease.prefix}",
+        "gateway": None if gateway is None else str(gateway),
+        "dns": [str(each) for each in lease.dns],
+        "wireServer": None if lease.wire_server is None else str(lease.wire_server),
+    }
+
+
+def _status(news: AgentNews | None) -> dict[str, Any] | None:
+    if news is None:
+        return None
+    return {"acceptedAt": news.last, "code": news.code, "problem": news.problem}

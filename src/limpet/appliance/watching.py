@@ -1,0 +1,170 @@
+"""STEADY and DEGRADED: look twice a second at what may go wrong, without starting a process while nothing does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.appliance.booting import note_nics
+from limpet.appliance.continuing import Leases
+from limpet.appliance.inventory import nics_of
+from limpet.appliance.networkos.contract import Health
+from limpet.appliance.states import Event, State
+from limpet.guest.namespaces import HOST
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from limpet.appliance.appliance import Appliance
+    from limpet.guest.namespaces import Seen
+
+LOOK_EVERY = 0.5
+DEEP_EVERY = 30.0
+AGENT_AWAY = 15.0
+"""How long nobody may hold the fabric lock before the guest shell counts as down: its own service manager restarts it first."""
+FABRIC_LOST = 30.0
+"""How long the agent may have a problem with the fabric before rules and routes are looked at, seconds (F4 lasts 30)."""
+RETRY_DEGRADED = 600.0
+
+
+class Watch:
+    """One stay in STEADY or DEGRADED."""
+
+    def __init__(self, appliance: Appliance, *, degraded: bool) -> None:
+        self._appliance = appliance
+        self._degraded = degraded
+        now = appliance.machine.clock.monotonic()
+        self._deep = now + DEEP_EVERY
+        self._agent_seen = now
+        self._fabric_seen = now
+        self._until = now + RETRY_DEGRADED
+        self._leases = Leases(appliance)
+        self._links_checked = False
+
+    def watch(self) -> Event:
+        """Until something is to be done. Raises: Stopped."""
+        appliance = self._appliance
+        happened = {"link"}  # what came before this stay
+        while True:
+            try:
+                event = self._noticed(happened)
+            except HostError as error:
+                appliance.machine.log.warning("watch.failed", problem=error)
+                event = None
+            if event is not None:
+                return event
+            happened = appliance.pause(LOOK_EVERY)
+
+    def _noticed(self, happened: set[str]) -> Event | None:
+        appliance = self._appliance
+        now = appliance.machine.clock.monotonic()
+        deep = now >= self._deep
+        if deep:
+            self._deep = now + DEEP_EVERY
+        if "link" in happened or deep:
+            event = self._links()
+            if event is not None:
+                return event
+        event = self._network_os(deep=deep)
+        if event is not None:
+            return event
+        self._leases.step()
+        self._gap()
+        if self._degraded:
+            return Event.RETRY if now >= self._until or "retry" in appliance.wishes else None
+        return self._guest(now)
+
+    def _links(self) -> Event | None:
+        """NICs that are back in Linux (F5), that are new there (F12), or a virtual function that stayed behind (F3)."""
+        appliance = self._appliance
+        seen = appliance.look()
+        site = appliance.site()
+        known = {nic.mac: nic for nic in site.nics}
+        with_linux = [link for link in seen.links(HOST) if link.mac in known]
+        if any(not link.vf and not _is_twin(seen, link.mac) for link in with_linux):
+            appliance.with_problem(
+                f"{', '.join(link.name for link in with_linux)} came back to Linux by itself"
+            )
+            return Event.NICS_BACK
+        if with_linux:
+            return Event.NIC_ADDED
+        new = [nic for nic in nics_of(seen, appliance.config, None) if nic.mac not in known]
+        if not new:
+            return None
+        added = [
+            type(nic)(name=nic.name, mac=nic.mac, primary=False, device=nic.device, vf=nic.vf) for nic in new
+        ]
+        others = [nic for nic in site.nics if not nic.primary]
+        note_nics(appliance, [*others, *added, site.primary])
+        return Event.NIC_ADDED
+
+    def _network_os(self, *, deep: bool) -> Event | None:
+        appliance = self._appliance
+        machine = appliance.machine
+        pulse = appliance.network_os.health(appliance.site(), machine.files, machine.commands, deep=deep)
+        if pulse.health is Health.HEALTHY:
+            return None
+        appliance.with_problem(f"the network OS: {pulse.problem or pulse.health.value}")
+        return Event.NETWORK_OS_GONE if pulse.health is Health.GONE else Event.NETWORK_OS_DOWN
+
+    def _guest(self, now: float) -> Event | None:
+        appliance = self._appliance
+        sight = appliance.guest()
+        if not sight.running:
+            appliance.with_problem(f"the guest shell has ended: {sight.problem or 'no reason is known'}")
+            return Event.GUEST_DOWN
+        if appliance.config.guest_agent != "limpet":
+            return None
+        if not appliance.machine.fabric_lock.is_free():
+            self._agent_seen = now
+        elif now - self._agent_seen > AGENT_AWAY:
+            appliance.with_problem("no agent runs in the guest shell")
+            return Event.GUEST_DOWN
+        news = appliance.news()
+        if news is None or news.problem is None:
+            self._fabric_seen = now
+            if news is not None and appliance.problem is not None:
+                appliance.with_problem(None)
+        elif now - self._fabric_seen > FABRIC_LOST:
+            appliance.with_problem(f"the guest shell does not reach the fabric: {news.problem}")
+            return Event.FABRIC_LOST
+        return None
+
+    def _gap(self) -> None:
+        """Note how long no report was accepted, once it is known."""
+        appliance = self._appliance
+        handover = appliance.chronicle.handover
+        news = appliance.news()
+        if (
+            handover.gap is None
+            and handover.before is not None
+            and news is not None
+            and news.first is not None
+        ):
+            gap = max(0.0, news.first - handover.before)
+            appliance.note("handover", gap=gap)
+            appliance.machine.log.info("handover.gap", seconds=round(gap, 3))
+
+
+def _is_twin(seen: Seen, mac: str) -> bool:
+    """Whether another link of that MAC is with the network OS: what is in Linux is its other half."""
+    return any(place != HOST for place, _ in seen.of_mac(mac))
+
+
+def watch(appliance: Appliance) -> Event:
+    """STEADY."""
+    return Watch(appliance, degraded=False).watch()
+
+
+def watch_degraded(appliance: Appliance) -> Event:
+    """DEGRADED: a status-only agent stands in the guest's place. Raises: Stopped."""
+    text = f"{State.DEGRADED.words}: {appliance.problem or 'no reason is known'}"
+    try:
+        appliance.start_status_agent(text, state="NotReady", network=appliance.site().guest)
+    except HostError as error:
+        appliance.machine.log.warning("degraded.no_report", problem=error)
+    event = Watch(appliance, degraded=True).watch()
+    appliance.wishes.discard("retry")
+    try:
+        appliance.end_status_agent()
+    except HostError as error:
+        appliance.machine.log.warning("degraded.lease_held", problem=error)
+    return event
