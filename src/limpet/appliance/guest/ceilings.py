@@ -21,11 +21,15 @@ _LARGE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ceilings:
-    """Where each controller's hierarchy is mounted. first: of version 1. second: of version 2, with the controllers it has."""
+    """Where each controller's hierarchy is mounted. first: of version 1. second: of version 2, with the controllers it has.
+
+    named: systemd's own hierarchy of version 1, without a controller.
+    """
 
     first: tuple[tuple[str, Path], ...] = ()
     second: Path | None = None
     available: frozenset[str] = frozenset()
+    named: Path | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -52,6 +56,25 @@ class Ceilings:
             found.append((1, "pids.max", str(limits.pids)))
         return tuple(found)
 
+    def groups(self, name: str) -> tuple[tuple[str, Path], ...]:
+        """The control group of that name in each hierarchy, with its controller; the empty word is version 2, `named` the named one."""
+        found = [(word, mount / name) for word, mount in self.first]
+        found += [("", self.second / name)] if self.second is not None else []
+        found += [("named", self.named / name)] if self.named is not None else []
+        return tuple(found)
+
+    def pokes(self, name: str, limits: Limits) -> tuple[tuple[Path, str], ...]:
+        """What is written into which file of the groups of that name; first the controllers are switched on."""
+        groups = dict(self.groups(name))
+        wanted = " ".join(f"+{word}" for word in CONTROLLERS if word in self.available)
+        found = (
+            [(self.second / "cgroup.subtree_control", wanted)] if self.second is not None and wanted else []
+        )
+        for version, file, text in self.settings(limits):
+            group = groups["" if version == 2 else file.partition(".")[0]]
+            found.append((group / file, text))
+        return tuple(found)
+
     def lxc_lines(self, limits: Limits) -> tuple[str, ...]:
         """The lines of an LXC configuration."""
         words = {1: "lxc.cgroup", 2: "lxc.cgroup2"}
@@ -62,12 +85,13 @@ def look(files: Files) -> Ceilings:
     """What this machine has; that changes with its start only. Raises: HostError."""
     mounts = files.read(_MOUNTS, at_most=_LARGE).decode("utf-8", "surrogateescape")
     first: dict[str, Path] = {}
-    second = None
+    second = named = None
     for line, mount in zip(mounts.splitlines(), read_mountinfo(mounts), strict=False):
         if mount.filesystem == "cgroup2":
             second = second or Path(mount.point)
         elif mount.filesystem == "cgroup":
             options = line.rpartition(" ")[2].split(",")
+            named = Path(mount.point) if named is None and "name=systemd" in options else named
             for name in CONTROLLERS:
                 if name in options:
                     first.setdefault(name, Path(mount.point))
@@ -78,4 +102,4 @@ def look(files: Files) -> Ceilings:
         except FileNotFoundError:
             words = []
         available = frozenset(words) & frozenset(CONTROLLERS)
-    return Ceilings(first=tuple(first.items()), second=second, available=available)
+    return Ceilings(first=tuple(first.items()), second=second, available=available, named=named)

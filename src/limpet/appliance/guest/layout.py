@@ -21,7 +21,25 @@ PERSISTENT = (
     ("home", Path("/home"), 0o755),
 )
 """Folders that stay when the root file system is built anew: name on the host, place inside, mode (R15)."""
-EXECUTABLE_STATE = "waagent"
+
+DROPPED = (
+    "audit_control", "audit_read", "block_suspend", "bpf", "checkpoint_restore", "linux_immutable", "mac_admin",
+    "mac_override", "mknod", "perfmon", "sys_boot", "sys_module", "sys_pacct", "sys_rawio", "sys_time",
+    "sys_tty_config", "syslog", "wake_alarm",
+)  # fmt: skip
+"""Capabilities that root inside has not: whatever reaches the kernel as a whole, its devices, clock, modules and log (R11)."""
+NETWORK_ADMIN = "net_admin"
+ENVIRONMENT = (
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("HOME", "/root"),
+    ("LANG", "C.UTF-8"),
+)
+"""Of what is run inside from outside."""
+
+
+def dropped(plan: ShellPlan) -> tuple[str, ...]:
+    """The capabilities that root inside has not."""
+    return DROPPED if plan.network_admin else (*DROPPED, NETWORK_ADMIN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

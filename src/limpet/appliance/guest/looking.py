@@ -58,9 +58,8 @@ def _mounts(layout: Layout, files: Files) -> tuple[tuple[Path, ...], bool]:
 
 def _first_process(files: Files, layout: Layout, instance: str) -> int | None:
     said = (text_of(files, layout.init) or "").split()
-    if not said or not said[-1].isdecimal():
-        return None
-    return int(said[-1]) if is_first_process(files, int(said[-1]), instance) else None
+    process = next((int(word) for word in said if word.isdecimal()), 0)
+    return process if process and is_first_process(files, process, instance) else None
 
 
 def is_first_process(files: Files, process: int, instance: str) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import binds, looking, rootfs
-from limpet.appliance.guest.layout import NAMES, Layout
+from limpet.appliance.guest.layout import ENVIRONMENT, NAMES, Layout, dropped
 from limpet.guest.shell_brief import VARIABLE
-from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
+from limpet.guest.steps import Run, Task, Write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,19 +20,7 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Step
     from limpet.host.ports import Commands, Files
 
-DROPPED = (
-    "audit_control", "audit_read", "block_suspend", "bpf", "checkpoint_restore", "linux_immutable", "mac_admin",
-    "mac_override", "mknod", "perfmon", "sys_boot", "sys_module", "sys_pacct", "sys_rawio", "sys_time",
-    "sys_tty_config", "syslog", "wake_alarm",
-)  # fmt: skip
-"""Capabilities that root inside has not: whatever reaches the kernel as a whole, its devices, clock, modules and log (R11)."""
-NETWORK_ADMIN = "net_admin"
 SECCOMP = "/usr/share/lxc/config/common.seccomp"
-ENVIRONMENT = (
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-    ("HOME", "/root"),
-    ("LANG", "C.UTF-8"),
-)
 _TIME_TO_START = 30.0
 
 
@@ -62,12 +50,9 @@ class Lxc:
         if sight.running:
             return ()
         layout = Layout.of(plan)
-        steps: list[Step] = [MakeFolder(layout.notes, mode=0o700), Remove(layout.init)]
-        steps += [MakeFolder(bind.source) for bind in plan.binds]
-        steps += rootfs.dressing(plan)
-        steps += [
+        steps: list[Step] = [
+            *rootfs.readying(plan),
             Write(layout.configuration, self.configuration(plan).encode(), mode=0o600),
-            Write(layout.started, plan.instance.encode(), mode=0o600),
             Run(
                 (
                     "lxc-start", *_named(layout, plan), "--rcfile", str(layout.configuration), "--daemon",
@@ -77,14 +62,7 @@ class Lxc:
             ),
             Run(("lxc-info", *_named(layout, plan), "--pid", "--no-humanize"), output=layout.init),
         ]  # fmt: skip
-        return (
-            Task(
-                name="guest-start",
-                purpose="start the guest shell",
-                steps=tuple(steps),
-                advice=f"See {layout.log}.",
-            ),
-        )
+        return (rootfs.starting(plan, steps),)
 
     def stop(self, plan: ShellPlan, sight: ShellSight, *, patience: float = 10.0) -> tuple[Task, ...]:
         """End it within `patience` seconds, by force then, and unmount; its content is kept."""
@@ -95,9 +73,8 @@ class Lxc:
         if sight.started:
             ending = ("lxc-stop", *_named(layout, plan), "--timeout", str(max(1, round(patience))))
             # 2: it is not running.
-            steps += [Run(ending, timeout=patience + 20.0, accepted=(0, 1, 2)), Remove(layout.started)]
-        steps += [*rootfs.unmounting(sight), Remove(layout.notes)]
-        return (Task(name="guest-stop", purpose="stop the guest shell", steps=tuple(steps)),)
+            steps += [Run(ending, timeout=patience + 20.0, accepted=(0, 1, 2))]
+        return (rootfs.stopping(plan, sight, steps),)
 
     def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Forget what was changed in its root file system."""
@@ -117,7 +94,6 @@ class Lxc:
         """The container's configuration file; nothing of the host's defaults is in it."""
         layout = Layout.of(plan)
         environment = {**plan.environment, VARIABLE: plan.instance}
-        dropped = DROPPED if plan.network_admin else (*DROPPED, NETWORK_ADMIN)
         lines = [
             f"lxc.uts.name = {plan.host_name}",
             f"lxc.rootfs.path = dir:{layout.root}",
@@ -131,7 +107,7 @@ class Lxc:
             "lxc.init.cmd = /sbin/init",
             "lxc.signal.halt = SIGRTMIN+3",
             "lxc.apparmor.profile = unchanged",
-            f"lxc.cap.drop = {' '.join(dropped)}",
+            f"lxc.cap.drop = {' '.join(dropped(plan))}",
             *([] if self._seccomp is None else [f"lxc.seccomp.profile = {self._seccomp}"]),
             *(f"lxc.environment = {name}={value}" for name, value in environment.items()),
             *(_mount(bind) for bind in binds.all_of(plan)),

@@ -8,6 +8,7 @@ from limpet.appliance.guest.layout import PERSISTENT, Layout
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from limpet.appliance.guest.contract import ShellPlan, ShellSight
@@ -51,6 +52,31 @@ def dressing(plan: ShellPlan) -> tuple[Step, ...]:
         MakeFolder(root / "etc/systemd/journald.conf.d", beneath=root),
         _written(root, "etc/systemd/journald.conf.d/90-limpet.conf", journal_limits(plan.limits.log)),
     )
+
+
+def readying(plan: ShellPlan) -> tuple[Step, ...]:
+    """What comes before every start, whatever the runtime. The instance is noted last: from then on something may live."""
+    layout = Layout.of(plan)
+    return (
+        MakeFolder(layout.notes, mode=0o700),
+        Remove(layout.init),
+        *(MakeFolder(bind.source) for bind in plan.binds),
+        *dressing(plan),
+        Write(layout.started, plan.instance.encode(), mode=0o600),
+    )
+
+
+def starting(plan: ShellPlan, steps: Sequence[Step]) -> Task:
+    """The task of a start."""
+    advice = f"See {Layout.of(plan).log}."
+    return Task(name="guest-start", purpose="start the guest shell", steps=tuple(steps), advice=advice)
+
+
+def stopping(plan: ShellPlan, sight: ShellSight, steps: Sequence[Step]) -> Task:
+    """The task of a stop: what ends its processes, then what is left of them and of its mounts."""
+    layout = Layout.of(plan)
+    after = (*unmounting(sight), Remove(layout.init), Remove(layout.started))
+    return Task(name="guest-stop", purpose="stop the guest shell", steps=(*steps, *after))
 
 
 def resolving(plan: ShellPlan) -> Write:
