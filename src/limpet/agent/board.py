@@ -39,6 +39,7 @@ class Board:
         self._fast_track = False
         self._stopping = False
         self._refusals: dict[str, HandlerStatus] = {}
+        self._troubles: dict[str, str] = {}
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -81,6 +82,20 @@ class Board:
         with self._changed:
             self._processing = True
             self._refusals = {}
+            self._ring()
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong with the agent as a whole, for people: its status says so."""
+        return tuple(self._troubles.values())
+
+    def trouble(self, topic: str, problem: str | None) -> None:
+        """Note what is wrong with one thing that concerns the whole agent; None when nothing is any more."""
+        if self._troubles.get(topic) == problem:
+            return
+        with self._changed:
+            rest = {name: text for name, text in self._troubles.items() if name != topic}
+            self._troubles = rest if problem is None else {**rest, topic: problem}
             self._ring()
 
     def refuse(self, status: HandlerStatus) -> None:

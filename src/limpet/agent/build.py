@@ -26,7 +26,7 @@ from limpet.agent.machine import Machine
 from limpet.agent.owning import Owner
 from limpet.agent.packages import Packages
 from limpet.agent.poll import Poller
-from limpet.agent.report import Report
+from limpet.agent.report import RUNNING, Report
 from limpet.agent.reporter import Reporter
 from limpet.agent.runner import Runner
 from limpet.agent.statuses import Statuses
@@ -51,6 +51,7 @@ from limpet.host.workers import RealWorkers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from limpet.agent.news import News
     from limpet.agent.running import Running
     from limpet.config.settings import Config
     from limpet.host.ports import Clock, Http, Log
@@ -72,6 +73,7 @@ class ReportSettings(TypedDict):
 
     family: str
     extensions_enabled: bool
+    says: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,8 +146,9 @@ def assemble(
     wire_server: str,
     host_plugin: str,
     more: Sequence[Chore] = (),
+    news: News | None = None,
 ) -> Agent:
-    """The agent on any machine. more: chores beside those that have to do with the fabric."""
+    """The agent on any machine. more: chores beside those that have to do with the fabric. news: what a supervisor is told."""
     files, clock, log = machine.files, machine.clock, machine.log
     layout = Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
@@ -177,7 +180,15 @@ def assemble(
     return Agent(
         board=board,
         poller=Poller(
-            fabric, board, certificates, artifacts, history, machine, layout=layout, **polling(config)
+            fabric,
+            board,
+            certificates,
+            artifacts,
+            history,
+            machine,
+            layout=layout,
+            news=news,
+            **polling(config),
         ),
         worker=Worker(
             board,
@@ -189,7 +200,7 @@ def assemble(
             extensions_enabled=config.extensions_enabled,
         ),
         reporter=Reporter(
-            board, report, statuses, fabric, history, machine, heartbeat=config.status_heartbeat
+            board, report, statuses, fabric, history, machine, heartbeat=config.status_heartbeat, news=news
         ),
         chores=Chores(found, clock, log),
         commands=commands,
@@ -210,7 +221,12 @@ def polling(config: Config | Running) -> PollSettings:
 
 def reporting(config: Config | Running) -> ReportSettings:
     """What the report must know of the configuration."""
-    return {"family": config.family, "extensions_enabled": config.extensions_enabled}
+    shell = getattr(config, "shell", None)
+    return {
+        "family": config.family,
+        "extensions_enabled": config.extensions_enabled,
+        "says": RUNNING if shell is None else f"{shell}: {RUNNING}",
+    }
 
 
 def machine_parameters(guest: GuestInfo) -> dict[str, Value]:

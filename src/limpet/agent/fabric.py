@@ -119,11 +119,14 @@ class Fabric:
         request = remoteaccess.remote_access_request(url, transport_certificate)
         return self._patiently(request, "RemoteAccess").body
 
-    def put_status(self, inner: Request) -> None:
-        """Send a storage request through the host plugin. Raises: FabricError; FabricStale after refreshing itself."""
+    def put_status(self, inner: Request) -> int:
+        """Send a storage request through the host plugin; gives the answer's code.
+
+        Raises: FabricError; FabricStale after refreshing itself.
+        """
         request = hostplugin.status_request(self.host_plugin, self.identity(), inner)
         try:
-            accepted(self._http.exchange(request), "status upload through the host plugin")
+            return accepted(self._http.exchange(request), "status upload through the host plugin").status
         except FabricStale:
             self.goal_state()
             raise

@@ -10,8 +10,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from limpet.agent.endpoint import find_endpoint
+from limpet.agent.endpoint import Endpoint, find_endpoint
 from limpet.agent.running import HEAPS, Running
+from limpet.agent.whereabouts import brief_here
 from limpet.config.load import load_config
 from limpet.host.clock import RealClock
 from limpet.host.files import RealFiles
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
-    from limpet.agent.endpoint import Endpoint
     from limpet.config.load import Config
+    from limpet.guest.shell_brief import ShellBrief
     from limpet.host.ports import Files, Log
 
 DISABLED = "disable_agent"
-PLAIN = "plain"
 EPILOG = """\
 example:
   limpet agent --config /etc/limpet.toml
 
-exit codes: 0 ended by a signal, 1 cannot start or a task failed, 2 wrong usage or configuration, 3 already running
+exit codes: 0 ended by a signal, 1 cannot start or a task failed, 2 wrong usage or configuration, 3 already running, or the
+right to talk to the fabric is another stage's, 4 that right was lost
 """
 
 
@@ -67,9 +68,11 @@ def configuration(argv: Sequence[str]) -> Config:
 def main(argv: Sequence[str] = ()) -> NoReturn:
     """Run the agent in the foreground. Does not return: the resident agent's exit code is this process's.
 
-    Raises: ConfigurationError; AlreadyRunning; FabricError, when no endpoint answers.
+    Raises: ConfigurationError; AlreadyRunning, also where the supervisor of an appliance lets another stage talk to the fabric;
+    HostError, when it is not known which stage this is; FabricError, when no endpoint answers.
     """
     config = configuration(argv)
+    brief = brief_here(config, RealFiles())
     log = open_log(config.log_file)
     with SingleInstance(config.lock) as lock:
         if (config.library / DISABLED).exists():
@@ -77,11 +80,34 @@ def main(argv: Sequence[str] = ()) -> NoReturn:
         write_pid(config, RealFiles(), log)
         for note in config.notes:
             log.warning("configuration.note", note=note)
-        http = PlainHttp(user_agent=config.user_agent)
-        endpoint = find_endpoint(config, http, RealFiles(), RealClock(), log)
-        running = Running.of(config, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
+        running = _plain(config, log) if brief is None else in_shell(config, brief)
         lock.hand_down()
         become_resident(running, fips=config.fips)
+
+
+def _plain(config: Config, log: Log) -> Running:
+    """On a machine of our own: the fabric is looked for, and told what the boot stage owes. Raises: FabricUnreachable."""
+    http = PlainHttp(user_agent=config.user_agent)
+    endpoint = find_endpoint(config, http, RealFiles(), RealClock(), log)
+    _say_ready(config, endpoint, http, log)
+    return Running.of(config, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin)
+
+
+def in_shell(config: Config, brief: ShellBrief) -> Running:
+    """In a guest shell: by the brief alone. Nobody is asked anything yet: the right to it has not been granted."""
+    endpoint = Endpoint(
+        address=config.fabric_endpoint or brief.wire_server,
+        origin="the supervisor",
+        wire_port=config.fabric_wire_port,
+        host_plugin_port=config.fabric_host_plugin_port,
+    )
+    return Running.of(
+        config,
+        wire_server=endpoint.wire_server,
+        host_plugin=endpoint.host_plugin,
+        shell=brief.stage,
+        owes_ready=not brief.ready,
+    )
 
 
 def write_pid(config: Config, files: Files, log: Log) -> None:
@@ -116,7 +142,7 @@ def _say_ready(config: Config, endpoint: Endpoint, http: PlainHttp, log: Log) ->
     from limpet.host.commands import RealCommands  # noqa: PLC0415
 
     files, clock = RealFiles(), RealClock()
-    if config.stage != PLAIN or not ready.is_owed(files, RealCommands(), config.library):
+    if not ready.is_owed(files, RealCommands(), config.library):
         return
     fabric = Fabric(
         http, clock, RealRandom(), wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin

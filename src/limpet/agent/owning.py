@@ -12,6 +12,7 @@ from limpet.agent.limits_handlers import Limiter
 from limpet.agent.limits_own import OwnLimits, Services
 from limpet.agent.log_upload import LogUpload
 from limpet.agent.remote_access import LOOK_EVERY, RemoteAccess
+from limpet.agent.running import GUEST_SHELL
 from limpet.guest.control_groups import handler_group
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from limpet.agent.telemetry import Telemetry
     from limpet.config.settings import Config
 
-PLAIN = "plain"
 SOON = 1.0
 """When just-in-time users are seen to first, seconds after the start: the first goal state goes before."""
 LATER = 10.0
@@ -43,7 +43,7 @@ class Owner:
     @classmethod
     def of(cls, config: Config | Running, machine: Machine) -> Owner:
         """Whether the machine is ours the configuration says."""
-        control = Groups(machine, wanted=config.limits and config.stage == PLAIN)
+        control = Groups(machine, wanted=config.limits and config.stage != GUEST_SHELL)
         return cls(control=control, limiter=Limiter(control, Services(machine, control)))
 
     def chores(
@@ -56,7 +56,7 @@ class Owner:
         telemetry: Telemetry,
     ) -> list[Chore]:
         """What is done from time to time."""
-        if config.stage != PLAIN:
+        if config.stage == GUEST_SHELL:
             return []
         found = []
         if config.jit_users:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from limpet.model.errors import Code, FabricError, HandlerError, HostError, LimpetError
+from limpet.model.errors import Code, FabricError, HandlerError, HostError, LeaseLost, LimpetError
 from limpet.model.redact import redacted
 from limpet.model.version import Version
 from limpet.wire.http import MIB
@@ -120,6 +120,8 @@ class Packages:
                     uri, archive, limit=PACKAGE_LIMIT, manifest_uri=choice.manifest_uri, seconds=left
                 )
                 self._unpack(archive, folder)
+            except LeaseLost:
+                raise
             except LimpetError as error:
                 problems.append(redacted(f"{uri}: {error}"))
                 code = Code.PACKAGE_EXTRACTION if isinstance(error, HostError) else Code.DOWNLOAD

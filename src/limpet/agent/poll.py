@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from limpet.agent.history import History
     from limpet.agent.layout import Layout
     from limpet.agent.machine import Machine
+    from limpet.agent.news import News
     from limpet.model.goalstate import GoalState
     from limpet.model.ids import Etag
 
@@ -50,7 +51,9 @@ class Poller:
         use_fast_track: bool = True,
         honour_hold: bool = True,
         initial_period: float = 1.0,
+        news: News | None = None,
     ) -> None:
+        """news: hears of goal states and of trouble, where somebody wants to know."""
         self._fabric = fabric
         self._board = board
         self._certificates = certificates
@@ -65,6 +68,7 @@ class Poller:
         self._use_fast_track = use_fast_track
         self._honour_hold = honour_hold
         self._initial_period = initial_period
+        self._news = news
         self._goal_state: GoalState | None = None
         self._settings: ExtensionsGoalState | None = None
         self._etag: Etag | None = None
@@ -84,10 +88,20 @@ class Poller:
             self._log.warning("fabric.unusable", problem=error)
             self._etag = etag  # what came under another one has not been taken in: it must come again
             changed = False
+            self._tell(str(error))
+        else:
+            self._tell(None)
         self._cadence = self._cadence.asked(ask, now)
         if changed:
             self._cadence = self._cadence.changed(now)
         return self._cadence.wait(now) if self._board.snapshot is not None else self._initial_period
+
+    def _tell(self, problem: str | None) -> None:
+        if self._news is None:
+            return
+        if problem is None and self._fabric.latest is not None:
+            self._news.goal_state(self._fabric.latest)
+        self._news.trouble(problem or "; ".join(self._board.troubles) or None)
 
     def _whom(self, now: float) -> Ask:
         if not self._use_fast_track or now < self._unsupported_until:

@@ -10,7 +10,8 @@ from limpet.agent.worklist import unsupported_features
 from limpet.model.errors import Code, HandlerError
 from limpet.model.extensions import Wanted
 from limpet.model.manifest import HandlerState
-from limpet.model.status import AgentStatus, Message, SettingsStatus, UpdateStatus
+from limpet.model.redact import redacted
+from limpet.model.status import AgentStatus, HandlerStatusWord, Message, SettingsStatus, UpdateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # Not VersioningGovernance: the platform must not choose the version of an agent that its image brings.
 _FEATURES = (("MultipleExtensionsPerHandler", "1.0"),)
 _FAST_TRACK = ("FastTrack", "1.0")
+RUNNING = "Guest Agent is running"
 
 
 class Report:
@@ -43,7 +45,9 @@ class Report:
         *,
         family: str = "Prod",
         extensions_enabled: bool = True,
+        says: str = RUNNING,
     ) -> None:
+        """says: what the agent's own message begins with; where it runs in a stage of an appliance, it names that."""
         self._board = board
         self._store = store
         self._statuses = statuses
@@ -51,6 +55,8 @@ class Report:
         self._guest = guest
         self._family = family
         self._extensions_enabled = extensions_enabled
+        self.says = says
+        self.word = HandlerStatusWord.READY.value
 
     def build(self) -> AgentStatus:
         """The status as it stands now."""
@@ -67,7 +73,8 @@ class Report:
         return AgentStatus(
             timestamp=utc(self._clock.now()),
             guest=self._guest,
-            message=Message(message="Guest Agent is running"),
+            status=self.word,
+            message=Message(message=redacted("; ".join((self.says, *self._board.troubles)))),
             update=self._update(snapshot) if snapshot is not None else None,
             handlers=handlers,
             goal_state=self._board.aggregate,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from limpet.agent.fabric import Fabric
     from limpet.agent.history import History
     from limpet.agent.machine import Machine
+    from limpet.agent.news import News
     from limpet.agent.report import Report
     from limpet.agent.statuses import Statuses
     from limpet.model.extensions import StatusUpload
@@ -67,7 +68,9 @@ class Reporter:
         machine: Machine,
         *,
         heartbeat: float,
+        news: News | None = None,
     ) -> None:
+        """news: hears of what is accepted, where somebody wants to know."""
         self._board = board
         self._report = report
         self._statuses = statuses
@@ -77,6 +80,7 @@ class Reporter:
         self._clock = machine.clock
         self._log = machine.log
         self._heartbeat = heartbeat
+        self._news = news
         self._pace = Pace()
         self._seen = -1
         self._sent: AgentStatus | None = None
@@ -119,30 +123,35 @@ class Reporter:
     def _send(self, upload: StatusUpload, status: AgentStatus, now: float) -> float:
         content = statusblob.render_status(status)
         try:
-            self._upload(upload, content)
+            code = self._upload(upload, content)
         except (FabricError, HostError) as error:
             self._failures += 1
             self._log.warning("status.not_accepted", problem=error, failures=self._failures)
             self._seen = -1
             self._sent = None  # what was there before may be half overwritten
+            if self._news is not None:
+                self._news.refused(getattr(error, "status", None))
             return min(RETRY_FIRST * (1 << min(self._failures - 1, 5)), WORKING)
         self._failures = 0
         self._sent, self._reported_at = replace(status, timestamp=""), now
         self._pace.sent(now)
+        if self._news is not None:
+            self._news.accepted(code)
         self._history.keep("waagent_status.json", content)
         return LOOK_EVERY
 
-    def _upload(self, upload: StatusUpload, content: bytes) -> None:
-        """Through the host plugin, else directly. Source: wire-protocol.md §6.1. Raises: FabricError.
+    def _upload(self, upload: StatusUpload, content: bytes) -> int:
+        """Through the host plugin, else directly; gives the last answer's code. Source: wire-protocol.md §6.1. Raises: FabricError.
 
         A report that met a stale identity is dropped, because the next one goes under the right identity at once. When
         even that one is called stale, it goes directly.
         """
         date = utc(self._clock.now())
         try:
+            code = 0
             for request in _requests(upload, content, date, storage.Padding.SPACES):
-                self._fabric.put_status(request)
-            return
+                code = self._fabric.put_status(request)
+            return code
         except FabricError as problem:
             if isinstance(problem, FabricStale) and not self._failures:
                 raise
@@ -155,6 +164,7 @@ class Reporter:
                     f"status upload: storage answered {response.status} instead of 201",
                     status=response.status,
                 )
+        return CREATED
 
 
 def _requests(upload: StatusUpload, content: bytes, date: str, padding: storage.Padding) -> Sequence[Request]:

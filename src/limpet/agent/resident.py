@@ -11,13 +11,17 @@ from limpet.agent import build
 from limpet.agent.running import HEAPS, Running
 from limpet.host.clock import RealClock
 from limpet.host.log import open_log
+from limpet.model.errors import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from limpet.agent.build import Agent
+    from limpet.agent.lease import FabricLease
     from limpet.host.ports import Log
 
+LOST = 4
+"""The exit code of an agent that has lost the fabric lease."""
 GRACE = 60.0
 """How long a handler's command that runs at the end may go on, seconds."""
 _LARGEST = 64 * 1024
@@ -29,16 +33,22 @@ def main(argv: Sequence[str]) -> int:
     descriptor = int(argv[0])
     running = Running.parse(os.pread(descriptor, _LARGEST, 0))
     os.close(descriptor)
-    log = open_log(running.log_file)
-    return Tasks(build.build(running, RealClock(), log), log).run()
+    log, clock = open_log(running.log_file), RealClock()
+    if running.shell is not None:
+        from limpet.agent import in_guest  # noqa: PLC0415 - most machines are nobody's guest shell
+
+        return in_guest.run(running, clock, log)
+    return Tasks(build.build(running, clock, log), log).run()
 
 
 class Tasks:
     """Poll, work and report in threads of their own, chores in this one; when one fails, the agent ends."""
 
-    def __init__(self, agent: Agent, log: Log) -> None:
+    def __init__(self, agent: Agent, log: Log, lease: FabricLease | None = None) -> None:
+        """lease: the right to talk, where that is not a matter of course."""
         self._agent = agent
         self._log = log
+        self._lease = lease
         self._failed: list[str] = []
 
     def run(self) -> int:
@@ -51,13 +61,33 @@ class Tasks:
             thread.daemon = True
             thread.start()
         self._guarded("chores", self._chores)
+        self._fall_silent()
         for thread in threads:
             thread.join(GRACE if thread.name == "work" else 5.0)
+        if self.lost:
+            self._agent.close()
+            self._log.error("agent.lost_lease", problem=self.lost, exit_code=LOST)
+            return LOST
         if not any(thread.is_alive() for thread in threads if thread.name == "report"):
             self._guarded("report", self._last_report)  # what the work has come to since that task ended
         self._agent.close()
         self._log.info("agent.ended", failed=", ".join(self._failed) or None)
         return 1 if self._failed else 0
+
+    @property
+    def lost(self) -> str | None:
+        """Why this agent may not talk to the fabric any more."""
+        return None if self._lease is None else self._lease.lost
+
+    def look_at_lease(self) -> None:
+        """End when the fabric lease has gone to somebody else."""
+        if self._lease is not None and not self._lease.still_ours():
+            self._agent.board.stop()
+
+    def _fall_silent(self) -> None:
+        """Let the next holder talk at once when the lease is lost; a handler's command may take longer to end."""
+        if self._lease is not None and self._lease.lost:
+            self._lease.let_go()
 
     def _stop(self, number: int) -> None:
         if self._agent.board.stopping:
@@ -68,6 +98,8 @@ class Tasks:
     def _guarded(self, name: str, task: Callable[[], None]) -> None:
         try:
             task()
+        except LeaseLost:
+            self._agent.board.stop()
         except BaseException as error:  # noqa: BLE001 - the top of a task: log and let the service manager restart us
             import traceback  # noqa: PLC0415 - it brings the tokenizer along, for the one time it is needed
 
@@ -79,6 +111,7 @@ class Tasks:
 
     def _poll(self) -> None:
         while not self._agent.board.stopping:
+            self.look_at_lease()
             self._pause(self._agent.poller.poll())
 
     def _work(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from limpet.config.load import Config
 
+GUEST_SHELL = "guest-shell"
+"""The stage in which the machine is somebody else's."""
 HEAPS = "MALLOC_ARENA_MAX"
 """The C library's variable for the number of heaps. It is for the agent alone, not for handlers."""
 
@@ -18,11 +20,14 @@ HEAPS = "MALLOC_ARENA_MAX"
 class Running:
     """Settings by the names they have in the table (docs/settings.md), and the fabric's two services.
 
-    Times are seconds. proxy: a URL.
+    Times are seconds. proxy: a URL. shell: what the status begins with in a guest shell, None elsewhere.
+    owes_ready: whether the fabric has yet to hear that the VM is ready, from us.
     """
 
     wire_server: str
     host_plugin: str
+    shell: str | None
+    owes_ready: bool
     metadata_endpoint: str
     library: Path
     log_dir: Path
@@ -66,13 +71,22 @@ class Running:
     limits_period: float
 
     @classmethod
-    def of(cls, config: Config, *, wire_server: str, host_plugin: str) -> Self:
-        """What `config` says, at an endpoint that answered."""
-        names = [name for name in cls.__slots__ if name not in {"wire_server", "host_plugin"}]
+    def of(
+        cls,
+        config: Config,
+        *,
+        wire_server: str,
+        host_plugin: str,
+        shell: str | None = None,
+        owes_ready: bool = False,
+    ) -> Self:
+        """What `config` says, at an endpoint that answered, or that the supervisor names."""
+        given = {"wire_server", "host_plugin", "shell", "owes_ready"}
+        members: dict[str, Any] = {name: getattr(config, name) for name in cls.__slots__ if name not in given}
+        if shell is not None:
+            members["stage"] = GUEST_SHELL
         return cls(
-            wire_server=wire_server,
-            host_plugin=host_plugin,
-            **{name: getattr(config, name) for name in names},
+            wire_server=wire_server, host_plugin=host_plugin, shell=shell, owes_ready=owes_ready, **members
         )
 
     def render(self) -> bytes:

@@ -74,6 +74,10 @@ class AlreadyRunning(HostError):
     """Another process of this kind holds the lock; the message names it."""
 
 
+class LeaseLost(LimpetError):
+    """This process may not talk to the fabric any more. No fault of the piece of work that meets it: it ends the program."""
+
+
 class ConfigurationError(LimpetError):
     """A configuration file or option cannot be used; the message names file and line."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from limpet.agent.duties import signs
+from limpet.agent.running import GUEST_SHELL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from limpet.agent.duties.signs import Senses
     from limpet.agent.running import Running
 
-PLAIN = "plain"
-"""The stage in which the agent owns the machine."""
 SOON = 5.0
 """When the duties are looked after for the first time, seconds after the agent's start: the first goal state goes before."""
 TABLES = (b"limpet", b"security")
@@ -102,7 +101,7 @@ DUTIES = (
 
 def wishes(running: Running) -> list[tuple[Duty, dict[str, Any], float]]:
     """The duties that are to be done, each with what is wanted and its period."""
-    if running.stage != PLAIN:
+    if running.stage == GUEST_SHELL:
         return []
     found = []
     for duty in DUTIES:

@@ -1,0 +1,107 @@
+"""The resident agent in a guest shell: everything is loaded, then it waits for the fabric lease, then it is the agent as anywhere.
+
+Nothing counts while it is parked: what measures time is made when the lease has come.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from limpet.agent import ready
+from limpet.agent.build import assemble, real_machine
+from limpet.agent.chores import Chore
+from limpet.agent.fabric import Fabric
+from limpet.agent.lease import LOST, FabricLease, LeasedFetcher, LeasedHttp
+from limpet.agent.news import News
+from limpet.guest.fabric_lease import IN_THE_GUEST, LOCK, Holder
+from limpet.host.lease_lock import FlockLease, SignalledFolder
+from limpet.host.reported import boot_id, ready_is_known
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limpet.agent.machine import Machine
+    from limpet.agent.resident import Tasks
+    from limpet.agent.running import Running
+    from limpet.host.ports import Clock, Log
+
+READY_AGAIN = 5.0
+"""How long after a Ready that was not taken another one is sent, seconds."""
+NEVER = 365 * 24 * 3600.0
+
+
+def run(running: Running, clock: Clock, log: Log) -> int:
+    """Park, then run the agent until it is told to stop or has lost the lease. Gives the exit code. Raises: HostError."""
+    from limpet.agent.resident import Tasks  # noqa: PLC0415 - it is what imports this
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))  # while it is parked there is nothing to finish
+    machine = real_machine(running, clock, log)
+    lease = FabricLease(
+        IN_THE_GUEST,
+        Holder.GUEST_SHELL,
+        FlockLease(IN_THE_GUEST / LOCK),
+        machine.files,
+        log,
+        boot=boot_id(machine.files),
+    )
+    changes = SignalledFolder(IN_THE_GUEST)
+    prepare(machine)
+    lease.park(changes)
+    tasks = granted(running, machine, lease, Tasks)
+    changes.call(tasks.look_at_lease)
+    return tasks.run()
+
+
+def prepare(machine: Machine) -> None:
+    """Do what needs no fabric and takes time: the transport key, which is this stage's own."""
+    try:
+        machine.vault.transport_certificate()
+    except HostError as error:
+        machine.log.warning("certificates.not_prepared", problem=error)
+
+
+def granted(
+    running: Running, machine: Machine, lease: FabricLease, tasks: type[Tasks], exchange: Path = IN_THE_GUEST
+) -> Tasks:
+    """The agent behind the fence, with the lease in its hand."""
+    machine = replace(
+        machine, http=LeasedHttp(machine.http, lease), fetcher=LeasedFetcher(machine.fetcher, lease)
+    )
+    news = News(exchange, lease.epoch or 0, machine.files, machine.clock, machine.log)
+    agent = assemble(
+        running,
+        machine,
+        wire_server=running.wire_server,
+        host_plugin=running.host_plugin,
+        more=[owed(running, machine, news)] if running.owes_ready else [],
+        news=news,
+    )
+    return tasks(agent, machine.log, lease)
+
+
+def owed(running: Running, machine: Machine, news: News) -> Chore:
+    """The report that the VM is ready, until the fabric has taken it; once. Source: network-appliance.md §8.3."""
+    fabric = Fabric(
+        machine.http,
+        machine.clock,
+        machine.chance,
+        wire_server=running.wire_server,
+        host_plugin=running.host_plugin,
+    )
+
+    def say() -> float:
+        known = ready_is_known(machine.files)  # this agent was started again: the fabric has heard it
+        if not known and not ready.say(fabric, machine.http, machine.files, machine.clock, machine.log):
+            return READY_AGAIN
+        news.is_ready()
+        return NEVER
+
+    return Chore(do=say, period=READY_AGAIN, first=0.0)
+
+
+__all__ = ["LOST", "granted", "owed", "prepare", "run"]

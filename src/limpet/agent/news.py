@@ -1,0 +1,82 @@
+"""What the agent tells the supervisor: a file in the exchange folder, replaced when there is something new to say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from limpet.guest.agent_news import NEWS, AgentNews, render_news
+from limpet.model.errors import HostError
+from limpet.model.redact import redacted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limpet.host.ports import Clock, Files, Log
+    from limpet.model.goalstate import GoalState
+
+EVERY = 3.0
+"""How close what only repeats itself may follow the last writing, seconds."""
+
+
+class News:
+    """Used from several threads: what is noted is replaced whole, and a writing more does no harm."""
+
+    def __init__(self, exchange: Path, epoch: int, files: Files, clock: Clock, log: Log) -> None:
+        self._file = exchange / NEWS
+        self._files = files
+        self._clock = clock
+        self._log = log
+        self._news = AgentNews(epoch=epoch)
+        self._written = self._news
+        self._at = -EVERY
+
+    def goal_state(self, state: GoalState) -> None:
+        """The fabric has given a goal state, new or not."""
+        self._note(
+            replace(
+                self._news,
+                goal_state=f"incarnation {state.incarnation}",
+                goal_state_at=self._clock.now(),
+                container_id=state.container_id,
+            )
+        )
+
+    def accepted(self, code: int) -> None:
+        """The fabric has taken a report."""
+        now = self._clock.now()
+        first = self._news.first if self._news.first is not None else now
+        self._note(replace(self._news, first=first, last=now, code=code))
+
+    def refused(self, code: int | None) -> None:
+        """The fabric has not taken a report. code: of its answer, None where there was none."""
+        self._note(replace(self._news, code=code))
+
+    def trouble(self, problem: str | None) -> None:
+        """What is wrong with the fabric now; None when nothing is."""
+        self._note(replace(self._news, problem=None if problem is None else redacted(problem)))
+
+    def is_ready(self) -> None:
+        """The fabric has taken the report that the VM is ready."""
+        self._note(replace(self._news, ready=True))
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        if self._news != self._written:
+            self._write()
+
+    def _note(self, news: AgentNews) -> None:
+        self._news = news
+        silent = replace(news, goal_state_at=None, last=None)
+        same = silent == replace(self._written, goal_state_at=None, last=None)
+        if not same or self._clock.monotonic() - self._at >= EVERY:
+            self._write()
+
+    def _write(self) -> None:
+        news = self._news
+        try:
+            self._files.make_folder(self._file.parent)
+            self._files.replace(self._file, render_news(news), durable=False)
+        except HostError as error:
+            self._log.warning("news.unwritable", problem=error)
+        self._written, self._at = news, self._clock.monotonic()
