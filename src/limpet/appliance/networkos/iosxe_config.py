@@ -36,6 +36,8 @@ TRANSIT_LIST = "GS_TRANSIT_ACL"
 PROBES = "GS_PROBES"
 PRIMARY = "GigabitEthernet1"
 PORT = "VirtualPortGroup0"
+CUSTOM_BEGINS = "! Custom data from here."
+CUSTOM_ENDS = "! Custom data to here."
 MOST_NAME_SERVERS = 5
 MOST_KEYS = 2
 """Keys of a user. Source: the vendor's guide to SSH authentication, which also says that they are RSA."""
@@ -269,6 +271,7 @@ def _custom(custom: CustomData, *, shown: bool) -> Iterator[Line]:
     if shown:
         yield f"! {len(custom.configuration)} lines of custom data stand here; they may hold secrets."
         return
-    yield "! Custom data from here."
+    yield CUSTOM_BEGINS
     for line in custom.configuration:
         yield Hidden(line.text, "")
+    yield CUSTOM_ENDS
