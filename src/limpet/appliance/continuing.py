@@ -64,7 +64,7 @@ class Leases:
             lease = parse_lease(done.stdout)
         except MalformedDocument as error:
             raise HostError(f"the DHCP worker of {nic.name}: {error}") from error
-        self._due[nic.mac] = now + min(self._appliance.config.dhcp_period, (lease.seconds or _ENDLESS) / 2)
+        self._due[nic.mac] = now + min(self._appliance.config.lease_period, (lease.seconds or _ENDLESS) / 2)
         if _same(lease, self._appliance.chronicle.leases.get(nic.mac)):
             return
         self._appliance.note("lease", mac=nic.mac, lease=json.loads(render_lease(lease)))
