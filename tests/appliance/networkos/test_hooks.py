@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.appliance.networkos.vendor import FOLDER, LEASE, PRIMARY, SECOND, SITE, Vendor, links, seen
 
-from limpet.appliance.networkos import hooks
+from limpet.appliance.networkos import hooks, rules
 from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.hooks_verbs import REQUIRED, TABLE, Verb
 from limpet.guest.namespaces import HOST, Seen
@@ -88,7 +88,7 @@ def test_a_nic_that_came_back_by_itself_only_gets_its_name_again(vendor: Vendor)
     (step,) = vendor.driver.release(PRIMARY, SITE, back)
     assert isinstance(step, Run)
     assert step.argv == ("ip", "-batch", "-")
-    assert step.stdin == b"link set dev dev7 down\nlink set dev dev7 name eth0\nlink set dev eth0 up\n"
+    assert step.stdin == b"link set dev dev7 name eth0\nlink set dev eth0 up\n"
 
 
 def test_a_claim_that_is_not_confirmed_has_failed_and_says_program_and_member(vendor: Vendor) -> None:
@@ -145,7 +145,7 @@ def test_complaints_go_to_a_log_without_secrets_and_without_what_a_terminal_obey
 
 def test_start_is_told_the_guest_port_whose_inner_end_is_addressed_here(vendor: Vendor) -> None:
     outcomes = do(vendor, vendor.driver.start(SITE, seen(SECOND, PRIMARY)))
-    assert [outcome.state for outcome in outcomes] == ["done", "done"]
+    assert [outcome.state for outcome in outcomes] == ["unchanged", "done", "done"]
     assert vendor.heard[0]["guestPort"]["innerAddress"] == "192.168.35.2/24"
     addressed = vendor.machine.commands.ran[-1]
     assert addressed.argv == ("ip", "-netns", "limpet-guest", "-batch", "-")
@@ -155,13 +155,13 @@ def test_start_is_told_the_guest_port_whose_inner_end_is_addressed_here(vendor: 
 def test_a_guest_port_that_has_its_address_is_left_alone(vendor: Vendor) -> None:
     port = links(SECOND, name="gs0", addresses=(SITE.port.inner_address,))
     there = Seen(namespaces={HOST: (), SITE.guest: port})
-    assert vendor.driver.start(SITE, there)[1].steps == ()
+    assert vendor.driver.start(SITE, there)[2].steps == rules.guest_steps(SITE)
 
 
 @pytest.mark.parametrize("verb", REQUIRED)
 def test_nothing_is_tried_without_a_program_that_is_required(vendor: Vendor, verb: Verb) -> None:
     vendor.lacks(verb.value)
-    first, second = do(vendor, vendor.driver.start(SITE, seen(SECOND, PRIMARY)))
+    _, first, second = do(vendor, vendor.driver.start(SITE, seen(SECOND, PRIMARY)))
     assert first.problem == f"/opt/acme/hooks has no program {verb.value}"
     assert second.state == "skipped"
     assert vendor.heard == []
@@ -172,7 +172,7 @@ def test_programs_that_are_not_required_have_defaults(vendor: Vendor) -> None:
     driver = vendor.driver
     assert driver.problem is None
     assert driver.dress(PRIMARY, LEASE, SITE, seen()) == ()
-    assert driver.protect(SITE) == ()
+    assert driver.protect(SITE) == rules.guest_steps(SITE)
     pulse = Pulse(health=Health.WOUNDED, problem="x")
     assert driver.revive(SITE, seen(), pulse) == driver.start(SITE, seen())
     with pytest.raises(HostError, match="takes no commands"):
@@ -194,7 +194,7 @@ def test_a_program_that_others_can_change_is_never_run(
     started(vendor)
     vendor.heard.clear()
     vendor.has("release", mode=mode, owner=owner)
-    assert problem in (do(vendor, vendor.driver.start(SITE, seen()))[0].problem or "")
+    assert problem in (do(vendor, vendor.driver.start(SITE, seen()))[1].problem or "")
     with pytest.raises(HostError, match=problem):
         vendor.driver.release(PRIMARY, SITE, seen())
     assert health(vendor, deep=True).health is Health.WOUNDED
@@ -301,7 +301,7 @@ def test_signs_of_life_that_cannot_be_looked_at_fail_the_start(
     vendor: Vendor, answer: bytes, problem: str
 ) -> None:
     vendor.answers["start"] = Said(answer)
-    outcome = do(vendor, vendor.driver.start(SITE, seen()))[0]
+    outcome = do(vendor, vendor.driver.start(SITE, seen()))[1]
     assert outcome.failed
     assert problem in (outcome.problem or "")
     assert vendor.machine.files.info(hooks.STARTED) is None

@@ -66,7 +66,8 @@ class Vendor:
         for folder in (FOLDER, LOG.parent):
             self.machine.files.make_folder(folder)
         self.has(*[verb.value for verb in Verb])
-        self.machine.commands.programs["ip"] = lambda _files, _call: Said()
+        for name in ("ip", "nsenter"):
+            self.machine.commands.programs[name] = lambda _files, _call: Said()
 
     def has(self, *names: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None:
         """Put programs there."""

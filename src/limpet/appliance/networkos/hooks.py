@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.moves import Move
 from limpet.appliance.networkos import hooks_documents as told
+from limpet.appliance.networkos import moving, rules
 from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.hooks_answers import LARGEST, AnswerOf, pulse_of, signs_of
 from limpet.appliance.networkos.hooks_verbs import MEANINGS, REQUIRED, TABLE, TIMEOUTS, Verb
+from limpet.appliance.networkos.iproute import batch
 from limpet.guest.namespaces import HOST
 from limpet.guest.steps import Answer, MakeFolder, Remove, Run, Task, Write
 from limpet.guest.translation import NOTE, day_zero_document
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from limpet.appliance.networkos.hooks_answers import Sign
     from limpet.guest.lease import AcquiredLease
-    from limpet.guest.namespaces import Seen, SeenLink
+    from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic, Site
     from limpet.guest.steps import Content, Step
     from limpet.guest.translation import DayZero
@@ -43,7 +45,7 @@ LOG = Path("/var/log/limpet-hooks.log")
 DAY_ZERO = Path("/var/lib/limpet/day-zero")
 CUSTOM_DATA = "custom-data"
 DOCUMENT = "document.json"
-START_TASK = "network-os"
+START_TASK, PORT_TASK = "network-os", "guest-port"
 ADVICE = f"See {LOG}, and: limpet check-hooks FOLDER."
 
 
@@ -90,22 +92,27 @@ class HooksNetworkOs:
         return (self._task(Verb.DAY_ZERO.value, TABLE[Verb.DAY_ZERO].purpose, *steps),)
 
     def start(self, site: Site, seen: Seen) -> tuple[Task, ...]:
-        """Run `start`, which makes the guest port, too; its end in the guest's namespace is addressed from here."""
-        return (
-            self._task(
-                START_TASK,
-                TABLE[Verb.START].purpose,
-                MakeFolder(KEPT, mode=0o700),
-                self._planned(Verb.START, told.request(Verb.START, site), kept=STARTED),
-            ),
-            Task(
-                name="guest-port",
-                purpose=f"address the guest port {site.port.inner}, which the network OS has put into {site.guest}",
-                steps=_guest_end(site, seen),
-                after=(START_TASK,),
-                advice=ADVICE,
-            ),
+        """Run `start`, which makes the guest port, too; what is in the guest's namespace is done from here."""
+        guest = Task(
+            name="guest-network",
+            purpose=f"make the network namespace {site.guest}",
+            steps=() if seen.exists(site.guest) else (Run(("ip", "netns", "add", site.guest)),),
         )
+        started = self._task(
+            START_TASK,
+            TABLE[Verb.START].purpose,
+            MakeFolder(KEPT, mode=0o700),
+            self._planned(Verb.START, told.request(Verb.START, site), kept=STARTED),
+            after=(guest.name,),
+        )
+        port = Task(
+            name=PORT_TASK,
+            purpose=f"address the guest port {site.port.inner}, which the network OS puts into {site.guest}",
+            steps=(*rules.guest_steps(site), *_guest_end(site, seen)),
+            after=(START_TASK,),
+            advice=ADVICE,
+        )
+        return guest, started, port
 
     def claim(self, nic: Nic, site: Site, seen: Seen) -> Move:
         """Run `claim`, while anything with the NIC's MAC is in the host's namespace. Raises: HostError, for programs that are not run."""
@@ -113,24 +120,15 @@ class HooksNetworkOs:
         return Move(
             name=f"claim {nic.name}",
             purpose=f"give {nic.name} to the network OS",
-            forward=(given,) if _of_linux(nic, seen) else (),
+            forward=(given,) if _is_with_linux(nic, seen) else (),
             back=(self._release(nic, site),),
         )
 
     def release(self, nic: Nic, site: Site, seen: Seen) -> tuple[Step, ...]:
         """Run `release`; a NIC that came back by itself only gets its name again. Raises: HostError, for programs that are not run."""
-        here = _of_linux(nic, seen)
-        own = next((each for each in here if not each.vf), None)
-        if own is None:
-            return (self._release(nic, site),)
-        if own.name == nic.name:
-            return () if own.up else (_batch("", [f"link set dev {own.name} up"]),)
-        lines = [
-            f"link set dev {own.name} down",
-            f"link set dev {own.name} name {nic.name}",
-            f"link set dev {nic.name} up",
-        ]
-        return (_batch("", lines),)
+        if moving.place_of(nic, seen) == HOST:
+            return moving.release(nic, site, seen)
+        return (self._release(nic, site),)
 
     def dress(self, nic: Nic, lease: AcquiredLease | None, site: Site, seen: Seen) -> tuple[Step, ...]:
         """Run `dress`, where there is one. Raises: HostError, for programs that are not run."""
@@ -140,8 +138,11 @@ class HooksNetworkOs:
         return (self._run(Verb.DRESS, told.nic_request(Verb.DRESS, nic, lease, site)),)
 
     def protect(self, site: Site) -> tuple[Step, ...]:
-        """Run `protect`, where there is one. Raises: HostError, for programs that are not run."""
-        return (self._run(Verb.PROTECT, told.request(Verb.PROTECT, site)),) if self._has(Verb.PROTECT) else ()
+        """The guest's rules from here; those of the network OS by `protect`, where there is one. Raises: HostError, for programs that are not run."""
+        own = rules.guest_steps(site)
+        if not self._has(Verb.PROTECT):
+            return own
+        return (*own, self._run(Verb.PROTECT, told.request(Verb.PROTECT, site)))
 
     def health(self, site: Site, files: Files, commands: Commands, *, deep: bool) -> Pulse:
         """Look at the signs that `start` named; deep: run `health`."""
@@ -190,10 +191,10 @@ class HooksNetworkOs:
     def _argv(self, verb: Verb) -> tuple[str, ...]:
         return (self._path(verb), verb.value)
 
-    def _task(self, name: str, purpose: str, *steps: Step) -> Task:
+    def _task(self, name: str, purpose: str, *steps: Step, after: tuple[str, ...] = ()) -> Task:
         """A task that is not tried with programs that cannot be used."""
         steps = () if self.problem is not None else steps
-        return Task(name=name, purpose=purpose, steps=steps, problem=self.problem, advice=ADVICE)
+        return Task(name=name, purpose=purpose, steps=steps, problem=self.problem, advice=ADVICE, after=after)
 
     def _run(self, verb: Verb, document: Content) -> Run:
         """Raises: HostError, for a program that must not be run."""
@@ -231,9 +232,10 @@ class HooksNetworkOs:
             return Pulse(health=Health.WOUNDED, problem=str(error), cause="health")
 
 
-def _of_linux(nic: Nic, seen: Seen) -> list[SeenLink]:
-    """What of a NIC, with its virtual function, is in the host's namespace."""
-    return [link for namespace, link in seen.of_mac(nic.mac) if namespace == HOST]
+def _is_with_linux(nic: Nic, seen: Seen) -> bool:
+    """Whether a NIC, or a virtual function of it, is in the host's namespace."""
+    face, functions = moving.halves(nic, seen.links(HOST))
+    return face is not None or bool(functions)
 
 
 def _guest_end(site: Site, seen: Seen) -> tuple[Step, ...]:
@@ -247,12 +249,7 @@ def _guest_end(site: Site, seen: Seen) -> tuple[Step, ...]:
         f"address replace {port.inner_address} dev {port.inner}",
         f"route replace default via {port.outer_address.ip} dev {port.inner}",
     ]
-    return (_batch(site.guest, lines),)
-
-
-def _batch(namespace: str, lines: list[str]) -> Run:
-    place = ("-netns", namespace) if namespace else ()
-    return Run(("ip", *place, "-batch", "-"), stdin="".join(f"{line}\n" for line in lines).encode())
+    return batch(site.guest, lines)
 
 
 def _lost(sign: Sign, files: Files) -> Pulse | None:
