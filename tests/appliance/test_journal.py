@@ -1,0 +1,103 @@
+"""The journal: whatever is cut or damaged, what was noted before is there, and nothing else is believed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limpet.appliance.journal import COMPACT_FROM, Journal, Record, parse_journal, render_record
+from limpet.host.fake import Battery, PowerCut
+from limpet.host.fake_appliance import FakeJournalFile
+from limpet.model.errors import HostError
+
+FACTS = st.dictionaries(
+    st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=30), max_size=4
+)
+RECORDS = st.lists(st.tuples(st.sampled_from(["state", "grant", "move", "lease"]), FACTS), max_size=12)
+
+
+def written(records: list[tuple[str, dict[str, object]]]) -> FakeJournalFile:
+    file = FakeJournalFile()
+    journal = Journal(file)
+    for at, (kind, facts) in enumerate(records):
+        journal.note(kind, facts, at=float(at), boot="b")
+    return file
+
+
+@given(RECORDS, st.data())
+def test_a_journal_cut_at_any_byte_has_every_record_that_is_whole(
+    records: list[tuple[str, dict[str, object]]], data: st.DataObject
+) -> None:
+    content = written(records).content
+    cut = data.draw(st.integers(0, len(content)))
+    whole = content[:cut].count(b"\n")
+    file = FakeJournalFile(content[:cut])
+    journal = Journal(file)
+    assert [(each.kind, dict(each.facts)) for each in journal.records] == records[:whole]
+    journal.note("state", {"state": "steady"}, at=0.0, boot="b")
+    assert [each.number for each in Journal(FakeJournalFile(file.content)).records] == list(
+        range(1, whole + 2)
+    )
+
+
+@given(RECORDS.filter(bool), st.data())
+def test_a_damaged_byte_ends_the_reading_at_its_line(
+    records: list[tuple[str, dict[str, object]]], data: st.DataObject
+) -> None:
+    content = bytearray(written(records).content)
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    found, end = parse_journal(bytes(content))
+    assert len(found) == bytes(content[:at]).count(b"\n")
+    assert end <= at
+
+
+@given(st.binary(max_size=400))
+def test_a_file_of_anything_is_an_empty_journal(content: bytes) -> None:
+    found, end = parse_journal(content)
+    assert (found, end) == ((), 0)
+
+
+def test_a_record_out_of_its_turn_is_not_believed() -> None:
+    lines = [render_record(Record(number=number, at=0.0, boot="b", kind="state")) for number in (1, 3, 4)]
+    assert len(parse_journal(b"".join(lines))[0]) == 1
+
+
+def test_a_record_that_could_not_be_read_again_is_not_written() -> None:
+    file = FakeJournalFile()
+    with pytest.raises(HostError, match="takes no record"):
+        Journal(file).note("state", {"problem": "x" * 100_000}, at=0.0, boot="b")
+    assert file.content == b""
+
+
+def test_a_full_disk_is_said_and_the_journal_goes_on_when_there_is_room() -> None:
+    file = FakeJournalFile(full=True)
+    journal = Journal(file)
+    with pytest.raises(HostError, match="No space left"):
+        journal.note("state", {}, at=0.0, boot="b")
+    file.full = False
+    assert journal.note("state", {}, at=0.0, boot="b").number == 1
+
+
+def test_a_journal_that_has_grown_begins_again_with_what_matters_and_counts_on() -> None:
+    file = FakeJournalFile()
+    journal = Journal(file)
+    while len(file.content) < COMPACT_FROM:
+        journal.note("state", {"problem": "y" * 1000}, at=0.0, boot="b")
+    last = journal.records[-1].number
+    journal.compact(journal.records[-1:])
+    assert len(file.content) < 2000
+    assert Journal(file).note("grant", {}, at=0.0, boot="b").number == last + 2
+
+
+@pytest.mark.parametrize("torn", [0, 1, 10, 40])
+def test_a_power_cut_while_a_record_is_written_loses_only_that_record(torn: int) -> None:
+    battery = Battery()
+    file = FakeJournalFile(before=battery.spend)
+    Journal(file).note("state", {"state": "steady"}, at=0.0, boot="b")
+    battery.left, file.torn = 0, torn
+    with pytest.raises(PowerCut):
+        Journal(file).note("move", {"mac": "a", "to": "linux"}, at=0.0, boot="b")
+    battery.left = None
+    assert [each.kind for each in Journal(file).records] == ["state"]
