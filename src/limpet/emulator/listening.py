@@ -77,6 +77,42 @@ def admin_socket(where: HostPort | Path) -> Iterator[tuple[socket.socket, str]]:
             where.unlink(missing_ok=True)
 
 
+@contextmanager
+def page_socket(where: HostPort | int | None) -> Iterator[list[socket.socket]]:
+    """A second socket for the admin API and its page, or none. Raises: ConfigurationError.
+
+    where: an address, or the number of an open socket that listens already: whoever starts the emulator in another network
+    keeps its page in this one that way.
+    """
+    if where is None:
+        yield []
+        return
+    if isinstance(where, HostPort):
+        with admin_socket(where) as (found, _):
+            yield [found]
+        return
+    try:
+        found = socket.socket(fileno=where)
+        listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        name = found.getsockname()
+    except OSError as error:
+        raise ConfigurationError(f"--dashboard fd:{where}: {error.strerror or error}") from error
+    if not listens or found.family not in {socket.AF_INET, socket.AF_INET6} or not _loopback(name):
+        raise ConfigurationError(f"--dashboard fd:{where}: it is no socket that listens on loopback")
+    with found:
+        yield [found]
+
+
+def page_url(found: socket.socket) -> str:
+    """Where a browser finds the page."""
+    host, port = found.getsockname()[:2]
+    return f"http://{HostPort(host=host, port=port)}/"
+
+
+def _loopback(name: tuple[str, int]) -> bool:
+    return ip_address(name[0]).is_loopback
+
+
 def explained(error: OSError) -> str:
     """Why listening failed, and what helps."""
     match error.errno:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +20,7 @@ from limpet.emulator.clock import SystemClock
 from limpet.emulator.dhcpserver import DhcpServer
 from limpet.emulator.exchange import Service
 from limpet.emulator.fabric import Fabric
-from limpet.emulator.listening import HostPort, admin_socket, explained
+from limpet.emulator.listening import HostPort, admin_socket, explained, page_socket, page_url
 from limpet.emulator.narration import line
 from limpet.emulator.opening import play
 from limpet.emulator.packages import read_package
@@ -29,7 +30,6 @@ from limpet.emulator.world import World
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -48,12 +48,14 @@ class Options:
     """What to serve.
 
     listens: by service; a service that is absent has no port. settings: endpoint and storage are filled in from the ports.
+    dashboard: a second address for the admin API and its page, or the number of a socket that listens already.
     scenarios: played in order before the emulator is ready. dhcp: the interface it is served on, if at all. as_json: events as JSON lines instead of words.
     """
 
     listens: Mapping[Service, HostPort]
     admin: HostPort | Path
     settings: Settings
+    dashboard: HostPort | int | None = None
     scenarios: tuple[Scenario, ...] = ()
     dhcp: str | None = None
     as_json: bool = False
@@ -79,11 +81,12 @@ async def serve(options: Options) -> None:
         fabric.update(lambda world: replace(world, settings=replace(settings, auto=False)))
         app = create_app(Api(fabric, server, encrypt=encrypt_for, read_package=read_package))
         await play(app, options.scenarios)
-        with admin_socket(options.admin) as (listener, admin):
+        with admin_socket(options.admin) as (listener, admin), page_socket(options.dashboard) as more:
             fabric.update(lambda world: replace(world, settings=settings))
-            ready = _ready(fabric.world, server, admin)
+            pages = [page_url(each) for each in (*more, listener) if each.family != socket.AF_UNIX]
+            ready = _ready(fabric.world, server, admin, pages[0] if pages else None)
             _say(json.dumps(ready) if options.as_json else _ready_words(ready))
-            await _until(stop, _admin(app, listener), _narrate(fabric, as_json=options.as_json))
+            await _until(stop, _admin(app, [listener, *more]), _narrate(fabric, as_json=options.as_json))
     finally:
         await server.close()
 
@@ -129,7 +132,7 @@ class _AdminServer(uvicorn.Server):
         yield
 
 
-async def _admin(app: Starlette, listener: socket.socket) -> None:
+async def _admin(app: Starlette, listeners: list[socket.socket]) -> None:
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -141,7 +144,7 @@ async def _admin(app: Starlette, listener: socket.socket) -> None:
         timeout_graceful_shutdown=1,  # event streams do not end by themselves
     )
     server = _AdminServer(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     try:
         await asyncio.shield(serving)
     finally:
@@ -162,7 +165,7 @@ def _events_after(last: int, world: World) -> tuple[Event, ...] | None:
     return world.events.after(last) or None
 
 
-def _ready(world: World, server: FabricServer, admin: str) -> dict[str, Any]:
+def _ready(world: World, server: FabricServer, admin: str, dashboard: str | None) -> dict[str, Any]:
     services = {
         service.value: [str(HostPort(host=host, port=port)) for host, port in server.addresses(service)]
         for service in Service
@@ -170,6 +173,7 @@ def _ready(world: World, server: FabricServer, admin: str) -> dict[str, Any]:
     return {
         "kind": "ready",
         "admin": admin,
+        "dashboard": dashboard,
         "endpoint": world.settings.endpoint,
         "storage": world.settings.storage,
         "strict": world.settings.strict,
@@ -190,6 +194,7 @@ def _ready_words(ready: dict[str, Any]) -> str:
         "VMs": ", ".join(f"{name} at {address}" for name, address in ready["vms"].items())
         or ("whoever asks" if ready["auto"] else "none"),
         "packages": ", ".join(ready["packages"]) or "none",
+        "dashboard": ready["dashboard"] or "none: give it an address with --dashboard",
     }
     return "\n".join(["The fabric is ready.", *(f"  {name:<12} {text}" for name, text in lines.items())])
 

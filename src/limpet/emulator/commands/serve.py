@@ -54,7 +54,14 @@ def add(parsers: Parsers) -> None:
         type=admin_address,
         default=admin_address(DEFAULT_ADMIN),
         metavar="ADDRESS",
-        help=f"the admin API: a loopback ADDRESS:PORT or unix:PATH (default: {DEFAULT_ADMIN})",
+        help=f"the admin API and its dashboard page: a loopback ADDRESS:PORT or unix:PATH (default: {DEFAULT_ADMIN})",
+    )
+    parser.add_argument(
+        "--dashboard",
+        type=page_address,
+        metavar="ADDRESS",
+        help="another place for the page that --admin has at its root: a loopback ADDRESS:PORT, or fd:NUMBER of a socket "
+        "that listens already (default: only --admin's)",
     )
     parser.add_argument(
         "--vm",
@@ -109,6 +116,7 @@ def options(arguments: argparse.Namespace) -> Options:
     return Options(
         listens=listens,
         admin=arguments.admin,
+        dashboard=arguments.dashboard,
         settings=_settings(arguments, given, auto=not named_vms),
         scenarios=(*scenarios, _from_command_line(arguments)),
         dhcp=arguments.dhcp,
@@ -144,6 +152,17 @@ def admin_address(text: str) -> HostPort | Path:
         return HostPort.read(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}, or unix:PATH") from error
+
+
+def page_address(text: str) -> HostPort | int:
+    """Where the page is as well. Raises: ArgumentTypeError."""
+    number = text.removeprefix("fd:")
+    if number != text and number.isdecimal() and len(number) < 7:
+        return int(number)
+    try:
+        return HostPort.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or fd:NUMBER") from error
 
 
 def vm_address(text: str) -> dict[str, str]:

@@ -54,7 +54,7 @@
   function options(select, pairs) {
     const chosen = select.value;
     each(select, pairs, (pair) => pair[0], () => make("option"), (node, pair) => {
-      node.$value = pair[0];
+      node.value = pair[0];
       put(node, pair[1]);
     });
     if (pairs.some((pair) => pair[0] === chosen)) select.value = chosen;
@@ -242,7 +242,7 @@
     put(node.$name, nic.name || "NIC");
     put(node.$mark, joined(nic.primary ? "primary" : "", nic.vf ? `VF ${nic.vf}` : "", nic.up === false ? "down" : "",
       OWNERS[nic.owner] ? "" : nic.owner || "nobody's"));
-    put(node.where, nic.address || nic.mac || "");
+    put(node.$where, nic.address || nic.mac || "");
     mark(node, "title", nic.mac || null);
     mark(node, "data-up", nic.up === false ? "false" : "true");
   }
@@ -317,6 +317,7 @@
     }));
     const all = [...known.happened, ...past].sort((one, other) => other.at - one.at).slice(0, 40);
     drawTimes($("timeline"), all, (item) => item.words);
+    drawMore("timeline");
   }
 
   function drawTimes(list, items, words) {
@@ -334,13 +335,34 @@
     });
   }
 
+  // Long lists begin short: the page stays one that can be read on a phone.
+  const SHORT = 12;
+
+  function drawMore(name) {
+    const list = $(name);
+    const button = document.querySelector(`[data-list="${name}"]`);
+    const long = !list.classList.contains("short");
+    const count = list.children.length;
+    show(button, count > SHORT);
+    put(button, long ? "Show fewer" : `Show all ${count}`);
+    mark(button, "aria-expanded", long);
+  }
+
+  for (const button of document.querySelectorAll("[data-list]")) {
+    button.addEventListener("click", () => {
+      $(button.dataset.list).classList.toggle("short");
+      drawMore(button.dataset.list);
+    });
+  }
+
   // -- Extensions -------------------------------------------------------------------------------------------------
 
   function drawExtensions(vm) {
     const [goal, status] = [vm.goalState, vm.status];
     const aggregate = status ? status.aggregate : null;
-    put($("aggregate"), aggregate ? signed(aggregate.status) : "");
-    mark($("aggregate"), "data-tone", aggregate ? tone(aggregate.status) : null);
+    const answered = aggregate !== null && aggregate.current;
+    put($("aggregate"), answered ? signed(aggregate.status) : aggregate ? `… no answer yet, ${aggregate.status} before` : "");
+    mark($("aggregate"), "data-tone", answered ? tone(aggregate.status) : null);
     put($("goal-state"), joined(`Goal state: incarnation ${goal.incarnation}`, `etag ${goal.etag}`, `by ${goal.source}`,
       goal.seen ? "" : "not asked for yet", goal.onHold ? "on hold" : ""));
     put($("report"), status ? joined(`Status ${status.serial} at ${clock(status.at)} by ${status.channel}`, status.agent,
@@ -418,7 +440,7 @@
 
   function drawCounts(counts) {
     const names = [["requests", "Requests"], ["statuses", "Statuses"], ["health", "Health"], ["telemetry", "Telemetry"],
-      ["observations", "Observations"], ["logs", "Logs"], ["certificates", "Certificates"]];
+      ["observations", "Observed"], ["logs", "Logs"], ["certificates", "Certificates"]];
     each($("counts"), names, (pair) => pair[0], () => {
       const node = make("div");
       part(node, "dt", "term");
@@ -447,6 +469,7 @@
       put(node.$notes, joined(one.fault ? `fault: ${one.fault}` : "", ...one.remarks));
       mark(node, "data-bad", one.bad ? "true" : null);
     });
+    drawMore("requests");
   }
 
   function drawHealth(vm) {
@@ -491,12 +514,15 @@
       line("Ports", { id: `port-${one.service}`, port: one.service, words: one.words, about: one.addresses.join(", "), checked: one.closed, applied: 0 });
     }
     each($("switches"), [...groups], (group) => group[0], () => {
-      const node = make("div", "group");
-      part(node, "h3", "words");
+      const node = make("details", "group");
+      node.open = window.innerWidth >= 700; // on a phone one opens what one needs
+      const head = node.appendChild(make("summary"));
+      node.$title = head.appendChild(make("span"));
       part(node, "div", "list");
       return node;
     }, (node, group) => {
-      put(node.$words, group[0]);
+      const switched = group[1].filter((one) => one.checked).length;
+      put(node.$title, switched ? `${group[0]}: ${switched} on` : group[0]);
       each(node.$list, group[1], (one) => one.id, freshSwitch, fillSwitch);
     });
     show($("rules-part"), faults.rules.length > 0);

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from limpet.emulator.dashboard.gap import Gap
     from limpet.emulator.ledger import Entry
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.vm import StatusReport, VirtualMachine
     from limpet.emulator.world import World
+    from limpet.model.status import AgentStatus
 
 MOST_VMS = 60
 MOST_REQUESTS = 40
@@ -90,8 +91,8 @@ def _whole(world: World, vm: VirtualMachine) -> dict[str, Any]:
         "levels": levels.levels(vm),
         "unasked": levels.unasked(vm),
         "status": None
-        if newest is None
-        else _status(newest.at, newest.serial, newest.channel, newest.status),
+        if newest is None or newest.status is None
+        else _status(newest, newest.status, str(goal_state["svdSequenceNumber"])),
         "unreadable": next((text(r.problem) for r in inbox.statuses.items[-1:] if r.status is None), None),
         "healthReports": [
             {"at": report.at, "words": health_words(report.value), "description": text(report.value.description),
@@ -113,12 +114,13 @@ def _whole(world: World, vm: VirtualMachine) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _status(at: float, serial: int, channel: str, status: Any) -> dict[str, Any]:
+def _status(report: StatusReport, status: AgentStatus, wanted: str) -> dict[str, Any]:
+    """wanted: how an answer to the newest goal state names it."""
     aggregate = status.goal_state
     return {
-        "at": at,
-        "serial": serial,
-        "channel": channel,
+        "at": report.at,
+        "serial": report.serial,
+        "channel": report.channel,
         "agent": name(status.guest.agent_version),
         "computer": name(status.guest.computer_name),
         "system": name(f"{status.guest.os_name} {status.guest.os_version}".strip()),
@@ -130,7 +132,7 @@ def _status(at: float, serial: int, channel: str, status: Any) -> dict[str, Any]
             "status": text(aggregate.status, 40),
             "code": name(aggregate.code),
             "message": text(aggregate.message.message),
-            "answers": name(aggregate.svd_sequence_number),
+            "current": str(aggregate.svd_sequence_number) == wanted,
         },
     }
 
