@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from limpet.lab import recipes, requirements, rootfs
+from limpet.lab.appliance_room import Parts, prepared
 from limpet.lab.install import limpet_layer
 from limpet.lab.room import Room, room
 from limpet.lab.workspace import workspace
@@ -40,4 +41,12 @@ def layers(root_file_system: Path) -> Iterator[list[Path]]:
 def empty_room() -> Iterator[Room]:
     """A fabric without emulator and VMs."""
     with room() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def appliance_parts() -> Iterator[Parts]:
+    """What appliances are made of, with limpet on the host and in the guest shell's image."""
+    requirements.require()
+    with prepared(say) as made:
         yield made

@@ -7,6 +7,7 @@ of a destroyed cable is gone too, which tells that it happened; `Cards.insert` t
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,16 @@ MOST_NICS = 16
 FIRST_INDEX = 2000
 PLATFORM = ("168.63.129.16", "169.254.169.254")
 TABLE = "limpet_platform"
+KNOCK = """\
+import socket, sys
+source, address, port = sys.argv[1:]
+try:
+    socket.create_connection((address, int(port)), timeout=2, source_address=(source, 0)).close()
+except OSError as error:
+    print(error.strerror or error)
+else:
+    print("connected")
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +51,15 @@ class Card:
     def gateway(self) -> str:
         """The router of its subnet."""
         return f"{self.address.rsplit('.', 1)[0]}.1"
+
+
+def knock(where: Network, address: str, port: int, *, source: str = "") -> str:
+    """What becomes of a connection from a network to a port, from the address `source`. Raises: LabError.
+
+    ``connected``, else what a socket says, such as ``Connection refused`` (so it was reached) or ``timed out``.
+    """
+    asked = [sys.executable, "-ISc", KNOCK, source, address, str(port)]
+    return where.run(asked).checked().strip()
 
 
 def card_of(guest: int, number: int) -> Card:

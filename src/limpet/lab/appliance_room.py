@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from limpet.lab import cgroups, netns, recipes, rootfs
-from limpet.lab.appliance_nics import MOST_NICS, PLATFORM, Card, Cards, card_of
+from limpet.lab.appliance_nics import MOST_NICS, PLATFORM, Card, Cards, card_of, knock
 from limpet.lab.appliance_sight import HOST, NOS, Link, looking, seen
 from limpet.lab.appliance_volume import SIZE, DataVolume
 from limpet.lab.commands import LabError, Result, run
@@ -38,7 +38,6 @@ NETWORKS = ("networking.service", "ifup@eth0.service", "systemd-networkd.service
 """Debian's own ways to bring a NIC up; here boot does."""
 NEIGHBOUR = 200
 TIME_TO_REBOOT = 60.0
-TIME_TO_CONNECT = "3"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,11 +162,13 @@ class Appliance:
         return seen(self.run(["sh", "-c", looking()]).checked())
 
     def nics(self) -> tuple[Link, ...]:
-        """Where its NICs are, the primary one first; one that is nowhere is left out, a virtual function is not."""
+        """Where its NICs are, the primary one first, each before its virtual function; one that is nowhere is left out."""
         order = {card.mac: card.number for card in self.cards}
-        return tuple(
-            sorted((link for link in self.links() if link.mac in order), key=lambda it: order[it.mac])
-        )
+        found = [link for link in self.links() if link.mac in order]
+        return tuple(sorted(found, key=lambda link: (order[link.mac], self._is_function(link))))
+
+    def _is_function(self, link: Link) -> bool:
+        return link.name in self._functions.values()
 
     def owners(self) -> dict[str, str]:
         """Which namespace has each NIC, by its number's own name; ``nowhere`` for one that is gone. Functions are left out."""
@@ -223,13 +224,12 @@ class Appliance:
 
     # Outside
 
-    def probe(self, number: int, port: int) -> bool:
-        """Whether a health probe of the platform gets a connection to a NIC's address: from 168.63.129.16, as they come."""
-        address = f"http://{self.cards[number].address}:{port}/"
-        asked = ["curl", "--silent", "--max-time", TIME_TO_CONNECT, "--interface", PLATFORM[0], address]
-        curl_could_not_connect, curl_timed_out = 7, 28
-        ended = self.room.fabric.run(asked).exit_code
-        return ended not in {curl_could_not_connect, curl_timed_out}
+    def probe(self, number: int, port: int) -> str:
+        """What becomes of a health probe of the platform to a NIC's address: from 168.63.129.16, as they come.
+
+        As `knock` says it.
+        """
+        return knock(self.room.fabric, self.cards[number].address, port, source=PLATFORM[0])
 
     def leaked(self) -> int:
         """Packets to the platform's addresses with another sender than the NIC's own address: the fabric drops them."""
