@@ -18,7 +18,7 @@ from limpet.host.reported import boot_id
 from limpet.model.errors import HostError, MalformedDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from limpet.appliance.guest.contract import Runtime, ShellPlan, ShellSight
     from limpet.appliance.journal import Journal
@@ -76,6 +76,10 @@ class Appliance:
         self.status_agent: Child | None = None
         self.problem: str | None = None
         self.wishes: set[str] = set()
+        self.seen: Seen | None = None
+        """As the NICs were when they were last looked at."""
+        self.tick: Callable[[], None] = lambda: None
+        """Called whenever the supervisor lets time pass: it must be quick."""
 
     # --- memory
 
@@ -105,7 +109,8 @@ class Appliance:
 
     def look(self) -> Seen:
         """The NICs of all three namespaces. Raises: HostError."""
-        return namespaces.look(self.machine.files, self.machine.commands, NETWORKS)
+        self.seen = namespaces.look(self.machine.files, self.machine.commands, NETWORKS)
+        return self.seen
 
     def site(self) -> Site:
         """The network as it shall be. Raises: HostError."""
@@ -147,6 +152,7 @@ class Appliance:
 
     def pause(self, seconds: float) -> set[str]:
         """Let time pass until something happens. Gives the words for it. Raises: Stopped."""
+        self.tick()
         happened = set(self.machine.surroundings.wait(seconds))
         if "stop" in happened:
             raise Stopped

@@ -26,19 +26,40 @@ if TYPE_CHECKING:
 SHOWN = Path("/run/limpet/show.json")
 VERSION = 1
 LARGEST = 1024 * 1024
+EVERY = 1.0
+"""How often it is looked whether there is something new to show, seconds."""
 
 
-def publish(appliance: Appliance, *, stopped: bool = False) -> None:
-    """Put the document where `limpet show` reads it; what cannot be looked at is left out."""
-    found = document(appliance)
-    if stopped:
-        found |= {"stage": State.STOPPED.value, "words": State.STOPPED.words}
-    content = json.dumps(found, indent=1).encode("ascii") + b"\n"
-    try:
-        appliance.machine.files.make_folder(SHOWN.parent)
-        appliance.machine.files.replace(SHOWN, content, durable=False)
-    except HostError as error:
-        appliance.machine.log.warning("show.unwritable", problem=error)
+class Window:
+    """Keeps the document where `limpet show` reads it, up to date."""
+
+    def __init__(self, appliance: Appliance) -> None:
+        self._appliance = appliance
+        self._shown = b""
+        self._due = 0.0
+
+    def tick(self) -> None:
+        """Show what has changed, at most once a second."""
+        now = self._appliance.machine.clock.monotonic()
+        if now >= self._due:
+            self._due = now + EVERY
+            self.publish()
+
+    def publish(self, *, stopped: bool = False) -> None:
+        """Show it now; what cannot be looked at is left out."""
+        found = document(self._appliance)
+        if stopped:
+            found |= {"stage": State.STOPPED.value, "words": State.STOPPED.words}
+        content = json.dumps(found, indent=1).encode("ascii") + b"\n"
+        if content == self._shown:
+            return
+        files = self._appliance.machine.files
+        try:
+            files.make_folder(SHOWN.parent)
+            files.replace(SHOWN, content, durable=False)
+        except HostError as error:
+            self._appliance.machine.log.warning("show.unwritable", problem=error)
+        self._shown = content
 
 
 def document(appliance: Appliance) -> dict[str, Any]:
@@ -95,11 +116,12 @@ def _network_os(appliance: Appliance) -> dict[str, Any]:
 
 
 def _nics(appliance: Appliance) -> list[dict[str, Any]]:
-    try:
-        seen = appliance.look()
-    except HostError:
-        return []
-    return [_nic(nic, seen, appliance.chronicle) for nic in _in_order(appliance.chronicle)]
+    seen = appliance.seen
+    return (
+        []
+        if seen is None
+        else [_nic(nic, seen, appliance.chronicle) for nic in _in_order(appliance.chronicle)]
+    )
 
 
 def _in_order(chronicle: Chronicle) -> list[Nic]:

@@ -11,7 +11,7 @@ from limpet.appliance.handing import hand_over
 from limpet.appliance.preparing import prepare
 from limpet.appliance.repairing import repair
 from limpet.appliance.returning import rescue, roll_back
-from limpet.appliance.show import publish
+from limpet.appliance.show import Window
 from limpet.appliance.states import AFTER_A_CRASH, AFTER_A_START, Event, State, follow
 from limpet.appliance.watching import watch, watch_degraded
 
@@ -46,10 +46,12 @@ def run(appliance: Appliance, *, until: Callable[[State], bool] = lambda _state:
     Raises: HostError, when the journal cannot be written: nothing is done that could not be remembered.
     """
     state = beginning(appliance)
+    window = Window(appliance)
+    appliance.tick = window.tick
     appliance.machine.log.info("appliance.begins", state=state.value, journal=len(appliance.journal.records))
     if appliance.chronicle.boot == appliance.boot:
         appliance.lease.restore()
-    _enter(appliance, state, None)
+    _enter(appliance, window, state, None)
     while state is not State.STOPPED and not until(state):
         try:
             event = ACTIVITIES[state](appliance)
@@ -57,12 +59,12 @@ def run(appliance: Appliance, *, until: Callable[[State], bool] = lambda _state:
             event = Event.STOP
         state = follow(state, event)
         if state is not State.STOPPED:
-            _enter(appliance, state, event)
-    publish(appliance, stopped=state is State.STOPPED)
+            _enter(appliance, window, state, event)
+    window.publish(stopped=state is State.STOPPED)
     return state
 
 
-def _enter(appliance: Appliance, state: State, event: Event | None) -> None:
+def _enter(appliance: Appliance, window: Window, state: State, event: Event | None) -> None:
     appliance.note(
         "state",
         state=state.value,
@@ -76,4 +78,4 @@ def _enter(appliance: Appliance, state: State, event: Event | None) -> None:
         problem=appliance.problem,
     )
     appliance.compact()
-    publish(appliance)
+    window.publish()
