@@ -50,7 +50,7 @@ VERBS: Mapping[str, Verb] = {
     "boot": Verb("limpet.boot.main", "main", "Provision this VM once, before its network is anybody's."),
     "agent": Verb("limpet.agent.main", "main", "Follow the goal state until told to stop."),
     "appliance": Verb(
-        "limpet.appliance.main", "main", "Hand the NICs to a network OS; go on in a guest shell behind it."
+        "limpet.appliance.main", "main", "Hand the NICs to a network OS; go on in a guest shell."
     ),
     "show": Verb("limpet.appliance.show_command", "main", "Show where this appliance is, and who has what."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
@@ -75,6 +75,9 @@ VERBS: Mapping[str, Verb] = {
     ),
     "collect-logs": Verb(
         "limpet.manage.collect_logs", "main", "Put this machine's logs into a zip, without secrets."
+    ),
+    "support-bundle": Verb(
+        "limpet.manage.support_bundle", "main", "Put all that explains an appliance's state into a zip."
     ),
     "serial-console": Verb(
         "limpet.manage.serial_console_command", "main", "Give the kernel the serial console's arguments."

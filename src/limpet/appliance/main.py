@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     for name, about in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=about)
         add_options(command)
-        if name == "plan":
+        if name in {"plan", "history"}:
             command.add_argument("--json", action="store_true", help="for programs")
     return made
 
@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
 COMMANDS = {
     "run": "Supervise in the foreground: boot, handover, guest shell, and whatever goes wrong.",
     "plan": "Show what a handover would do on this machine, every move with its opposite; do nothing.",
+    "history": "Show the journal: what the supervisor noted, and when.",
     "retry": "Tell the supervisor to try the handover again, after it gave up.",
 }
 
@@ -77,6 +78,9 @@ def main(argv: Sequence[str] = ()) -> int:
     options = parser().parse_args(argv)
     if options.command == "retry":
         return _retry()
+    if options.command == "history":
+        told: int = import_module("limpet.appliance.history").show(RealFiles(), JOURNAL, as_json=options.json)
+        return told
     config = load_config(RealFiles(), path=options.config, options=options.set)
     if options.command == "plan":
         shown: int = import_module("limpet.appliance.plan").show(

@@ -21,7 +21,7 @@ from limpet.manage.telling import plain
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from limpet.config.settings import Config
     from limpet.manage.collect_logs_bundle import Outcome
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     config = load_config(RealFiles(), path=options.config, options=options.set)
     work = _work(config, options)
     if options.dry_run:
-        sys.stdout.write(_plan(work, as_json=options.json))
+        sys.stdout.write(plan_text(work, as_json=options.json))
         return 0
     folder = config.library / FOLDER
     RealFiles().make_folder(folder, mode=0o700)
@@ -72,22 +72,32 @@ def main(arguments: Sequence[str]) -> int:
             if name.startswith(f".{BUNDLE}."):
                 RealFiles().remove(folder / name)  # of one that was cut short
         outcome = make(work)
-    sys.stdout.write(_told(work.output, outcome, as_json=options.json))
+    sys.stdout.write(result_text(work.output, outcome, as_json=options.json))
     return 0
 
 
 def _work(config: Config, options: argparse.Namespace) -> Work:
-    places = Places(library=config.library, logs=config.log_dir, agent_log=config.log_file)
+    where = places(config)
     output = options.output.absolute() if options.output is not None else config.library / FOLDER / BUNDLE
     return Work(
-        items=manifest(places, full=options.full),
-        first=must_have(places),
+        items=manifest(where, full=options.full),
+        first=must_have(where),
         bounds=Bounds(),
         sources=Sources(),
         commands=RealCommands(),
         output=output,
-        say=_progress if sys.stderr.isatty() else lambda _done, _of: None,
+        say=progress(),
     )
+
+
+def places(config: Config) -> Places:
+    """Where this machine's agent has its things."""
+    return Places(library=config.library, logs=config.log_dir, agent_log=config.log_file)
+
+
+def progress() -> Callable[[int, int], None]:
+    """What is told how far it is: a bar on a terminal, nothing else."""
+    return _progress if sys.stderr.isatty() else lambda _done, _of: None
 
 
 def _progress(done: int, of: int) -> None:
@@ -98,7 +108,8 @@ def _progress(done: int, of: int) -> None:
         sys.stderr.flush()
 
 
-def _plan(work: Work, *, as_json: bool) -> str:
+def plan_text(work: Work, *, as_json: bool) -> str:
+    """What would be collected, for people or for programs."""
     rows = [
         {
             "path": str(choice.candidate.path),
@@ -121,7 +132,8 @@ def _plan(work: Work, *, as_json: bool) -> str:
     return "\n".join(plain(redacted(line)) for line in lines) + "\n"
 
 
-def _told(output: Path, outcome: Outcome, *, as_json: bool) -> str:
+def result_text(output: Path, outcome: Outcome, *, as_json: bool) -> str:
+    """What was made, for people or for programs."""
     if as_json:
         return (
             json.dumps(

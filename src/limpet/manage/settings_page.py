@@ -10,6 +10,8 @@ from limpet.config.waagent import NOT_USED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+BAR = r"\|"
+"""A bar within a cell of a table."""
 _INTRODUCTION = """\
 # Settings
 
@@ -51,4 +53,4 @@ def page() -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+    return [f"| {' | '.join(cell.replace('|', BAR) for cell in row)} |" for row in (head, ["---"] * len(head), *rows)]

@@ -1,0 +1,59 @@
+"""`limpet appliance history`: the journal as a person reads it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from limpet.appliance.journal import LARGEST, parse_journal
+from limpet.model.errors import HostError
+from limpet.model.redact import redacted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limpet.appliance.journal import Record
+    from limpet.host.ports import Files
+
+
+def show(files: Files, path: Path, *, as_json: bool) -> int:
+    """Print every record, oldest first; gives the exit code. Raises: HostError, when there is no journal."""
+    try:
+        content = files.read(path, at_most=LARGEST)
+    except FileNotFoundError:
+        raise HostError(f"there is no journal at {path}: no supervisor has run here") from None
+    records, end = parse_journal(content)
+    for record in records:
+        sys.stdout.write(_as_json(record) if as_json else _as_line(record))
+    if end < len(content):
+        sys.stderr.write(f"{len(content) - end} bytes after the last record are damaged and are not read\n")
+    return 0
+
+
+def _as_json(record: Record) -> str:
+    return redacted(
+        json.dumps(
+            {
+                "number": record.number,
+                "at": record.at,
+                "boot": record.boot,
+                "kind": record.kind,
+                "facts": record.facts,
+            }
+        )
+        + "\n"
+    )
+
+
+def _as_line(record: Record) -> str:
+    when = datetime.fromtimestamp(record.at, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    facts = " ".join(f"{name}={_short(value)}" for name, value in record.facts.items() if value is not None)
+    return redacted(f"{record.number:>5}  {when}  {record.kind:<9}{facts}") + "\n"
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    shown = "".join(each if each.isprintable() else " " for each in text)
+    return shown if len(shown) <= 120 else f"{shown[:119]}…"
