@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from limpet.host.ports import (
@@ -20,6 +20,30 @@ if TYPE_CHECKING:
         Workers,
     )
     from limpet.model.status import GuestInfo
+    from limpet.wire.http import Request, Response
+
+
+class Reporting(Protocol):
+    """What reporting needs of a machine."""
+
+    @property
+    def fetcher(self) -> Exchanger:
+        """For storage, where the host plugin does not take a report."""
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+
+    @property
+    def log(self) -> Log:
+        """Events."""
+
+
+class Exchanger(Protocol):
+    """Something that sends requests: Http, or a Fetcher."""
+
+    def exchange(self, request: Request) -> Response:
+        """Send one request and give its answer. Raises: FabricUnreachable."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

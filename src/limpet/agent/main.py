@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.agent.endpoint import Endpoint, find_endpoint
 from limpet.agent.running import HEAPS, Running
 from limpet.agent.whereabouts import brief_here
 from limpet.config.load import load_config
+from limpet.guest.fabric_lease import EXCHANGE
 from limpet.host.clock import RealClock
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
@@ -23,7 +25,7 @@ from limpet.host.worker import interpreter_command
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
 
 DISABLED = "disable_agent"
 EPILOG = """\
-example:
+examples:
   limpet agent --config /etc/limpet.toml
+  limpet agent --status-only --saying 'handover pending'     what an appliance's supervisor starts before a handover
 
 exit codes: 0 ended by a signal, 1 cannot start or a task failed, 2 wrong usage or configuration, 3 already running, or the
 right to talk to the fabric is another stage's, 4 that right was lost
@@ -53,25 +56,49 @@ def parser() -> ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    made.add_argument(
+        "--status-only", action="store_true",
+        help="only report, for an appliance's supervisor: nothing is run or installed",
+    )  # fmt: skip
+    made.add_argument("--saying", metavar="TEXT", help="with --status-only: the agent's own message")
+    made.add_argument(
+        "--state", choices=("Ready", "NotReady"), default="Ready", help="with --status-only: the agent's own state"
+    )  # fmt: skip
+    made.add_argument(
+        "--holder", choices=("status-only",), default="status-only", help="the fabric lease's holder that it is"
+    )  # fmt: skip
+    made.add_argument(
+        "--exchange", type=Path, metavar="FOLDER", help=f"the exchange folder instead of {EXCHANGE}"
+    )
+    made.add_argument(
+        "--handlers", type=Path, metavar="FOLDER", help="where handlers' records are, instead of the guest shell's"
+    )  # fmt: skip
     add_options(made)
     return made
 
 
-def configuration(argv: Sequence[str]) -> Config:
-    """The configuration, as the command line has it. Exits with 2 for what it does not understand."""
+def configuration(argv: Sequence[str]) -> tuple[Config, Namespace | None]:
+    """The configuration, as the command line has it, and its options. Exits with 2 for what it does not understand."""
     if not argv:
-        return load_config(RealFiles())
-    options = parser().parse_args(argv)
-    return load_config(RealFiles(), path=options.config, options=options.set)
+        return load_config(RealFiles()), None
+    known = parser()
+    options = known.parse_args(argv)
+    if options.status_only != (options.saying is not None):
+        known.error("--status-only and --saying TEXT go together")
+    return load_config(RealFiles(), path=options.config, options=options.set), options
 
 
-def main(argv: Sequence[str] = ()) -> NoReturn:
-    """Run the agent in the foreground. Does not return: the resident agent's exit code is this process's.
+def main(argv: Sequence[str] = ()) -> int:
+    """Run the agent in the foreground. Only a status-only one returns; the resident agent's exit code is this process's.
 
     Raises: ConfigurationError; AlreadyRunning, also where the supervisor of an appliance lets another stage talk to the fabric;
     HostError, when it is not known which stage this is; FabricError, when no endpoint answers.
     """
-    config = configuration(argv)
+    config, options = configuration(argv)
+    if options is not None and options.status_only:
+        from limpet.agent import status_main  # noqa: PLC0415 - only an appliance's supervisor starts it
+
+        return status_main.run(config, options)
     brief = brief_here(config, RealFiles())
     log = open_log(config.log_file)
     with SingleInstance(config.lock) as lock:
@@ -82,7 +109,7 @@ def main(argv: Sequence[str] = ()) -> NoReturn:
             log.warning("configuration.note", note=note)
         running = _plain(config, log) if brief is None else in_shell(config, brief)
         lock.hand_down()
-        become_resident(running, fips=config.fips)
+        return become_resident(running, fips=config.fips)
 
 
 def _plain(config: Config, log: Log) -> Running:

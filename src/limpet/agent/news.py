@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from limpet.guest.agent_news import NEWS, AgentNews, render_news
 from limpet.model.errors import HostError
@@ -33,20 +33,14 @@ class News:
 
     def goal_state(self, state: GoalState) -> None:
         """The fabric has given a goal state, new or not."""
-        self._note(
-            replace(
-                self._news,
-                goal_state=f"incarnation {state.incarnation}",
-                goal_state_at=self._clock.now(),
-                container_id=state.container_id,
-            )
-        )
+        self._note(replace(self._news, goal_state_at=self._clock.now(), **_names(state)))
 
-    def accepted(self, code: int) -> None:
-        """The fabric has taken a report."""
+    def accepted(self, code: int, state: GoalState) -> None:
+        """The fabric has taken a report, made under a goal state."""
         now = self._clock.now()
         first = self._news.first if self._news.first is not None else now
-        self._note(replace(self._news, first=first, last=now, code=code))
+        at = self._news.goal_state_at if self._news.goal_state_at is not None else now
+        self._note(replace(self._news, first=first, last=now, code=code, goal_state_at=at, **_names(state)))
 
     def refused(self, code: int | None) -> None:
         """The fabric has not taken a report. code: of its answer, None where there was none."""
@@ -80,3 +74,7 @@ class News:
         except HostError as error:
             self._log.warning("news.unwritable", problem=error)
         self._written, self._at = news, self._clock.monotonic()
+
+
+def _names(state: GoalState) -> dict[str, Any]:
+    return {"goal_state": f"incarnation {state.incarnation}", "container_id": state.container_id}

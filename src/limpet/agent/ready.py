@@ -13,7 +13,8 @@ from limpet.guest.marker import Standing, judge_marker
 from limpet.host.facts import identity, marker
 from limpet.host.reported import Accepted, note_accepted, ready_is_known
 from limpet.model.errors import FabricError, HostError
-from limpet.model.health import HealthReport, ProvisioningState
+from limpet.model.health import HealthReport, ProvisioningState, ProvisioningSubStatus
+from limpet.model.redact import redacted
 from limpet.wire.health import health_request
 from limpet.wire.http import accepted
 
@@ -39,19 +40,32 @@ def is_owed(files: Files, commands: Commands, library: Path) -> bool:
 
 
 def say(fabric: Fabric, http: Http, files: Files, clock: Clock, log: Log) -> bool:
-    """Tell the fabric. Whether it took it: what fails is owed until the next start of the agent."""
+    """Tell the fabric that the VM is ready. Whether it took it: what fails is owed until the next start of the agent."""
+    return tell(fabric, http, files, clock, log, READY)
+
+
+def tell(fabric: Fabric, http: Http, files: Files, clock: Clock, log: Log, word: str, text: str = "") -> bool:
+    """Tell the fabric how provisioning stands, and note what it took. Whether it took it.
+
+    word: ``Ready``, or a substatus of a VM that is not: ``Provisioning``, ``ProvisioningFailed``. text: why it is not.
+    """
     try:
         state = fabric.goal_state()
         report = HealthReport(
             incarnation=state.incarnation,
             container_id=state.container_id,
             instance_id=state.instance_id,
-            state=ProvisioningState.READY,
+            state=ProvisioningState.READY if word == READY else ProvisioningState.NOT_READY,
+            sub_status=None if word == READY else ProvisioningSubStatus(word),
+            description=redacted(text) or None,
         )
         accepted(http.exchange(health_request(fabric.wire_server, report)), "health report")
-        note_accepted(files, Accepted(state=READY, at=clock.now(), by=f"limpet/{__version__}"))
+        note_accepted(
+            files,
+            Accepted(state=word, at=clock.now(), by=f"limpet/{__version__}", container_id=state.container_id),
+        )
     except (FabricError, HostError) as error:
-        log.warning("report.ready_owed", problem=error)
+        log.warning("report.ready_owed", state=word, problem=error)
         return False
-    log.info("report.accepted", state=READY)
+    log.info("report.accepted", state=word)
     return True

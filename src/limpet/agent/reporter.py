@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from limpet.agent.timestamps import utc
 from limpet.model.errors import FabricError, FabricRefused, FabricStale, HostError
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from limpet.agent.board import Board
     from limpet.agent.fabric import Fabric
-    from limpet.agent.history import History
-    from limpet.agent.machine import Machine
+    from limpet.agent.machine import Reporting
     from limpet.agent.news import News
     from limpet.agent.report import Report
     from limpet.agent.statuses import Statuses
     from limpet.model.extensions import StatusUpload
+    from limpet.model.goalstate import GoalState
     from limpet.model.status import AgentStatus
     from limpet.wire.http import Request
 
@@ -31,6 +31,13 @@ LOOK_EVERY = 1.0
 LOOK_EVERY_IDLE = 2.0
 RETRY_FIRST = 0.5
 CREATED = 201
+
+
+class Keeper(Protocol):
+    """Who keeps a copy of what was reported."""
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Keep one document."""
 
 
 class Pace:
@@ -64,8 +71,8 @@ class Reporter:
         report: Report,
         statuses: Statuses,
         fabric: Fabric,
-        history: History,
-        machine: Machine,
+        history: Keeper,
+        machine: Reporting,
         *,
         heartbeat: float,
         news: News | None = None,
@@ -118,9 +125,18 @@ class Reporter:
             self._log.warning("status.no_place", goal_state=snapshot.extensions.id)
             self._reported_at = now
             return LOOK_EVERY
-        return self._send(upload, status, now)
+        return self._send(upload, snapshot.goal_state, status, now)
 
-    def _send(self, upload: StatusUpload, status: AgentStatus, now: float) -> float:
+    @property
+    def failures(self) -> int:
+        """How many reports in a row were not accepted."""
+        return self._failures
+
+    def again(self) -> None:
+        """Let the next report go even when it says nothing new."""
+        self._reported_at = self._clock.monotonic() - self._heartbeat
+
+    def _send(self, upload: StatusUpload, state: GoalState, status: AgentStatus, now: float) -> float:
         content = statusblob.render_status(status)
         try:
             code = self._upload(upload, content)
@@ -136,7 +152,7 @@ class Reporter:
         self._sent, self._reported_at = replace(status, timestamp=""), now
         self._pace.sent(now)
         if self._news is not None:
-            self._news.accepted(code)
+            self._news.accepted(code, state)
         self._history.keep("waagent_status.json", content)
         return LOOK_EVERY
 

@@ -24,11 +24,15 @@ _MOST = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accepted:
-    """One report that the fabric took. state: ``Ready``, ``Provisioning`` or ``ProvisioningFailed``. at: seconds since 1970."""
+    """One report that the fabric took. state: ``Ready``, ``Provisioning`` or ``ProvisioningFailed``. at: seconds since 1970.
+
+    container_id: the fabric's name for the VM's place, under which it was made; None where nobody noted it.
+    """
 
     state: str
     at: float
     by: str
+    container_id: str | None = None
 
 
 def accepted_in_this_boot(files: Files) -> tuple[Accepted, ...]:
@@ -39,10 +43,15 @@ def accepted_in_this_boot(files: Files) -> tuple[Accepted, ...]:
         if found["version"] != _VERSION or found["boot"] != boot_id(files):
             return ()
         return tuple(
-            Accepted(state=str(each["state"]), at=float(each["at"]), by=str(each["by"]))
+            Accepted(
+                state=str(each["state"]),
+                at=float(each["at"]),
+                by=str(each["by"]),
+                container_id=None if each.get("container") is None else str(each["container"]),
+            )
             for each in found["accepted"]
         )
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return ()
 
 
@@ -52,7 +61,10 @@ def note_accepted(files: Files, report: Accepted) -> None:
     content = {
         "version": _VERSION,
         "boot": boot_id(files),
-        "accepted": [{"state": each.state, "at": each.at, "by": each.by} for each in every],
+        "accepted": [
+            {"state": each.state, "at": each.at, "by": each.by, "container": each.container_id}
+            for each in every
+        ],
     }
     files.make_folder(REPORTED.parent)
     files.replace(REPORTED, (json.dumps(content, indent=1) + "\n").encode("ascii"), durable=False)

@@ -1,0 +1,60 @@
+"""What a status-only agent says: given on its command line, and replaced while it runs by a file in the exchange folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from limpet.model.errors import MalformedDocument
+
+SAYING = "saying.json"
+"""In the exchange folder (limpet.guest.fabric_lease)."""
+VERSION = 1
+LARGEST = 64 * 1024
+MOST_TEXT = 1000
+READY, NOT_READY = "Ready", "NotReady"
+PROVISIONING, FAILED = "Provisioning", "ProvisioningFailed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saying:
+    """state: the agent's in the status, ``Ready`` or ``NotReady``. text: names the stage, one line.
+
+    health: what the other channel shall have heard: ``Ready``, ``Provisioning`` or ``ProvisioningFailed``; None leaves that to the
+    agent, which says what is owed.
+    """
+
+    state: str
+    text: str
+    health: str | None = None
+
+
+def render_saying(saying: Saying) -> bytes:
+    """The file `parse_saying` reads."""
+    members = {"version": VERSION, "state": saying.state, "text": saying.text, "health": saying.health}
+    return (json.dumps(members) + "\n").encode("ascii")
+
+
+def parse_saying(content: bytes) -> Saying:
+    """Read the file. Raises: MalformedDocument, whatever is wrong with it."""
+    if len(content) > LARGEST:
+        raise MalformedDocument(SAYING, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise MalformedDocument(SAYING, "it is not JSON") from error
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise MalformedDocument(SAYING, f"it is not of version {VERSION}")
+    state, text, health = found.get("state"), found.get("text"), found.get("health")
+    if state not in {READY, NOT_READY}:
+        raise MalformedDocument(SAYING, f"state is neither {READY} nor {NOT_READY}")
+    if health not in {None, READY, PROVISIONING, FAILED}:
+        raise MalformedDocument(SAYING, f"health is none of {READY}, {PROVISIONING}, {FAILED}")
+    if not isinstance(text, str) or not one_line(text):
+        raise MalformedDocument(SAYING, "there is no text")
+    return Saying(state=state, text=one_line(text), health=health)
+
+
+def one_line(text: str) -> str:
+    """Text for people as one printable line."""
+    return "".join(each if each.isprintable() else " " for each in text)[:MOST_TEXT].strip()
