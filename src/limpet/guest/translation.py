@@ -16,6 +16,7 @@ from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
+    from limpet.guest.site import Site
     from limpet.model.provisioning import OvfEnvironment
 
 TRANSLATION = "translation"
@@ -26,11 +27,15 @@ DOCUMENT = Path("/var/lib/limpet/translation.json")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DayZero:
-    """What a network OS can be configured from. made_for: the VM id it was configured for already, None for none."""
+    """What a network OS can be configured from. made_for: the VM id it was configured for already, None for none.
+
+    site: its NICs and what DHCP gave, None where that is not known yet.
+    """
 
     vm_id: str
     environment: OvfEnvironment
     made_for: str | None = None
+    site: Site | None = None
 
     @property
     def is_done(self) -> bool:

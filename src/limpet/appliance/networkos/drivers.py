@@ -30,6 +30,28 @@ def _kernel(config: Config, files: Files) -> NetworkOs:
     return KernelNetworkOs()
 
 
+def _iosxe(config: Config, files: Files) -> NetworkOs:
+    import sys  # noqa: PLC0415
+
+    from limpet.appliance.networkos.iosxe import IosXeNetworkOs, known_gateway, resources_of  # noqa: PLC0415
+
+    if config.programs is None:
+        below = _kernel(config, files)
+    else:
+        from limpet.appliance.networkos.hooks import HooksNetworkOs, programs_in  # noqa: PLC0415
+
+        below = HooksNetworkOs(programs=programs_in(config.programs, files))
+    return IosXeNetworkOs(
+        below=below,
+        vendor=config.programs is not None,
+        python=sys.executable,
+        bootflash=config.bootflash,
+        gateway=known_gateway(files),
+        resources=resources_of(config.guest_memory, config.guest_disk),
+    )
+
+
 DRIVERS: Mapping[str, Callable[[Config, Files], NetworkOs]] = {
     "kernel": _kernel,
+    "iosxe": _iosxe,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING
@@ -84,6 +85,21 @@ class IosXeDayZero:
         lines += [f"then: {script.describe()}" for script in self.scripts]
         lines += [f"note: {note.describe()}" for note in self.notes]
         return "\n".join(lines) + "\n"
+
+
+def guest_jobs(plan: IosXeDayZero) -> Secret[bytes]:
+    """The document of what the guest shell is to do when the router is configured. Scripts may have tokens in them."""
+    document = {
+        "version": 1,
+        "commands": plan.commands,
+        "packages": [
+            {"name": each.name, "version": each.version, "user": each.user} for each in plan.packages
+        ],
+        "scripts": [
+            {"url": each.url.reveal(), "arguments": each.arguments.reveal()} for each in plan.scripts
+        ],
+    }
+    return Secret(json.dumps(document, indent=1).encode() + b"\n")
 
 
 def plan_day_zero(day_zero: DayZero, site: Site, resources: GuestResources | None = None) -> IosXeDayZero:

@@ -1,0 +1,312 @@
+"""The driver ``iosxe``: what is put onto a router's flash, when, and what is waited for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.appliance.networkos.iosxe_cases import (
+    CONTROLLER,
+    SECTIONS,
+    VM_ID,
+    environment,
+    lease,
+    mac_of,
+    site,
+)
+
+from limpet.appliance.networkos.iosxe import (
+    BUSY,
+    GATEWAY,
+    JOBS,
+    LOCK,
+    IosXeNetworkOs,
+    known_gateway,
+    resources_of,
+)
+from limpet.appliance.networkos.iosxe_cvac import Progress
+from limpet.appliance.networkos.iosxe_wait import main, wait
+from limpet.appliance.networkos.kernel import KernelNetworkOs
+from limpet.guest.namespaces import HOST, Seen
+from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
+from limpet.guest.translation import NOTE, DayZero
+from limpet.host.apply import Interpreter
+from limpet.host.fake import FakeClock, FakeMachine
+from limpet.host.fake_files import FakeFiles
+
+if TYPE_CHECKING:
+    from limpet.guest.site import Nic, Site
+    from limpet.guest.steps import Step
+
+NOTHING_SEEN = Seen(namespaces={HOST: ()})
+FLASH = Path("/bootflash")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Below(KernelNetworkOs):
+    """A vendor's programs, of which only what is started counts."""
+
+    tasks: tuple[Task, ...] = field(
+        default=(Task(name="vendor", purpose="start", steps=(Run(("vendor", "start")),)),)
+    )
+
+    def start(self, site: Site, seen: Seen) -> tuple[Task, ...]:
+        return self.tasks
+
+    def dress(self, nic: Nic, lease: Any, site: Site, seen: Seen) -> tuple[Step, ...]:
+        return (Run(("vendor", "dress", nic.name)),)
+
+    def command(self, line: str) -> Run:
+        return Run(("vendor", "command"), stdin=line.encode())
+
+
+def driver(**other: Any) -> IosXeNetworkOs:
+    return IosXeNetworkOs(**{"below": Below(), "vendor": True, "bootflash": FLASH, **other})
+
+
+def asked(custom: bytes | None = SECTIONS, **other: Any) -> DayZero:
+    return DayZero(vm_id=VM_ID, environment=environment(custom=custom, **other), site=site(2))
+
+
+def applied(machine: FakeMachine, *tasks: Task) -> None:
+    interpreter = Interpreter(
+        files=machine.files,
+        commands=machine.commands,
+        devices=machine.devices,
+        kernel=machine.kernel,
+        clock=machine.clock,
+    )
+    assert not [each.describe() for each in interpreter.apply(tasks) if each.failed]
+
+
+def test_day_zero_lies_on_the_flash_for_root_alone_before_it_counts_as_done() -> None:
+    (task,) = driver().day_zero(asked())
+    writes = [step for step in task.steps if isinstance(step, Write)]
+    assert [str(step.path) for step in writes] == [
+        "/bootflash/iosxe_config.txt",
+        str(GATEWAY),
+        str(JOBS),
+        str(NOTE),
+    ]
+    assert {step.mode for step in writes} == {0o600}
+    assert isinstance(task.steps[0], MakeFolder)
+
+
+def test_day_zero_is_done_once_for_a_vm() -> None:
+    assert driver().day_zero(replace(asked(), made_for=f"{VM_ID.lower()}")) == ()
+    assert driver().day_zero(replace(asked(), made_for="another")) != ()
+
+
+def test_what_an_earlier_vm_left_is_taken_away_first() -> None:
+    (task,) = driver().day_zero(asked())
+    removed = [str(step.path) for step in task.steps if isinstance(step, Remove)]
+    assert removed == ["/bootflash/ciscosdwan_cloud_init.cfg", "/bootflash/cvac.log"]
+    (task,) = driver().day_zero(asked(CONTROLLER))
+    removed = [str(step.path) for step in task.steps if isinstance(step, Remove)]
+    assert removed == ["/bootflash/iosxe_config.txt", "/bootflash/cvac.log"]
+
+
+def test_remarks_on_custom_data_are_the_advice() -> None:
+    (task,) = driver().day_zero(asked(b"Section: IOS configuration\nno iox\n"))
+    assert task.advice == "line 2: it switches off the guest shell's service (iox)"
+
+
+def test_no_secret_is_in_the_description_of_a_plan() -> None:
+    for task in driver().day_zero(asked()):
+        text = task.advice + repr(task) + "".join(step.describe() for step in task.steps)
+        assert "tell-nobody" not in text
+        assert "$9$" not in text
+
+
+@pytest.mark.parametrize(
+    ("day_zero", "problem"),
+    [
+        (asked(b"\0"), "custom data: line 1 has a zero byte"),
+        (asked(host="---"), "host name: it has no letter or digit"),
+        (asked(user="a b"), "user name: IOS takes"),
+    ],
+)
+def test_what_cannot_be_used_is_a_problem_of_the_plan(day_zero: DayZero, problem: str) -> None:
+    (task,) = driver().day_zero(day_zero)
+    assert task.problem is not None
+    assert task.problem.startswith(problem)
+    assert task.steps == ()
+
+
+def test_day_zero_without_a_known_site_is_for_one_nic_without_a_gateway() -> None:
+    (task,) = driver().day_zero(replace(asked(None), site=None))
+    assert "the lease of the primary NIC names no gateway" in task.advice
+
+
+def test_a_day_zero_cut_by_a_power_loss_is_completed_by_the_same_plan() -> None:
+    (task,) = driver().day_zero(asked())
+    whole = FakeMachine()
+    applied(whole, task)
+    for count in range(len(task.steps)):
+        machine = FakeMachine()
+        applied(machine, replace(task, steps=task.steps[:count]))
+        assert NOTE not in machine.files.nodes
+        applied(machine, task)
+        for path in (FLASH / "iosxe_config.txt", GATEWAY, JOBS, NOTE):
+            assert machine.files.nodes[path].content == whole.files.nodes[path].content
+            assert machine.files.nodes[path].mode == 0o600
+
+
+def test_what_the_guest_shell_is_to_do_is_kept_for_root() -> None:
+    machine = FakeMachine()
+    applied(machine, *driver().day_zero(asked()))
+    assert json.loads(machine.files.read(JOBS, at_most=9999)) == {
+        "version": 1,
+        "commands": ["guestshell enable"],
+        "packages": [
+            {"name": "csr_azure_ha", "version": "3.1.0", "user": True},
+            {"name": "ncclient", "version": None, "user": False},
+        ],
+        "scripts": [{"url": "https://example.com/setup.py?sig=token", "arguments": ["--id", "tell-nobody"]}],
+    }
+
+
+def test_the_start_of_a_vendors_router_waits_until_it_is_configured() -> None:
+    tasks = driver(python="/usr/bin/python3").start(site(2), NOTHING_SEEN)
+    waiting = tasks[-1]
+    assert waiting.after == ("vendor",)
+    assert not waiting.required
+    assert waiting.steps[-1] == Run(
+        (
+            *("flock", "--nonblock", "--conflict-exit-code", "75", "/run/limpet/iosxe.lock"),
+            *(
+                "/usr/bin/python3",
+                "-m",
+                "limpet.appliance.networkos.iosxe_wait",
+                "/bootflash/cvac.log",
+                "900",
+            ),
+        ),
+        timeout=930.0,
+    )
+
+
+def test_a_router_that_runs_is_not_waited_for() -> None:
+    assert driver(below=Below(tasks=())).start(site(), NOTHING_SEEN) == ()
+
+
+def test_a_namespace_that_stands_for_a_router_is_not_waited_for() -> None:
+    tasks = IosXeNetworkOs(below=KernelNetworkOs()).start(site(), NOTHING_SEEN)
+    assert tasks == KernelNetworkOs().start(site(), NOTHING_SEEN)
+
+
+def test_a_command_holds_the_lock_that_day_zero_holds() -> None:
+    run = driver().command("show version")
+    assert run.argv == (
+        "flock",
+        "--nonblock",
+        "--conflict-exit-code",
+        str(BUSY),
+        str(LOCK),
+        "vendor",
+        "command",
+    )
+    assert run.stdin == b"show version"
+
+
+def test_the_way_out_of_the_guest_follows_the_lease() -> None:
+    (primary,) = (nic for nic in site().nics if nic.primary)
+    steps = driver(gateway=IPv4Address("10.0.9.1")).dress(primary, lease(1), site(), NOTHING_SEEN)
+    assert [step.stdin for step in steps if isinstance(step, Run)] == [
+        b"",
+        (
+            b"configure terminal ; no ip route vrf GS 0.0.0.0 0.0.0.0 GigabitEthernet1 10.0.9.1 global ; "
+            b"ip route vrf GS 0.0.0.0 0.0.0.0 GigabitEthernet1 10.0.1.1 global ; end ; write memory"
+        ),
+    ]
+    assert steps[-1] == Write(GATEWAY, b"10.0.1.1\n", mode=0o600)
+
+
+@pytest.mark.parametrize("vendor", [True, False])
+def test_a_gateway_that_is_the_same_is_not_written_again(vendor: bool) -> None:
+    (primary,) = (nic for nic in site().nics if nic.primary)
+    steps = driver(gateway=IPv4Address("10.0.1.1"), vendor=vendor).dress(
+        primary, lease(1), site(), NOTHING_SEEN
+    )
+    assert steps == (Run(("vendor", "dress", "eth0")),)
+
+
+def test_another_nic_or_a_lost_lease_changes_no_route() -> None:
+    made = driver(gateway=IPv4Address("10.0.9.1"))
+    nics = {nic.mac: nic for nic in site(2).nics}
+    assert len(made.dress(nics[mac_of(2)], lease(2), site(2), NOTHING_SEEN)) == 1
+    assert len(made.dress(nics[mac_of(1)], None, site(2), NOTHING_SEEN)) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"10.0.1.1\n", IPv4Address("10.0.1.1")),
+        (b"\n", None),
+        (b"nonsense", None),
+        (b"1" * 99, None),
+        (None, None),
+    ],
+)
+def test_the_gateway_in_the_routers_configuration_is_known(
+    content: bytes | None, expected: IPv4Address | None
+) -> None:
+    files = FakeMachine().files
+    if content is not None:
+        files.make_folder(GATEWAY.parent)
+        files.replace(GATEWAY, content)
+    assert known_gateway(files) == expected
+
+
+def test_the_guest_gets_no_more_than_iox_can_be_told() -> None:
+    assert (resources_of(512, 2048).memory, resources_of(512, 2048).disk) == (512, 2048)
+    assert (resources_of(99999, 99999).memory, resources_of(99999, 99999).disk) == (4096, 8192)
+
+
+class Log(FakeFiles):
+    """A log that grows with every look."""
+
+    def __init__(self, *parts: bytes) -> None:
+        super().__init__(FakeClock())
+        self.parts = list(parts)
+
+    def read(self, path: Path, *, at_most: int) -> bytes:
+        return self.parts.pop(0) if len(self.parts) > 1 else self.parts[0]
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ((b"", b"", b"%CVAC-7-CONFIG_FOUND: x\n", b"%CVAC-4-CONFIG_DONE: x\n"), Progress.DONE),
+        ((b"%CVAC-3-CONFIG_ERROR: 1 error(s)\n",), Progress.FAILED),
+        ((b"%CVAC-7-CONFIG_FOUND: x\n",), Progress.RUNNING),
+        ((b"",), Progress.WAITING),
+    ],
+)
+def test_the_loader_is_waited_for_until_it_says_an_end_or_time_is_up(
+    parts: tuple[bytes, ...], expected: Progress
+) -> None:
+    clock = FakeClock()
+    begun = clock.monotonic()
+    assert wait(FLASH / "cvac.log", 60.0, Log(*parts), clock).progress is expected
+    assert clock.monotonic() - begun <= 61.0
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [("%CVAC-4-CONFIG_DONE: x\n", 0), ("%CVAC-3-CONFIG_ERROR: 1 error(s)\n", 1), ("", 75)],
+)
+def test_how_it_ended_is_the_exit_code(content: str, code: int, tmp_path: Path) -> None:
+    log = tmp_path / "cvac.log"
+    log.write_text(content)
+    assert main([str(log), "0"]) == code
+
+
+@pytest.mark.parametrize("argv", [[], ["x"], ["x", "y"]])
+def test_wrong_usage_is_told(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
+    assert "usage" in capsys.readouterr().err
