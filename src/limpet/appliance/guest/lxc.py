@@ -60,7 +60,7 @@ class Lxc:
                 ),
                 timeout=_TIME_TO_START,
             ),
-            Run(("lxc-info", *_named(layout, plan), "--pid", "--no-humanize"), output=layout.init),
+            Run(("lxc-info", *_named(layout, plan), "--pid", "--no-humanize"), answer=rootfs.process_said(layout.init)),
         ]  # fmt: skip
         return (rootfs.starting(plan, steps),)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.guest import binds, looking, rootfs
 from limpet.appliance.guest.layout import ENVIRONMENT, NAMES, Layout, dropped
 from limpet.guest.shell_brief import VARIABLE
-from limpet.guest.steps import Run, Task
+from limpet.guest.steps import Run, Task, Write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,16 +97,18 @@ class Nspawn:
         if sight.running:
             return ()
         layout = Layout.of(plan)
+        script = layout.configuration
         settings = [
             word for path, text in self._ceilings.pokes(plan.name, plan.limits) for word in (str(path), text)
         ]
         starting = (
-            "sh", "-c", START, "sh", str(layout.log), f"{VARIABLE}={plan.instance}",
+            "sh", str(script), str(layout.log), f"{VARIABLE}={plan.instance}",
             *map(str, self._groups(plan)), "--", *settings, "--", *self.command_line(plan),
         )  # fmt: skip
         steps: list[Step] = [
             *rootfs.readying(plan),
-            Run(starting, timeout=_TIME_TO_START, output=layout.init),
+            Write(script, START.encode(), mode=0o600),
+            Run(starting, timeout=_TIME_TO_START, answer=rootfs.process_said(layout.init)),
         ]
         return (rootfs.starting(plan, steps),)
 
@@ -117,8 +119,9 @@ class Nspawn:
         steps: list[Step] = []
         if sight.started:
             turns = str(max(1, round(patience * 20)))
-            ending = ("sh", "-c", STOP, "sh", str(sight.init or 0), turns, *map(str, self._groups(plan)))
-            steps.append(Run(ending, timeout=patience + 20.0))
+            script = Layout.of(plan).notes / "stop"
+            ending = ("sh", str(script), str(sight.init or 0), turns, *map(str, self._groups(plan)))
+            steps += [Write(script, STOP.encode(), mode=0o600), Run(ending, timeout=patience + 20.0)]
         return (rootfs.stopping(plan, sight, steps),)
 
     def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.layout import PERSISTENT, Layout
-from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
+from limpet.guest.steps import Answer, MakeFolder, Remove, Run, Task, Write
+from limpet.model.errors import MalformedDocument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,16 @@ def readying(plan: ShellPlan) -> tuple[Step, ...]:
     )
 
 
+def process_said(path: Path) -> Answer:
+    """Keeps the process id that a program says. Its complaints are the reason when there is none."""
+
+    def check(said: bytes) -> None:
+        if not said.strip().isdigit():
+            raise MalformedDocument("the runtime", "it does not say which process is the first one")
+
+    return Answer(check=check, kept=path)
+
+
 def starting(plan: ShellPlan, steps: Sequence[Step]) -> Task:
     """The task of a start."""
     advice = f"See {Layout.of(plan).log}."
@@ -103,15 +114,15 @@ def forgetting(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
     if not sight.changed and not sight.mounts:
         return ()
     layout = Layout.of(plan)
-    steps: list[Step] = list(unmounting(sight))
-    if sight.changed:
-        steps += [
-            MakeFolder(layout.discarded),
-            MakeFolder(layout.changes),
-            Run(("mv", "--no-target-directory", str(layout.changes), str(layout.discarded / "changes"))),
-            Remove(layout.discarded),
-            Remove(layout.work),
-        ]
+    steps: list[Step] = [
+        *unmounting(sight),
+        Remove(layout.discarded),
+        MakeFolder(layout.discarded),
+        MakeFolder(layout.changes),
+        Run(("mv", "--no-target-directory", str(layout.changes), str(layout.discarded / "changes"))),
+        Remove(layout.work),
+        Remove(layout.discarded),
+    ]
     return (
         Task(
             name="guest-reset",
