@@ -193,7 +193,7 @@ def end_state(shell: Shell) -> tuple[object, ...]:
         sight.running,
         sight.instance,
         sight.problem,
-        sight.changed,
+        sight.changed or sight.mounted,
         names,
         KEPT in shell.machine.files.nodes,
     )
