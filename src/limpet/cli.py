@@ -53,6 +53,7 @@ VERBS: Mapping[str, Verb] = {
         "limpet.appliance.main", "main", "Hand the NICs to a network OS; go on in a guest shell."
     ),
     "show": Verb("limpet.appliance.show_command", "main", "Show where this appliance is, and who has what."),
+    "nos": Verb("limpet.appliance.nos_command", "main", "Have the network OS do one of its own commands."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
     "config": Verb(
         "limpet.manage.config_command", "main", "Show the settings in effect, or check a file of them."

@@ -233,3 +233,19 @@ def _names(value: object) -> tuple[str, ...]:
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 NAMES = Kind(describe="names, separated by commas", accept=_names)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Plain text, as of an option, is one."""
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise ValueError(TEXTS.describe)  # noqa: TRY004 - every wrong value is one kind of error here
+    if len(found) > _MOST_TEXTS or not all(
+        isinstance(each, str) and 0 < len(each) <= _LONGEST_TEXT and each.isprintable() for each in found
+    ):
+        raise ValueError(TEXTS.describe)
+    return tuple(found)
+
+
+_MOST_TEXTS = 256
+TEXTS = Kind(describe="texts, as a TOML array", accept=_texts)

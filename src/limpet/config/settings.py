@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from limpet import __version__
-from limpet.config.appliance_settings import ApplianceSettings
 from limpet.config.kinds import shown
 from limpet.config.setting import Setting
+from limpet.config.vendor_settings import VendorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ DEFAULT_ORIGIN = "default"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Config(ApplianceSettings):
+class Config(VendorSettings):
     """Every setting, with where its value came from.
 
     origins: by setting's name, those that are not defaults. notes: what is wrong in waagent.conf.

@@ -35,12 +35,7 @@ def _iosxe(config: Config, files: Files) -> NetworkOs:
 
     from limpet.appliance.networkos.iosxe import IosXeNetworkOs, known_gateway, resources_of  # noqa: PLC0415
 
-    if config.programs is None:
-        below = _kernel(config, files)
-    else:
-        from limpet.appliance.networkos.hooks import HooksNetworkOs, programs_in  # noqa: PLC0415
-
-        below = HooksNetworkOs(programs=programs_in(config.programs, files))
+    below = _kernel(config, files) if config.programs is None else _hooks(config, files)
     return IosXeNetworkOs(
         below=below,
         vendor=config.programs is not None,
@@ -51,7 +46,18 @@ def _iosxe(config: Config, files: Files) -> NetworkOs:
     )
 
 
+def _hooks(config: Config, files: Files) -> NetworkOs:
+    from limpet.appliance.networkos.hooks import HooksNetworkOs, programs_in, timeouts  # noqa: PLC0415
+
+    if config.programs is None:
+        raise ConfigurationError(
+            "appliance.network_os = hooks needs appliance.programs, the folder with them"
+        )
+    return HooksNetworkOs(programs=programs_in(config.programs, files), timeouts=timeouts(config))
+
+
 DRIVERS: Mapping[str, Callable[[Config, Files], NetworkOs]] = {
     "kernel": _kernel,
+    "hooks": _hooks,
     "iosxe": _iosxe,
 }

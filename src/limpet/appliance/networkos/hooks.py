@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from limpet.appliance.networkos.hooks_answers import Sign
+    from limpet.config.settings import Config
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic, Site
@@ -52,6 +53,19 @@ ADVICE = f"See {LOG}, and: limpet check-hooks FOLDER."
 def programs_in(folder: Path, files: Files) -> VendorPrograms:
     """The programs of a folder. Raises: HostError, when it cannot be looked at."""
     return look(folder, [verb.value for verb in Verb], files)
+
+
+def timeouts(config: Config) -> Mapping[Verb, float]:
+    """How long each program may run, seconds, by the settings."""
+    of_nics = dict.fromkeys((Verb.CLAIM, Verb.RELEASE, Verb.DRESS, Verb.PROTECT), config.hooks_nic_timeout)
+    whole = dict.fromkeys((Verb.START, Verb.STOP, Verb.REVIVE), config.hooks_start_timeout)
+    return {
+        **of_nics,
+        **whole,
+        Verb.HEALTH: config.hooks_health_timeout,
+        Verb.DAY_ZERO: config.hooks_day_zero_timeout,
+        Verb.COMMAND: config.commands_timeout,
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
