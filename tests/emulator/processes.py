@@ -54,14 +54,15 @@ class Process:
 
 
 @contextmanager
-def emulator(folder: Path, *arguments: str) -> Iterator[Process]:
-    """Run one with JSON output until the end."""
+def emulator(folder: Path, *arguments: str, pass_fds: tuple[int, ...] = ()) -> Iterator[Process]:
+    """Run one with JSON output until the end. pass_fds: open files that it gets too."""
     admin = f"unix:{folder}/admin.sock"
     process = subprocess.Popen(
         [*COMMAND, "serve", *ON_LOOPBACK, "--admin", admin, "--json", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        pass_fds=pass_fds,
     )
     assert process.stdout is not None
     assert process.stderr is not None

@@ -22,7 +22,12 @@ from limpet.model.status import (
 from limpet.wire.statusblob import render_status
 from limpet.wire.storage import block_blob_request
 
-HOLDERS = {"steady": "guest-shell", "handing-over": "nobody", "rescue": "status-only", "preparing": "status-only"}
+HOLDERS = {
+    "steady": "guest-shell",
+    "handing-over": "nobody",
+    "rescue": "status-only",
+    "preparing": "status-only",
+}
 WORDS = {
     "steady": "the guest shell talks to the fabric",
     "handing-over": "two of three NICs are with the network OS; the primary one goes last",

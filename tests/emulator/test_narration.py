@@ -36,6 +36,11 @@ def told(kind: str, data: Mapping[str, Any], vm: str | None = "vm1") -> str:
 
 
 TOLD = {
+    "an appliance": (
+        "appliance",
+        {"stage": "steady", "happened": ["eth0: linux → network OS"], "document": {}},
+        "appliance steady; eth0: linux → network OS",
+    ),
     "a request": ("request", REQUEST, "GET  goal-state                 200     1.2 ms   1.8 KiB"),
     "a request without answer": (
         "request",

@@ -93,13 +93,11 @@ def page_socket(where: HostPort | int | None) -> Iterator[list[socket.socket]]:
         return
     try:
         found = socket.socket(fileno=where)
-        listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        name = found.getsockname()
     except OSError as error:
         raise ConfigurationError(f"--dashboard fd:{where}: {error.strerror or error}") from error
-    if not listens or found.family not in {socket.AF_INET, socket.AF_INET6} or not _loopback(name):
-        raise ConfigurationError(f"--dashboard fd:{where}: it is no socket that listens on loopback")
     with found:
+        if not _listens_on_loopback(found):
+            raise ConfigurationError(f"--dashboard fd:{where}: it is no socket that listens on loopback")
         yield [found]
 
 
@@ -109,8 +107,12 @@ def page_url(found: socket.socket) -> str:
     return f"http://{HostPort(host=host, port=port)}/"
 
 
-def _loopback(name: tuple[str, int]) -> bool:
-    return ip_address(name[0]).is_loopback
+def _listens_on_loopback(found: socket.socket) -> bool:
+    return (
+        found.family in {socket.AF_INET, socket.AF_INET6}
+        and bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+        and ip_address(found.getsockname()[0]).is_loopback
+    )
 
 
 def explained(error: OSError) -> str:

@@ -86,6 +86,10 @@ def _role_properties(data: dict[str, Any]) -> str:
     return f"role properties: {_anything(data)}"
 
 
+def _appliance(data: dict[str, Any]) -> str:
+    return f"appliance {data['stage'] or 'at no stage'}" + "".join(f"; {words}" for words in data["happened"])
+
+
 def _anything(data: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in data.items())
 
@@ -97,4 +101,5 @@ _TELLERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "health": _health,
     "host-name": _host_name,
     "role-properties": _role_properties,
+    "appliance": _appliance,
 }

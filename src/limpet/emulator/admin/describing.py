@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from limpet.emulator.world import World
 
+LARGEST_TOLD = 16 * 1024
+"""Events are kept by the thousand: one of a larger document goes without it."""
+
 APPLIANCE: tuple[Member, ...] = (
     Member(name="version", type="integer", required=True, about=f"of the document: {VERSION}"),
     Member(name="stage", type="string", nullable=True, choices=STAGES, about="where the appliance is"),
@@ -60,7 +63,8 @@ APPLIANCE: tuple[Member, ...] = (
 async def tell_appliance(api: Api, request: Request) -> Response:
     """Take the document of ``limpet show --json``."""
     name = api.vm(request).name
-    document = _document(await bounded(request, LARGEST_DOCUMENT))
+    raw = await bounded(request, LARGEST_DOCUMENT)
+    document = _document(raw)
 
     def transition(world: World) -> World:
         before = world.vm(name).appliance
@@ -68,8 +72,14 @@ async def tell_appliance(api: Api, request: Request) -> Response:
         world = world.with_vm(vm)
         if before is not None and before.document == document:
             return world  # somebody who asks it again and again has nothing to tell
-        words = [one.words for one in happened]
-        return world.tell(api.now, "appliance", name, document=document, happened=words)
+        return world.tell(
+            api.now,
+            "appliance",
+            name,
+            stage=document.get("stage"),
+            happened=[one.words for one in happened],
+            document=document if len(raw) <= LARGEST_TOLD else None,
+        )
 
     api.fabric.update(transition)
     return answer({"stage": document.get("stage"), "holder": member(document, "fabricLease", "holder")})

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from limpet.model.extensions import ExtensionSettings, Handler
     from limpet.model.status import HandlerStatus
 
-MOST_EXTENSIONS = 120
-MOST_SUBSTATUSES = 24
+MOST_EXTENSIONS = 80
+MOST_SUBSTATUSES = 16
+LONGEST_PART = 200
 
 
 def levels(vm: VirtualMachine) -> list[dict[str, Any]]:
@@ -97,7 +98,7 @@ def _told(entry: HandlerStatus | None) -> dict[str, Any]:
                     "name": name(part.name),
                     "state": part.status.value,
                     "code": name(part.code),
-                    "message": text(part.message.message) if part.message else None,
+                    "message": text(part.message.message, LONGEST_PART) if part.message else None,
                 }
                 for part in (status.substatus if status else ())[:MOST_SUBSTATUSES]
             ],

@@ -125,13 +125,19 @@
   let told = {}; // what was announced already
   let gapNow = null;
 
+  function plainTitle(health) {
+    if (!health) return "No report yet";
+    const [state, sub] = health.split("/");
+    return state === "NotReady" ? sub || "Not ready" : state;
+  }
+
   function drawHero(vm) {
     const known = vm.appliance;
     const document_ = known ? known.document : null;
     put($("vm-name"), vm.name);
     put($("vm-address"), vm.address);
-    let [title, mood, step] = ["One stage", vm.health ? (tone(vm.health) === "good" ? "good" : "busy") : "", null];
-    let words = "A plain VM: the agent on Linux talks to the fabric itself.";
+    let [title, mood, step] = [plainTitle(vm.health), vm.health ? (tone(vm.health) === "good" ? "good" : "busy") : "", null];
+    let words = "One stage: the agent on Linux talks to the fabric itself.";
     if (document_) {
       [title, mood, step] = STAGES[document_.stage] || ["Stage unknown", "", null];
       words = document_.words || "";
@@ -300,7 +306,7 @@
     }
     put($("gap-value"), figure[0]);
     put($("gap-unit"), figure[1]);
-    put($("gap-last"), gapNow !== null && lastStatus !== null ? `last status ${ago(lastStatus)}` : "");
+    put($("gap-last"), gapNow !== null && gapNow.until !== null && lastStatus !== null ? `last status ${ago(lastStatus)}` : "");
   }
 
   function drawTimeline(known) {

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FRAME_SECONDS = 0.2
 """At most so often the page is told anew: a busy VM asks a hundred times a second."""
+SHARE = 10
+"""A page that is slow to make is made more rarely: the fabric has other things to do."""
 SIGN_OF_LIFE_SECONDS = 5.0
 RETRY_MILLISECONDS = 1000
 LONGEST_NAME = 200
@@ -69,12 +71,13 @@ async def _stream(api: Api, chosen: str | None) -> AsyncIterator[str]:
     shown, world = "", None
     while True:
         if world is not (world := api.fabric.world):
+            began = api.fabric.clock.elapsed()
             content = json.dumps(snapshot(world, chosen, services(api)), allow_nan=False)
             if content != shown:
                 shown = content
                 yield f"event: page\ndata: {_dated(api, content)}\n\n"
-                await asyncio.sleep(FRAME_SECONDS)
-                continue
+            await asyncio.sleep(max(FRAME_SECONDS, SHARE * (api.fabric.clock.elapsed() - began)))
+            continue
         changed = await api.fabric.until(_other_than(world), SIGN_OF_LIFE_SECONDS)
         if changed is None:
             yield _event("still", {"now": api.now})

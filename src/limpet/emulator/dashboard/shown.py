@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from limpet.model.redact import redacted
@@ -21,14 +22,19 @@ def text(value: Any, at_most: int = LONGEST_TEXT) -> str | None:
     if value is None:
         return None
     words = str(value)
+    if len(words) <= at_most and words.isprintable():
+        return redacted(words)
     # Cut before anything else is done: what comes may have megabytes.
-    cut = len(words) > at_most
-    words = redacted(words[: at_most * 2])[:at_most]
-    seen = "".join(
+    return _legible(words[: at_most * 2], at_most) + ("…" if len(words) > at_most else "")
+
+
+@lru_cache(maxsize=4096)
+def _legible(words: str, at_most: int) -> str:
+    # The same texts are shown again and again, and one whose every character is spelled out takes its time.
+    return "".join(
         f"[U+{ord(char):04X}]" if char not in _LINE_ENDS and unicodedata.category(char) in _HIDDEN else char
-        for char in words
+        for char in redacted(words)[:at_most]
     )
-    return seen + "…" if cut else seen
 
 
 def name(value: Any) -> str | None:
