@@ -60,6 +60,8 @@ def start_network_os(made: Appliance) -> None:
         ip link add gs0 netns {GUEST} type veth peer name vpg0 netns {NOS}
         ip -n {GUEST} addr add 192.168.35.2/24 dev gs0; ip -n {GUEST} link set gs0 up
         ip -n {NOS} link set vpg0 up; ip -n {GUEST} route add default via 192.168.35.1
+        # Debian's agent looks for a route of its own to the platform, and else for DHCP.
+        for address in 168.63.129.16 169.254.169.254; do ip -n {GUEST} route add $address via 192.168.35.1; done
         mkdir -p /etc/frr/{NOS} /run/frr/{NOS}
         echo 'service integrated-vtysh-config' > /etc/frr/{NOS}/vtysh.conf
         cat > /etc/frr/{NOS}/frr.conf <<'F'\n{FRR_CONFIGURATION}F

@@ -15,13 +15,16 @@ from tests.system.appliances import (
     start_network_os,
     start_nspawn,
 )
+from tests.system.conftest import say
 from tests.system.provisioned import ACCOUNT
 
+from limpet.lab import waagent
 from limpet.lab.appliance_nics import knock
-from limpet.lab.appliance_room import Appliance, Parts, Wish, appliance
+from limpet.lab.appliance_room import Appliance, Parts, Wish, appliance, prepared
 from limpet.lab.appliance_sight import GUEST, HOST, NOS
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError, run
+from limpet.lab.recipes import WAAGENT_GUEST_SHELL
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -54,6 +57,25 @@ def test_a_guest_shell_behind_frr_reaches_the_platform(start: object, appliance_
         assert made.machine.read(f"{STORE}/state/kept") == "kept\n"
         assert "2" in in_guest(made, init, "ls -d /sys/class/net/* | wc -l")
         made.run(["systemctl", "stop", "guest"], timeout=30).checked()
+
+
+def test_debians_agent_reports_from_a_guest_shell() -> None:
+    with prepared(say, guest=WAAGENT_GUEST_SHELL) as parts, appliance(parts) as made:
+        made.boot()
+        start_network_os(made)
+        mount_guest(made)
+        give_nics(made)
+        inside = f"{STORE}/root"
+        settings = waagent.configured(
+            made.machine.read(f"{inside}{waagent.CONFIGURATION}"), waagent.WITHOUT_A_VM
+        )
+        made.machine.write(f"{inside}{waagent.CONFIGURATION}", settings)
+        made.machine.write(f"{inside}/etc/systemd/system/{waagent.UNIT}.d/lab.conf", waagent.DROP_IN)
+        init = start_lxc(made)
+        await_started(made, init)
+        in_guest(made, init, f"systemctl start {waagent.UNIT}")
+        made.world.wait(made.name, endpoint="status", requests=1, timeout=90)
+        assert {each["source"] for each in made.world.requests(made.name)} == {made.cards[0].address}
 
 
 def test_limpet_provisions_an_appliance_by_its_disc(appliance_parts: Parts) -> None:
@@ -129,6 +151,35 @@ def test_a_power_cut_takes_what_was_not_synced(appliance_parts: Parts) -> None:
         assert made.machine.read("/var/lib/limpet/safe") == "safe\n"
         lost = made.machine.path("/var/lib/limpet/lost")
         assert not lost.exists() or not lost.read_text(encoding="utf-8")
+
+
+WRITER = """\
+import os
+kept = os.open("/var/lib/limpet/kept", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+said = os.open("/said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+for number in range(10**6):
+    os.write(kept, b"%d\\n" % number)
+    os.fsync(kept)
+    os.write(said, b"%d\\n" % number)
+"""
+
+
+def test_what_was_synced_is_there_after_a_power_cut_at_any_moment(appliance_parts: Parts) -> None:
+    with appliance(appliance_parts) as made:
+        for cut in range(5):
+            made.boot()
+            made.sh("rm -f /said /var/lib/limpet/kept; sync")
+            made.machine.write("/writer", WRITER)
+            made.run(["systemd-run", "--quiet", "python3", "/writer"]).checked()
+            enough = str(cut * 7 + 3)
+            made.machine.await_text("/said", f"{enough}\n")
+            made.power_cut()
+            said = made.machine.read("/said").split()
+            made.boot()
+            kept = made.machine.read("/var/lib/limpet/kept").split()
+            assert kept[: len(said)] == said
+            assert len(kept) <= len(said) + 1
+            made.power_cut(lose_unsynced=False)
 
 
 def test_a_power_cut_can_be_a_mere_kill(appliance_parts: Parts) -> None:

@@ -116,7 +116,7 @@ class Appliance:
 
     def power_cut(self, *, lose_unsynced: bool = True) -> None:
         """Stop it at once. What was not synced to the data volume is lost with `lose_unsynced`. Then `boot` it."""
-        with suppress(FileNotFoundError), cgroups.frozen(self.machine.cgroup):
+        with cgroups.frozen(self.machine.cgroup):
             if lose_unsynced:
                 self.volume.cut()
             self.machine.kill()

@@ -47,7 +47,7 @@ def seen(text: str) -> tuple[Link, ...]:
         try:
             entries = json.loads(listed or "[]")
             found += [_link(name.strip(), entry) for entry in entries if entry.get("link_type") != "loopback"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LabError(f"cannot read the interfaces of {name}: {error}") from error
     return tuple(found)
 
