@@ -170,33 +170,30 @@ def test_what_the_guest_shell_is_to_do_is_kept_for_root() -> None:
     }
 
 
-def test_the_start_of_a_vendors_router_waits_until_it_is_configured() -> None:
-    tasks = driver(python="/usr/bin/python3").start(site(2), NOTHING_SEEN)
-    waiting = tasks[-1]
-    assert waiting.after == ("vendor",)
-    assert not waiting.required
-    assert waiting.steps[-1] == Run(
-        (
-            *("flock", "--nonblock", "--conflict-exit-code", "75", "/run/limpet/iosxe.lock"),
-            *(
-                "/usr/bin/python3",
-                "-m",
-                "limpet.appliance.networkos.iosxe_wait",
-                "/bootflash/cvac.log",
-                "900",
-            ),
-        ),
-        timeout=930.0,
-    )
+WAITING = Run(
+    (
+        *("flock", "--nonblock", "--conflict-exit-code", "75", "/run/limpet/iosxe.lock"),
+        *("/usr/bin/python3", "-m", "limpet.appliance.networkos.iosxe_wait", "/bootflash", "900"),
+    ),
+    timeout=930.0,
+    accepted=(0, 1),
+)
 
 
-def test_a_router_that_runs_is_not_waited_for() -> None:
-    assert driver(below=Below(tasks=())).start(site(), NOTHING_SEEN) == ()
+def test_the_primary_nic_waits_until_a_vendors_router_is_configured() -> None:
+    made = driver(python="/usr/bin/python3", gateway=IPv4Address("10.0.1.1"))
+    nics = {nic.mac: nic for nic in site(2).nics}
+    assert made.dress(nics[mac_of(1)], lease(1), site(2), NOTHING_SEEN)[-1] == WAITING
+    assert made.dress(nics[mac_of(2)], lease(2), site(2), NOTHING_SEEN) == (Run(("vendor", "dress", "eth1")),)
 
 
 def test_a_namespace_that_stands_for_a_router_is_not_waited_for() -> None:
-    tasks = IosXeNetworkOs(below=KernelNetworkOs()).start(site(), NOTHING_SEEN)
-    assert tasks == KernelNetworkOs().start(site(), NOTHING_SEEN)
+    made = IosXeNetworkOs(below=KernelNetworkOs())
+    (primary,) = (nic for nic in site().nics if nic.primary)
+    seen = Seen(namespaces={HOST: (), "limpet-nos": (), "limpet-guest": ()})
+    expected = KernelNetworkOs().dress(primary, lease(1), site(), seen)
+    assert made.dress(primary, lease(1), site(), seen) == expected
+    assert made.start(site(), NOTHING_SEEN) == KernelNetworkOs().start(site(), NOTHING_SEEN)
 
 
 def test_a_command_holds_the_lock_that_day_zero_holds() -> None:
@@ -216,30 +213,22 @@ def test_a_command_holds_the_lock_that_day_zero_holds() -> None:
 def test_the_way_out_of_the_guest_follows_the_lease() -> None:
     (primary,) = (nic for nic in site().nics if nic.primary)
     steps = driver(gateway=IPv4Address("10.0.9.1")).dress(primary, lease(1), site(), NOTHING_SEEN)
-    assert [step.stdin for step in steps if isinstance(step, Run)] == [
-        b"",
+    assert [step.stdin for step in steps if isinstance(step, Run)][2:] == [
         (
             b"configure terminal ; no ip route vrf GS 0.0.0.0 0.0.0.0 GigabitEthernet1 10.0.9.1 global ; "
             b"ip route vrf GS 0.0.0.0 0.0.0.0 GigabitEthernet1 10.0.1.1 global ; end ; write memory"
-        ),
+        )
     ]
     assert steps[-1] == Write(GATEWAY, b"10.0.1.1\n", mode=0o600)
 
 
-@pytest.mark.parametrize("vendor", [True, False])
-def test_a_gateway_that_is_the_same_is_not_written_again(vendor: bool) -> None:
+def test_a_gateway_that_is_the_same_or_unknown_is_not_written_again() -> None:
+    made = driver(gateway=IPv4Address("10.0.1.1"))
     (primary,) = (nic for nic in site().nics if nic.primary)
-    steps = driver(gateway=IPv4Address("10.0.1.1"), vendor=vendor).dress(
-        primary, lease(1), site(), NOTHING_SEEN
-    )
-    assert steps == (Run(("vendor", "dress", "eth0")),)
-
-
-def test_another_nic_or_a_lost_lease_changes_no_route() -> None:
-    made = driver(gateway=IPv4Address("10.0.9.1"))
-    nics = {nic.mac: nic for nic in site(2).nics}
-    assert len(made.dress(nics[mac_of(2)], lease(2), site(2), NOTHING_SEEN)) == 1
-    assert len(made.dress(nics[mac_of(1)], None, site(2), NOTHING_SEEN)) == 1
+    for held in (lease(1), None, replace(lease(1), routes=())):
+        steps = made.dress(primary, held, site(), NOTHING_SEEN)
+        assert [step for step in steps if isinstance(step, Write)] == []
+        assert len([step for step in steps if isinstance(step, Run)]) == 2
 
 
 @pytest.mark.parametrize(
@@ -272,6 +261,8 @@ class Log(FakeFiles):
 
     def __init__(self, *parts: bytes) -> None:
         super().__init__(FakeClock())
+        self.make_folder(FLASH)
+        self.replace(FLASH / "iosxe_config.txt", b"hostname r\n")
         self.parts = list(parts)
 
     def read(self, path: Path, *, at_most: int) -> bytes:
@@ -292,7 +283,7 @@ def test_the_loader_is_waited_for_until_it_says_an_end_or_time_is_up(
 ) -> None:
     clock = FakeClock()
     begun = clock.monotonic()
-    assert wait(FLASH / "cvac.log", 60.0, Log(*parts), clock).progress is expected
+    assert wait(FLASH, 60.0, Log(*parts), clock).progress is expected
     assert clock.monotonic() - begun <= 61.0
 
 
@@ -301,9 +292,14 @@ def test_the_loader_is_waited_for_until_it_says_an_end_or_time_is_up(
     [("%CVAC-4-CONFIG_DONE: x\n", 0), ("%CVAC-3-CONFIG_ERROR: 1 error(s)\n", 1), ("", 75)],
 )
 def test_how_it_ended_is_the_exit_code(content: str, code: int, tmp_path: Path) -> None:
-    log = tmp_path / "cvac.log"
-    log.write_text(content)
-    assert main([str(log), "0"]) == code
+    (tmp_path / "iosxe_config.txt").write_text("hostname r\n")
+    (tmp_path / "cvac.log").write_text(content)
+    assert main([str(tmp_path), "0"]) == code
+
+
+def test_a_router_under_sdwan_has_no_loader_to_wait_for(tmp_path: Path) -> None:
+    (tmp_path / "ciscosdwan_cloud_init.cfg").write_bytes(CONTROLLER)
+    assert main([str(tmp_path), "0"]) == 0
 
 
 @pytest.mark.parametrize("argv", [[], ["x"], ["x", "y"]])

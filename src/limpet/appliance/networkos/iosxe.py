@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.networkos.iosxe_config import GuestResources, gateway_change
 from limpet.appliance.networkos.iosxe_custom_data import CONTROLLER_FILE
-from limpet.appliance.networkos.iosxe_cvac import LOG
+from limpet.appliance.networkos.iosxe_cvac import CONFIGURATION_FILE, LOG
 from limpet.appliance.networkos.iosxe_day_zero import (
-    CONFIGURATION_FILE,
     gateway_of,
     guest_jobs,
     plan_day_zero,
@@ -46,6 +45,8 @@ JOBS = STATE / "guest.json"
 LOCK = Path("/run/limpet/iosxe.lock")
 BUSY = 75
 """Exit code of a command that came while somebody else configures the router."""
+REFUSED = 1
+"""Exit code of the program that waits: day 0 is over, and lines were refused."""
 DONE_WITHIN = 900.0
 """How long the router may take until it has its configuration, seconds; measured loaders take some minutes."""
 _MOST_MEMORY, _MOST_DISK = 4096, 8192
@@ -107,21 +108,8 @@ class IosXeNetworkOs:
         )
 
     def start(self, site: Site, seen: Seen) -> tuple[Task, ...]:
-        """Start what is below; with a vendor's programs also wait until the router says that it has its configuration."""
-        tasks = self.below.start(site, seen)
-        if not self.vendor or not any(task.steps for task in tasks):
-            return tasks
-        log = self.bootflash / LOG
-        argv = (self.python, "-m", _WAIT, str(log), f"{DONE_WITHIN:g}")
-        waiting = Task(
-            name="network-os-configured",
-            purpose="wait until the router has its day-0 configuration",
-            steps=(MakeFolder(LOCK.parent, mode=0o755), _locked(Run(argv, timeout=DONE_WITHIN + 30.0))),
-            after=tuple(task.name for task in tasks),
-            required=False,
-            advice=f"See {log}; what was refused is missing, the rest holds.",
-        )
-        return (*tasks, waiting)
+        """As below."""
+        return self.below.start(site, seen)
 
     def claim(self, nic: Nic, site: Site, seen: Seen) -> Move:
         """As below."""
@@ -132,12 +120,20 @@ class IosXeNetworkOs:
         return self.below.release(nic, site, seen)
 
     def dress(self, nic: Nic, lease: AcquiredLease | None, site: Site, seen: Seen) -> tuple[Step, ...]:
-        """As below; the router takes its addresses by DHCP. The guest's way out is written anew when its gateway is another."""
+        """As below; the router takes its addresses by DHCP.
+
+        With the primary NIC, the last one, it has all interfaces that its configuration speaks of: now it is waited for until
+        it says that day 0 is over, at once where that is long ago. Lines that it refused do not end a handover: the guest's
+        probes do, where it matters. Then the guest's way out is written anew, when the lease names another gateway.
+        """
         steps = self.below.dress(nic, lease, site, seen)
-        if not self.vendor or not nic.primary or lease is None:
+        if not self.vendor or not nic.primary:
             return steps
-        gateway = gateway_of(lease)
-        lines = gateway_change(self.gateway, gateway) if gateway is not None else ()
+        argv = (self.python, "-m", _WAIT, str(self.bootflash), f"{DONE_WITHIN:g}")
+        waiting = Run(argv, timeout=DONE_WITHIN + 30.0, accepted=(0, REFUSED))
+        steps = (*steps, MakeFolder(LOCK.parent), _locked(waiting))
+        gateway = None if lease is None else gateway_of(lease)
+        lines = () if gateway is None else gateway_change(self.gateway, gateway)
         if not lines:
             return steps
         # One line for all, as the router's own `cli` module takes them: a mode would not outlive its process.

@@ -14,6 +14,8 @@ from enum import Enum
 
 from limpet.model.secret import Secret
 
+CONFIGURATION_FILE = "iosxe_config.txt"
+"""What it loads from the router's flash."""
 LOG = "cvac.log"
 LARGEST = 4 * 1024 * 1024
 _MOST_REFUSED = 256

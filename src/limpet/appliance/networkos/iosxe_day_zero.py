@@ -26,6 +26,7 @@ from limpet.appliance.networkos.iosxe_custom_data import (
     Script,
     parse_custom_data,
 )
+from limpet.appliance.networkos.iosxe_cvac import CONFIGURATION_FILE
 from limpet.appliance.networkos.iosxe_names import domain_of, host_name_of, user_name_of
 from limpet.appliance.networkos.iosxe_scan import scan
 from limpet.appliance.networkos.iosxe_secret import salt_of, type_nine
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from limpet.guest.translation import DayZero
     from limpet.model.provisioning import OvfEnvironment
 
-CONFIGURATION_FILE = "iosxe_config.txt"
 ENABLE_GUEST_SHELL = "guestshell enable"
 _CLOSED = ("Loopback", "nve", "LISP")
 _MOST_EXPOSED = 256
