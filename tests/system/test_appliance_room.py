@@ -223,6 +223,8 @@ def test_nics_come_late_and_go(appliance_parts: Parts) -> None:
         made.run(["dhclient", "-1", "-lf", "/run/leases", late.name], timeout=60).checked()
         assert "10.0.1.4/24" in made.nics()[1].addresses
         made.take_nic_out(1)
+        assert made.lost_nics() == []
+        made.reboot()
         assert made.owners() == {"eth0": HOST, "eth1": "nowhere"}
         made.put_nic_in(1)
         assert made.owners() == {"eth0": HOST, "eth1": HOST}

@@ -86,6 +86,7 @@ class Appliance:
         self._hardware = hardware
         self._wires = wires
         self._functions: dict[int, str] = {}
+        self._out: set[int] = set()
 
     @property
     def name(self) -> str:
@@ -130,7 +131,8 @@ class Appliance:
                 self._wires.remove_function(self.cards[number])
         netns.remake(self.machine.network)
         for card in self.cards:
-            self._wires.insert(card)
+            if card.number not in self._out:
+                self._wires.insert(card)
         for number, name in self._functions.items():
             self._wires.add_function(self.cards[number], name)
 
@@ -180,17 +182,19 @@ class Appliance:
     # NICs that come and go
 
     def take_nic_out(self, number: int) -> None:
-        """As hardware is taken out, wherever in the machine it is."""
+        """As hardware is taken out, wherever in the machine it is; it stays out over reboots."""
         self._wires.remove(self.cards[number])
+        self._out.add(number)
 
     def put_nic_in(self, number: int, *, name: str | None = None) -> str:
         """As the kernel returns a NIC whose namespace has died: in the host's namespace, down and bare; gives its name."""
+        self._out.discard(number)
         return self._wires.insert(self.cards[number], name=name)
 
     def lost_nics(self) -> list[int]:
-        """Those that went with a namespace, which a real machine would have back by now: `put_nic_in` them."""
+        """Those that went with a namespace and that a real machine would have back by now: `put_nic_in` them."""
         there = self._wires.present(self.cards)
-        return [card.number for card in self.cards if card not in there]
+        return [card.number for card in self.cards if card not in there and card.number not in self._out]
 
     def add_late_nic(self) -> Card:
         """Attach one more NIC while it runs: the metadata service tells of it."""
