@@ -51,6 +51,11 @@ class Fabric:
         self._log = log
         self._state: GoalState | None = None
 
+    @property
+    def container_id(self) -> str | None:
+        """The fabric's name for this VM's place, as far as it is known."""
+        return None if self._state is None else self._state.container_id
+
     def goal_state(self, patience: float = PATIENCE) -> GoalState:
         """The goal state, asked for once. Raises: FabricError."""
         if self._state is None:

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,30 +15,35 @@ from limpet.boot.machine import Machine
 from limpet.boot.result import as_document, as_text
 from limpet.config.load import load_config
 from limpet.config.settings import Config
+from limpet.guest.fabric_lease import EXCHANGE, IN_THE_GUEST, Holder
+from limpet.guest.fabric_lease import LOCK as FABRIC_LOCK
+from limpet.guest.shell_brief import BRIEF
 from limpet.host.chance import RealRandom
 from limpet.host.clock import RealClock
 from limpet.host.commands import RealCommands
 from limpet.host.console import ConsoleLog, EchoedLog
 from limpet.host.devices import RealDevices
+from limpet.host.fabric_grant import refuse_without_grant
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
 from limpet.host.kernel import RealKernel
 from limpet.host.kvp import FOLDERS, RealKeyValues
+from limpet.host.lease_lock import FlockLease
 from limpet.host.links import RealLinks
 from limpet.host.lock import SingleInstance
 from limpet.host.log import open_log
 from limpet.host.lookout import RealLookout
 from limpet.host.passwords import MachineCrypt
 from limpet.host.vault import OpensslVault
-from limpet.model.errors import ConfigurationError, HostError, LimpetError
+from limpet.model.errors import AlreadyRunning, ConfigurationError, HostError, LimpetError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from limpet.boot.result import Result
     from limpet.boot.stage import Stage
-    from limpet.host.ports import Clock, Http, Log
+    from limpet.host.ports import Clock, Files, Http, Log
 
 LOCK = Path("/run/limpet-boot.lock")
 EPILOG = """\
@@ -46,7 +52,7 @@ example:
   limpet boot --json             do it, and say how it went for programs
 
 exit codes: 0 provisioned, or left to another agent; 1 something failed, or the fabric could not be told;
-2 wrong usage or configuration; 3 already running
+2 wrong usage or configuration; 3 already running, or on an appliance another stage has the right to talk to the fabric
 """
 
 
@@ -117,7 +123,7 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
 
     gc.enable()  # see limpet.boot: all is loaded, and some boots wait long
     os.umask(0o022)  # whoever starts us: programs that we run make files, too
-    with SingleInstance(LOCK, who="limpet boot"):
+    with SingleInstance(LOCK, who="limpet boot"), leased(RealFiles(), EXCHANGE):
         log = open_log(config.log_file)
         echoed = EchoedLog(log, ConsoleLog()) if config.log_console else None
         commands = RealCommands()
@@ -138,6 +144,32 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
         finally:
             if echoed is not None:
                 echoed.ready()
+
+
+@contextmanager
+def leased(files: Files, exchange: Path) -> Iterator[None]:
+    """The right to talk to the fabric, on an appliance: granted to the boot stage or to nobody, and the lock of it held.
+
+    Raises: AlreadyRunning, when another stage has it, or in a guest shell; HostError.
+    """
+    if files.info(IN_THE_GUEST / BRIEF) is not None:
+        raise AlreadyRunning(
+            "limpet boot is not started: this is a guest shell, and its machine was provisioned before. limpet agent runs here."
+        )
+    if files.info(exchange) is None:
+        yield
+        return
+    refuse_without_grant(files, exchange, "limpet boot", allowed=(Holder.BOOT, Holder.NOBODY))
+    lock = FlockLease(exchange / FABRIC_LOCK)
+    if not lock.take(wait=False):
+        raise AlreadyRunning(
+            f"limpet boot is not started: another stage of this appliance is talking to the fabric ({exchange / FABRIC_LOCK} is held). "
+            "limpet show tells which."
+        )
+    try:
+        yield
+    finally:
+        lock.give()
 
 
 def machine(config: Config, log: Log, commands: RealCommands) -> Machine:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import gmtime, strftime
 from typing import TYPE_CHECKING
 
+from limpet.boot.fabric import PATIENCE
 from limpet.host.reported import Accepted, note_accepted, ready_is_known
 from limpet.model.errors import FabricError, HostError
 from limpet.model.health import ProvisioningState, ProvisioningSubStatus
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 READY, PROVISIONING, FAILED = "Ready", "Provisioning", "ProvisioningFailed"
 POOLED = "ReadyForPool"
 """How a Ready is noted that says only that the VM may be given to somebody: another one is owed."""
+PENDING = "Provisioned; the handover to the network OS is pending"
 _START_PATIENCE = 5.0
 """The report at the start only informs: it does not hold provisioning up."""
 
@@ -31,7 +33,8 @@ _START_PATIENCE = 5.0
 class Reports:
     """One boot's reports. agent: name and version, as in ``limpet/1.0``. sent: what the fabric accepted from us, in order.
 
-    fabric: None as long as there is no way to it; what is told then goes to the hypervisor alone.
+    fabric: None as long as there is no way to it; what is told then goes to the hypervisor alone. handover: whether Ready is left
+    to the guest shell behind a network OS, which says it when it works (appliance.ready = late).
     """
 
     files: Files
@@ -41,6 +44,7 @@ class Reports:
     agent: str
     vm_id: str | None
     fabric: Fabric | None = None
+    handover: bool = False
     sent: list[str] = field(default_factory=list)
 
     def starting(self) -> bool:
@@ -61,17 +65,24 @@ class Reports:
         return True
 
     def ready(self, data: Mapping[str, str] | None = None, *, patience: float | None = None) -> bool:
-        """Say that all is in place. Gives False when the fabric knows it in this boot already. Raises: FabricError."""
+        """Say that all is in place, or that only a handover is missing. Gives False when the fabric knows it in this boot already.
+
+        Raises: FabricError.
+        """
         if ready_is_known(self.files):
             self.log.info("report.ready_known")
             return False
         self._tell_hypervisor(self._report(None, data))
         if self.fabric is None:
             raise HostError("there is no way to the fabric")
-        if patience is None:
-            self.fabric.report(ProvisioningState.READY)
-        else:
-            self.fabric.report(ProvisioningState.READY, patience=patience)
+        limit = PATIENCE if patience is None else patience
+        if self.handover:
+            self.fabric.report(
+                ProvisioningState.NOT_READY, ProvisioningSubStatus.PROVISIONING, PENDING, patience=limit
+            )
+            self._note(PROVISIONING)
+            return True
+        self.fabric.report(ProvisioningState.READY, patience=limit)
         self._note(READY)
         return True
 
@@ -121,6 +132,10 @@ class Reports:
         self.sent.append(state)
         self.log.info("report.accepted", state=state)
         try:
-            note_accepted(self.files, Accepted(state=state, at=self.clock.now(), by=self.agent))
+            container = None if self.fabric is None else self.fabric.container_id
+            note_accepted(
+                self.files,
+                Accepted(state=state, at=self.clock.now(), by=self.agent, container_id=container),
+            )
         except HostError as error:
             self.log.warning("report.not_noted", problem=str(error))

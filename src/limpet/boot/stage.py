@@ -70,6 +70,7 @@ class Stage:
             log=machine.log,
             agent=AGENT,
             vm_id=None,
+            handover=config.ready == "late",
         )
         self._connecting = Connecting(machine, config, self._reports)
 

@@ -62,7 +62,8 @@ def note_accepted(files: Files, report: Accepted) -> None:
         "version": _VERSION,
         "boot": boot_id(files),
         "accepted": [
-            {"state": each.state, "at": each.at, "by": each.by, "container": each.container_id}
+            {"state": each.state, "at": each.at, "by": each.by}
+            | ({"container": each.container_id} if each.container_id else {})
             for each in every
         ],
     }
