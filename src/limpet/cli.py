@@ -52,6 +52,11 @@ VERBS: Mapping[str, Verb] = {
     "appliance": Verb(
         "limpet.appliance.main", "main", "Hand the NICs to a network OS; go on in a guest shell."
     ),
+    "guestshell": Verb(
+        "limpet.appliance.guestshell_command",
+        "main",
+        "The container behind the network OS that the agent runs in.",
+    ),
     "show": Verb("limpet.appliance.show_command", "main", "Show where this appliance is, and who has what."),
     "nos": Verb("limpet.appliance.nos_command", "main", "Have the network OS do one of its own commands."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),

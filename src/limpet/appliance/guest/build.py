@@ -12,6 +12,7 @@ from limpet import __version__
 from limpet.appliance.guest import images
 from limpet.appliance.guest.build_recipe import MANIFEST, listing, plan_build
 from limpet.appliance.guest.slots import Image, render_image
+from limpet.appliance.guest.upgrade import RECORD as RECORD  # noqa: PLC0414 - it is written here
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from limpet.host.apply import Interpreter
     from limpet.host.ports import Commands
 
-RECORD = ".json"
-"""Beside what was built, under its name with this: what it is."""
 DEPENDENCIES = ("urllib3",)
 APT_SETTINGS = (
     "Acquire::Check-Date",
@@ -71,7 +70,7 @@ def missing_program(commands: Commands, output: Path) -> str | None:
     return next((_PROGRAMS[program] for program in needed if not commands.exists(program)), None)
 
 
-def build(
+def build_image(
     interpreter: Interpreter,
     recipe: Recipe,
     output: Path,

@@ -135,13 +135,11 @@ def digest_of(commands: Commands, path: Path) -> str:
     return words[0].removeprefix("\\")
 
 
-def plan_install(
-    source: Path, image: Image, slots: Slots, boot: str, *, store: Path = STORE
-) -> tuple[Task, ...]:
-    """Put an image in the slot that is not confirmed, and have it tried from the next start of the guest shell on.
+def plan_place(source: Path, slots: Slots, *, store: Path = STORE) -> tuple[Task, ...]:
+    """Put an image in the slot that is not confirmed.
 
-    source: a squashfs file, a tar (of whatever compression) or a tree. image: what it is; its path is where it will be. The slot's
-    record is written last and removed first: a power cut leaves an empty slot or a whole one.
+    source: a squashfs file, a tar (of whatever compression) or a tree. Until its record is written by `plan_record` the slot
+    counts as bad: a power cut leaves an empty slot or a whole one, and the confirmed image is never touched.
     """
     slot = slots.free
     folder = store / "images" / slot
@@ -151,14 +149,7 @@ def plan_install(
         _noted(begun, store),
         Remove(folder / RECORD),
         *(Remove(folder / each) for each in (FILE, TREE, LIST)),
-    ]
-    if image.size is not None:
-        steps.append(Copy(source, folder / FILE))
-    else:
-        steps += _tree(source, folder)
-    steps += [
-        Write(folder / RECORD, deciding.render_image(image)),
-        _noted(deciding.with_new(slots, slot, boot), store),
+        *([Copy(source, folder / FILE)] if is_file_image(source) else _tree(source, folder)),
     ]
     return (
         Task(
@@ -168,6 +159,16 @@ def plan_install(
             advice="The last confirmed image is still there and is used.",
         ),
     )
+
+
+def plan_record(image: Image, slots: Slots, boot: str, *, store: Path = STORE) -> tuple[Task, ...]:
+    """Have the image in the free slot tried from the next start of the guest shell on. slots: as they were for `plan_place`."""
+    slot = slots.free
+    steps = (
+        Write(store / "images" / slot / RECORD, deciding.render_image(image)),
+        _noted(deciding.with_new(slots, slot, boot), store),
+    )
+    return (Task(name="guest-image-record", purpose=f"have the image in slot {slot} tried", steps=steps),)
 
 
 def _tree(source: Path, folder: Path) -> list[Step]:

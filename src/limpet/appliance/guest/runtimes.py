@@ -9,13 +9,25 @@ from limpet.appliance.guest import ceilings
 from limpet.appliance.guest.lxc import SECCOMP, Lxc
 from limpet.appliance.guest.nspawn import Nspawn
 from limpet.host.facts.reading import is_there
-from limpet.model.errors import ConfigurationError
+from limpet.model.errors import ConfigurationError, HostError
 
 if TYPE_CHECKING:
     from limpet.appliance.guest.contract import Runtime
-    from limpet.host.ports import Files
+    from limpet.host.ports import Commands, Files
 
 NAMES = ("lxc", "nspawn")
+_PROGRAMS = {"lxc": ("lxc-start", "lxc"), "nspawn": ("systemd-nspawn", "systemd-container")}
+"""What each needs of the host: a program, and Debian's package that has it."""
+
+
+def require(name: str, commands: Commands) -> None:
+    """Raises: HostError, when a runtime is not installed."""
+    program, package = _PROGRAMS[name]
+    if not commands.exists(program):
+        raise HostError(
+            f"the runtime {name} needs {program}, which is not installed: apt-get install {package},"
+            " or take another one with guest_shell.runtime"
+        )
 
 
 def runtime(name: str, files: Files) -> Runtime:

@@ -1,0 +1,39 @@
+"""The guest shell as the settings have it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limpet.appliance.guest.binds import exchange, flash
+from limpet.appliance.guest.contract import Limits, ShellPlan
+from limpet.appliance.guest.images import image_to_start
+from limpet.guest.shell_brief import VARIABLE
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address
+
+    from limpet.config.settings import Config
+    from limpet.host.ports import Files
+
+MIB = 1024 * 1024
+
+
+def shell_of(
+    config: Config, files: Files, *, instance: str, network: str, dns: tuple[IPv4Address, ...]
+) -> ShellPlan:
+    """Raises: HostError, when there is no image that can be started."""
+    return ShellPlan(
+        image=image_to_start(files),
+        instance=instance,
+        network=network,
+        dns=dns,
+        binds=(*exchange(), flash(config.bootflash)),
+        limits=Limits(
+            cpu=config.guest_cpu,
+            memory=config.guest_memory * MIB,
+            disk=config.guest_disk * MIB,
+            pids=config.guest_pids,
+            log=config.guest_log * MIB,
+        ),
+        environment={VARIABLE: instance},
+    )
