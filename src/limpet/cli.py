@@ -58,6 +58,9 @@ VERBS: Mapping[str, Verb] = {
         "The container behind the network OS that the agent runs in.",
     ),
     "show": Verb("limpet.appliance.show_command", "main", "Show where this appliance is, and who has what."),
+    "check-hooks": Verb(
+        "limpet.appliance.check_hooks_command", "main", "See whether a vendor's programs drive a network OS."
+    ),
     "nos": Verb("limpet.appliance.nos_command", "main", "Have the network OS do one of its own commands."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
     "config": Verb(

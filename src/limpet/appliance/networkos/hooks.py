@@ -173,7 +173,7 @@ class HooksNetworkOs:
             lost = _lost(sign, files)
             if lost is not None and not deep:
                 return lost
-        return self._asked(site, files, commands) if deep else Pulse(health=Health.HEALTHY)
+        return self.asked(site, files, commands) if deep else Pulse(health=Health.HEALTHY)
 
     def revive(self, site: Site, seen: Seen, pulse: Pulse) -> tuple[Task, ...]:
         """Run `revive`, or `start` again."""
@@ -224,7 +224,8 @@ class HooksNetworkOs:
     def _release(self, nic: Nic, site: Site) -> Run:
         return self._run(Verb.RELEASE, told.nic_request(Verb.RELEASE, nic, None, site))
 
-    def _asked(self, site: Site, files: Files, commands: Commands) -> Pulse:
+    def asked(self, site: Site, files: Files, commands: Commands) -> Pulse:
+        """What `health` says, whether or not the network OS was started."""
         path = self._path(Verb.HEALTH)
         # Looked at anew: whoever can change a program since the start would be asked here with root's rights.
         trusted = HooksNetworkOs(programs=programs_in(self.programs.folder, files), timeouts=self.timeouts)
