@@ -45,9 +45,17 @@ class SeenLink:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
-    """The links of each namespace by its name; a namespace that does not exist is not in it."""
+    """The links of each namespace by its name; a namespace that does not exist is not in it.
+
+    doubted: whether what looks done may not be: routes and rules are not seen here. Plans do all of it again then.
+    """
 
     namespaces: Mapping[str, tuple[SeenLink, ...]]
+    doubted: bool = False
+
+    def in_doubt(self) -> Seen:
+        """The same, to plan from when something does not work although it looks done."""
+        return Seen(namespaces=self.namespaces, doubted=True)
 
     def exists(self, namespace: str) -> bool:
         """Whether there is such a namespace."""

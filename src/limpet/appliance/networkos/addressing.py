@@ -42,15 +42,16 @@ def label(name: str, lease: AcquiredLease, *, primary: bool) -> str:
     return f"{name}:{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:_DIGITS]}"
 
 
+def _ours(link: SeenLink) -> list[tuple[IPv4Interface, str]]:
+    """The addresses that leases gave, with their labels."""
+    every = zip(link.addresses, link.labels, strict=False)
+    return [(address, mark) for address, mark in every if mark.startswith(f"{link.name}:")]
+
+
 def is_dressed(link: SeenLink, lease: AcquiredLease, *, primary: bool) -> bool:
     """Whether a NIC has what a lease gives, and nothing of another one."""
-    ours = [
-        (address, mark)
-        for address, mark in zip(link.addresses, link.labels, strict=False)
-        if mark.startswith(f"{link.name}:")
-    ]
     wanted = (IPv4Interface((lease.address, lease.prefix)), label(link.name, lease, primary=primary))
-    return link.up and ours == [wanted]
+    return link.up and _ours(link) == [wanted]
 
 
 def lease_lines(
@@ -61,7 +62,13 @@ def lease_lines(
     yield f"rule flush table {table}"
     yield f"route flush table all dev {name} {_OURS}"
     yield f"link set dev {name} group {group} up"
-    yield f"address flush dev {name} label {name}:*"
+    mark = label(name, lease, primary=nic.primary)
+    address = IPv4Interface((lease.address, lease.prefix))
+    stays = _ours(link) == [(address, mark)]
+    if not stays:
+        yield f"address flush dev {name} label {name}:*"
+        if address in link.addresses and not any(each == address for each, _ in _ours(link)):
+            yield f"address delete {address} dev {name}"  # somebody gave it already, without our label
     near = IPv4Network((lease.address, lease.prefix), strict=False)
     yield f"route replace {near} dev {name} {_OURS} scope link table {table}"
     every = (*lease.routes, *platform_routes(lease))
@@ -72,8 +79,8 @@ def lease_lines(
             yield _route(route, name) + _metric(route, metric)
     yield f"rule add pref {NIC_RULE} from {lease.address} lookup {table}"
     broadcast = " broadcast +" if lease.prefix < 31 else ""
-    mark = label(name, lease, primary=nic.primary)
-    yield f"address add {lease.address}/{lease.prefix}{broadcast} dev {name} label {mark}"
+    if not stays:
+        yield f"address add {address}{broadcast} dev {name} label {mark}"
 
 
 def forget_lines(nic: Nic) -> list[str]:

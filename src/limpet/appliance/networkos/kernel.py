@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 from limpet.appliance.networkos import addressing, moving, port, rules
 from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.iproute import batch, entered, inside
+from limpet.guest.namespaces import Seen
+from limpet.guest.site import WIRE_SERVER
 from limpet.guest.steps import MakeFolder, Run, Task, Write
 from limpet.guest.translation import NOTE, TRANSLATION
+from limpet.host.facts.namespaces import links_in
+from limpet.host.facts.reading import names_in
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from limpet.appliance.moves import Move
     from limpet.guest.lease import AcquiredLease
-    from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic, Site
     from limpet.guest.steps import Step
     from limpet.guest.translation import DayZero
@@ -24,9 +27,6 @@ if TYPE_CHECKING:
 
 NAME = "kernel"
 NAMESPACES = Path("/run/netns")
-CONFIGURATION = Path("/var/lib/limpet/network-os.nft")
-"""Custom data of an appliance without a network OS of its own: rules for nftables, which it gets at every start."""
-
 SETTINGS = (
     "net.ipv4.ip_forward=1",
     # Packets of one NIC may come in by another (R9: probes from the platform's address come by all of them).
@@ -41,15 +41,18 @@ SETTINGS = (
     "net.ipv4.conf.default.accept_redirects=0",
     "net.ipv4.conf.all.accept_source_route=0",
 )
-FORWARDING, PORT, RULES = "forwarding", "guest port", "rules"
+FORWARDING, PORT, ROUTES = "forwarding", "guest-port", "routes"
 """Causes of a pulse."""
+_OBJECTS = ("address", "link", "neighbour", "route", "rule")
+_LOOKS = ("show", "get")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KernelNetworkOs:
-    """The driver `kernel`. metric: of default routes that leases give; None for the best."""
+    """The driver `kernel`. metric: of default routes that leases give; None for the best. namespace: for `command`."""
 
     metric: int | None = None
+    namespace: str = "limpet-nos"
 
     @property
     def name(self) -> str:
@@ -108,9 +111,9 @@ class KernelNetworkOs:
         if lease is None:
             return () if face.up else batch(site.network_os, [f"link set dev {face.name} up"])
         steps: tuple[Run, ...] = ()
-        if nic.primary and not port.nat_is(site, lease.address, seen):
+        if nic.primary and (seen.doubted or not port.nat_is(site, lease.address, seen)):
             steps += (*rules.nat_steps(site, lease.address), *port.relabelled(site, lease.address))
-        if not addressing.is_dressed(face, lease, primary=nic.primary):
+        if seen.doubted or not addressing.is_dressed(face, lease, primary=nic.primary):
             group = moving.PRIMARY_GROUP if nic.primary else 0
             steps += batch(
                 site.network_os,
@@ -123,45 +126,30 @@ class KernelNetworkOs:
         return (*rules.guest_steps(site), *rules.network_os_steps(site))
 
     def health(self, site: Site, files: Files, commands: Commands, *, deep: bool) -> Pulse:
-        """Whether the namespace is there; `deep`, whether it forwards and has the guest port."""
-        if site.network_os not in files.names(NAMESPACES):
+        """Whether the namespace is there; `deep`, whether it has the guest port, forwards, and knows the way to the platform."""
+        if site.network_os not in names_in(files, NAMESPACES):
             return Pulse(health=Health.GONE, problem=f"the network namespace {site.network_os} is gone")
-        if not deep:
-            return Pulse(health=Health.HEALTHY)
-        asked = ("sysctl", "-n", "net.ipv4.ip_forward", f"net.ipv4.conf.{site.port.outer}.forwarding")
-        try:
-            done = commands.run(entered(site.network_os, asked), timeout=10.0, at_most=4096)
-        except HostError as error:
-            return Pulse(health=Health.WOUNDED, problem=str(error), cause=FORWARDING)
-        values = done.stdout.decode("ascii", "replace").split()
-        if done.exit_code != 0 and not values:
-            return Pulse(
-                health=Health.GONE, problem=f"the network namespace {site.network_os} cannot be entered"
-            )
-        if len(values) < 2:
-            return Pulse(
-                health=Health.WOUNDED, problem=f"the guest port {site.port.outer} is gone", cause=PORT
-            )
-        if values != ["1", "1"]:
-            return Pulse(
-                health=Health.WOUNDED,
-                problem=f"forwarding is switched off in {site.network_os}",
-                cause=FORWARDING,
-            )
-        return Pulse(health=Health.HEALTHY)
+        return _examined(site, commands) if deep else Pulse(health=Health.HEALTHY)
 
     def revive(self, site: Site, seen: Seen, pulse: Pulse) -> tuple[Task, ...]:
         """Only what is broken is made anew; what forwards is not touched."""
         if pulse.health is Health.HEALTHY:
             return ()
-        if not seen.exists(site.network_os) or pulse.cause == PORT or not port.is_there(site, seen):
+        if not seen.exists(site.network_os) or not port.is_there(site, seen):
             return self.start(site, seen)
-        return (
-            Task(
-                name="network-os-settings",
-                purpose=f"let the kernel route in {site.network_os}",
-                steps=settings(site),
-            ),
+        settled = Task(
+            name="network-os-settings",
+            purpose=f"let the kernel route in {site.network_os}",
+            steps=settings(site),
+        )
+        return (settled, *(self._dressed(nic, site, seen) for nic in site.nics))
+
+    def _dressed(self, nic: Nic, site: Site, seen: Seen) -> Task:
+        there = moving.halves(nic, seen.links(site.network_os))[0] is not None
+        return Task(
+            name=f"dress {nic.name}",
+            purpose=f"put address and routes of {nic.name} in place again",
+            steps=self.dress(nic, site.leases.get(nic.mac), site, seen.in_doubt()) if there else (),
         )
 
     def stop(self, site: Site, seen: Seen) -> tuple[Task, ...]:
@@ -182,8 +170,38 @@ class KernelNetworkOs:
         )
 
     def command(self, line: str) -> Run:
-        """There is a shell's command line at most: none is taken."""
-        return Run(("false", line))
+        """Its language is that of `ip`, to look only. Raises: HostError, for anything else."""
+        words = line.split()
+        if len(words) < 2 or words[0] not in _OBJECTS or words[1] not in _LOOKS:
+            raise HostError(
+                f"the network OS {NAME} knows `ip` commands that look ({', '.join(_OBJECTS)}; {', '.join(_LOOKS)}), such as: route show"
+            )
+        return Run(("ip", "-netns", self.namespace, *words), timeout=30.0)
+
+
+def _examined(site: Site, commands: Commands) -> Pulse:
+    try:
+        links = Seen(namespaces={site.network_os: links_in(commands, site.network_os)})
+    except HostError as error:
+        return Pulse(health=Health.GONE, problem=str(error))
+    outer = links.named(site.network_os, site.port.outer)
+    if outer is None or not outer.up or site.port.outer_address not in outer.addresses:
+        return _wounded(f"the guest port {site.port.outer} is gone, or down, or without its address", PORT)
+    forwards = commands.run(entered(site.network_os, ("sysctl", "-n", "net.ipv4.ip_forward")), timeout=10.0)
+    if forwards.stdout.strip() != b"1":
+        return _wounded(f"forwarding is switched off in {site.network_os}", FORWARDING)
+    face, _ = moving.halves(site.primary, links.links(site.network_os))
+    if face is None or site.primary.mac not in site.leases:
+        return Pulse(health=Health.HEALTHY)
+    asked = ("ip", "-netns", site.network_os, "route", "get", str(WIRE_SERVER))
+    way = commands.run(asked, timeout=10.0)
+    if way.exit_code != 0 or f" dev {face.name} ".encode() not in way.stdout:
+        return _wounded(f"there is no route to {WIRE_SERVER} by {face.name} in {site.network_os}", ROUTES)
+    return Pulse(health=Health.HEALTHY)
+
+
+def _wounded(problem: str, cause: str) -> Pulse:
+    return Pulse(health=Health.WOUNDED, problem=problem, cause=cause)
 
 
 def settings(site: Site) -> tuple[Run, ...]:

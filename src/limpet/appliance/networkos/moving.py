@@ -45,7 +45,8 @@ def halves(nic: Nic, links: Iterable[SeenLink]) -> tuple[SeenLink | None, tuple[
 def _unlike(nic: Nic, link: SeenLink) -> tuple[bool, bool, bool, int]:
     """A virtual function that does not serve yet looks like a NIC: what is known of the NIC tells them apart."""
     known = nic.device is not None and link.device == nic.device
-    return not known, link.name == nic.vf, link.name != nic.name, link.index
+    function = link.name in {nic.vf, _by_mac(nic, "vf")}
+    return not known, function, link.name not in {nic.name, _by_mac(nic, "nic")}, link.index
 
 
 def place_of(nic: Nic, seen: Seen) -> str | None:
