@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.agent.parts import (
@@ -98,7 +98,7 @@ class Sky:
 
 
 class Bench:
-    def __init__(self, **members: bool) -> None:
+    def __init__(self, **members: Any) -> None:
         self.sky, self.board = Sky(), Board()
         self.fake = FakeMachine(fabric=self.sky, storage=self.sky)
         fake, machine = self.fake, ports(self.fake)

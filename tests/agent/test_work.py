@@ -10,6 +10,7 @@ from tests.agent.parts import LIBRARY, folder, handler, ports, settings, snapsho
 from limpet.agent.board import Board
 from limpet.agent.cloudinit import CloudInit
 from limpet.agent.dependencies import Dependencies
+from limpet.agent.policy import Policy
 from limpet.agent.statuses import Statuses
 from limpet.agent.steps import ExtensionFailed
 from limpet.agent.work import Worker
@@ -50,13 +51,24 @@ def raising(error: Exception) -> Callable[[], None]:
     return act
 
 
-def working(*, enabled: bool = True) -> tuple[FakeMachine, Board, Doing, Worker]:
+def working(
+    *, enabled: bool = True, policy: Policy | None = None
+) -> tuple[FakeMachine, Board, Doing, Worker]:
     fake, board, doing = FakeMachine(), Board(), Doing()
     runner: Runner = doing  # type: ignore[assignment] # what the worker asks of it
     records = store(fake)
     dependencies = Dependencies(Statuses(records, fake.clock), board, ports(fake))
     cloud_init = CloudInit(ports(fake), False, 1, LIBRARY)
-    worker = Worker(board, runner, dependencies, cloud_init, records, ports(fake), extensions_enabled=enabled)
+    worker = Worker(
+        board,
+        runner,
+        dependencies,
+        cloud_init,
+        records,
+        ports(fake),
+        extensions_enabled=enabled,
+        policy=policy or Policy(),
+    )
     return fake, board, doing, worker
 
 

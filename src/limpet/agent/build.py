@@ -25,6 +25,7 @@ from limpet.agent.layout import Layout
 from limpet.agent.machine import Machine
 from limpet.agent.owning import Owner
 from limpet.agent.packages import Packages
+from limpet.agent.policy import Policy
 from limpet.agent.poll import Poller
 from limpet.agent.report import RUNNING, Report
 from limpet.agent.reporter import Reporter
@@ -198,6 +199,7 @@ def assemble(
             store,
             machine,
             extensions_enabled=config.extensions_enabled,
+            policy=Policy.of(config),
         ),
         reporter=Reporter(
             board, report, statuses, fabric, history, machine, heartbeat=config.status_heartbeat, news=news

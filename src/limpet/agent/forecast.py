@@ -22,6 +22,7 @@ from limpet.model.version import Version
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from limpet.agent.policy import Policy
     from limpet.model.extensions import ExtensionsGoalState, Handler
 
 
@@ -49,10 +50,11 @@ def foresee(
     *,
     on_hold: bool = False,
     extensions_enabled: bool = True,
+    policy: Policy | None = None,
 ) -> Forecast:
     """Predict the processing of `goal_state` on a machine that has `installed`.
 
-    choose: the version that a wanted handler will have; raises HandlerError where there is none.
+    choose: the version that a wanted handler will have; raises HandlerError where there is none. policy: what is not run here.
     """
     if on_hold:
         return Forecast(refusal="the fabric has put this VM on hold")
@@ -62,7 +64,8 @@ def foresee(
     here = tuple(installed)
     foreseen = []
     for item in work_list(goal_state):
-        one = _foresee(item, here, choose) if extensions_enabled else Foreseen(item=item, refusal=_DISABLED)
+        refusal = _refusal(item, policy) if extensions_enabled else _DISABLED
+        one = _foresee(item, here, choose) if refusal is None else Foreseen(item=item, refusal=refusal)
         if one.work is not None:
             here = after(here, item.handler.name, one.work)
         foreseen.append(one)
@@ -70,6 +73,10 @@ def foresee(
 
 
 _DISABLED = "extensions are disabled by the configuration of this machine"
+
+
+def _refusal(item: Item, policy: Policy | None) -> str | None:
+    return None if policy is None or item.wish is not Wish.ENABLE else policy.refusal(item.handler.name)
 
 
 def _foresee(item: Item, here: tuple[Installed, ...], choose: Callable[[Handler], Version]) -> Foreseen:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,13 @@ from limpet.agent.forecast import foresee
 from limpet.agent.layout import Layout
 from limpet.agent.lifecycle import COMMAND_SECONDS, Step
 from limpet.agent.plan_sources import from_fabric, from_file
+from limpet.agent.policy import Policy
+from limpet.agent.running import GUEST_SHELL
 from limpet.agent.store import Store
 from limpet.config.load import load_config
 from limpet.config.options import add_options
+from limpet.guest.fabric_lease import IN_THE_GUEST
+from limpet.guest.shell_brief import BRIEF
 from limpet.host.files import RealFiles
 from limpet.host.log import EventLog, event_line
 from limpet.model.redact import redacted
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from limpet.agent.forecast import Forecast, Foreseen
     from limpet.agent.plan_sources import Subject
     from limpet.agent.worklist import Installed
+    from limpet.config.settings import Config
+    from limpet.host.ports import Files
     from limpet.model.extensions import ExtensionSettings
 
 EPILOG = """\
@@ -79,11 +86,17 @@ def main(arguments: Sequence[str]) -> int:
             subject.choose,
             on_hold=subject.on_hold and config.over_provisioning,
             extensions_enabled=config.extensions_enabled,
+            policy=Policy.of(_here(config, files)),
         )
     vanished = () if forecast.refusal else store.vanished(h.name for h in subject.goal_state.handlers)
     render = as_json if options.json else as_text
     sys.stdout.write(redacted(render(subject, forecast, vanished)))
     return 0
+
+
+def _here(config: Config, files: Files) -> Config:
+    """The configuration as the agent of this machine has it: in a guest shell it knows that."""
+    return config if files.info(IN_THE_GUEST / BRIEF) is None else replace(config, stage=GUEST_SHELL)
 
 
 def as_text(subject: Subject, forecast: Forecast, vanished: Sequence[Installed]) -> str:

@@ -44,6 +44,9 @@ class Running:
     fast_track: bool
     over_provisioning: bool
     extensions_enabled: bool
+    allowed_extensions: tuple[str, ...]
+    refused_extensions: tuple[str, ...]
+    only_allowed_extensions: bool
     wait_for_cloud_init: bool
     telemetry: bool
     log_verbose: bool
@@ -99,4 +102,6 @@ class Running:
         members = json.loads(content)
         for name in ("library", "log_dir", "log_file", "openssl", "home_dir", "sudoers_dir"):
             members[name] = Path(members[name])
+        for name in ("allowed_extensions", "refused_extensions"):
+            members[name] = tuple(members[name])
         return cls(**members)

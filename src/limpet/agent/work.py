@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from limpet.agent.cloudinit import CloudInit
     from limpet.agent.dependencies import Dependencies
     from limpet.agent.machine import Machine
+    from limpet.agent.policy import Policy
     from limpet.agent.runner import Runner
     from limpet.agent.store import Store
 
@@ -34,6 +35,7 @@ class Worker:
         machine: Machine,
         *,
         extensions_enabled: bool,
+        policy: Policy,
     ) -> None:
         self._board = board
         self._runner = runner
@@ -43,6 +45,7 @@ class Worker:
         self._clock = machine.clock
         self._log = machine.log
         self._extensions_enabled = extensions_enabled
+        self._policy = policy
         self._processed = 0
 
     def work(self) -> bool:
@@ -99,12 +102,23 @@ class Worker:
             if blocked is not None:
                 self._runner.skip(item, blocked)
                 continue
-            problem = self._run(item, failed)
+            problem = self._refused(item) or self._run(item, failed)
             if 0 <= item.level < items[-1].level:
                 blocked = problem or self._dependencies.wait(item, deadline, snapshot.round)
                 if problem is None and blocked is not None and self._overtaken(snapshot):
                     return False  # the newer one says what becomes of the rest
         return True
+
+    def _refused(self, item: Item) -> str | None:
+        """Report at once an extension that is not run here; gives what dependents are told. What is here may always go."""
+        if item.wish is not Wish.ENABLE or item.handler.invalid is not None:
+            return None
+        reason = self._policy.refusal(item.handler.name)
+        if reason is None:
+            return None
+        text = f"{item.title} is not run here: {reason}"
+        self._runner.fail(item, HandlerError(text, code=Code.ENABLE), forbidden=True)
+        return f"Skipped because {item.title}, on which it depends, failed: {text}"
 
     def _overtaken(self, snapshot: Snapshot) -> bool:
         newest = self._board.snapshot

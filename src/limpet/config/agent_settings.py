@@ -7,7 +7,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from limpet.config.kinds import ADDRESS, AUTHORITY, DISCOVERY, PATH, PORT, SWITCH, TEXT, choice, seconds
+from limpet.config.kinds import (
+    ADDRESS,
+    AUTHORITY,
+    DISCOVERY,
+    PATH,
+    PATTERNS,
+    PORT,
+    SWITCH,
+    TEXT,
+    choice,
+    seconds,
+)
 from limpet.config.setting import setting
 
 
@@ -52,6 +63,15 @@ class AgentSettings:
         "extensions.enabled", SWITCH, True,
         "Process extensions. When false each is reported as refused.",
         "Extensions.Enabled")
+    allowed_extensions: tuple[str, ...] = setting(
+        "extensions.allowed", PATTERNS, (),
+        "Handlers (publisher.type) that are run even where a guest shell would refuse them.")
+    refused_extensions: tuple[str, ...] = setting(
+        "extensions.refused", PATTERNS, (),
+        "Handlers that are never run: each is reported as failed at once.")
+    only_allowed_extensions: bool = setting(
+        "extensions.only_allowed", SWITCH, False,
+        "Run nothing but what extensions.allowed names.")
     wait_for_cloud_init: bool = setting(
         "extensions.wait_for_cloud_init", SWITCH, False,
         "Let cloud-init finish before the first extension.",

@@ -231,6 +231,19 @@ def _names(value: object) -> tuple[str, ...]:
     return names
 
 
+def _patterns(value: object) -> tuple[str, ...]:
+    found = value.split(",") if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise ValueError(PATTERNS.describe)  # noqa: TRY004 - every wrong value is one kind of error here
+    patterns = tuple(str(pattern).strip() for pattern in found if str(pattern).strip())
+    if not all(_PATTERN.match(pattern) for pattern in patterns):
+        raise ValueError(PATTERNS.describe)
+    return patterns
+
+
+_PATTERN = re.compile(r"[A-Za-z0-9_.*?-]{1,200}\Z")
+PATTERNS = Kind(describe="names in which * and ? stand for others, separated by commas", accept=_patterns)
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 NAMES = Kind(describe="names, separated by commas", accept=_names)
 
