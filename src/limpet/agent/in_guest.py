@@ -18,7 +18,7 @@ from limpet.agent.lease import LOST, FabricLease, LeasedFetcher, LeasedHttp
 from limpet.agent.news import News
 from limpet.guest.fabric_lease import IN_THE_GUEST, LOCK, Holder
 from limpet.host.lease_lock import FlockLease, SignalledFolder
-from limpet.host.reported import boot_id, ready_is_known
+from limpet.host.reported import ready_is_known
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run(running: Running, clock: Clock, log: Log) -> int:
         FlockLease(IN_THE_GUEST / LOCK),
         machine.files,
         log,
-        boot=boot_id(machine.files),
+        boot="",  # a container runtime gives its guests a boot id of their own; the folder is gone with a start all the same
     )
     changes = SignalledFolder(IN_THE_GUEST)
     prepare(machine)
