@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest import images, rootfs
+from limpet.appliance.guest import images
 from limpet.appliance.guest.wanted import Wanted, noting, wanted
 from limpet.appliance.guestshell_deeds import Deeds, Here, network_task
 from limpet.appliance.guestshell_parser import parser as parser  # noqa: PLC0414 - the table of verbs asks here
@@ -121,7 +121,7 @@ def _planned(options: argparse.Namespace, deeds: Deeds) -> tuple[Task, ...]:
             return ()
         network = network_task(plan, deeds.here.files)
         return (
-            _noted(Wanted.ENABLED, deeds), *network, *runtime.stop(plan, sight), *rootfs.mounting(plan, sight),
+            _noted(Wanted.ENABLED, deeds), *network, *runtime.stop(plan, sight), *runtime.prepare(plan, sight),
             *runtime.start(plan, sight),
         )  # fmt: skip
     ending = (_noted(Wanted.DISABLED, deeds), *runtime.stop(plan, sight))

@@ -52,7 +52,7 @@ def found(deeds: Deeds) -> dict[str, Any]:
             "log": limits.log,
             "notHeld": list(ceilings.look(files).missing),
         },
-        "storage": stored(plan, files),
+        "storage": stored(plan, sight, files),
     }
 
 
@@ -79,7 +79,7 @@ def as_text(known: dict[str, Any]) -> str:
     if limits["notHeld"]:
         lines.append(f"             this kernel has no control groups for: {', '.join(limits['notHeld'])}")
     storage = known["storage"]
-    lines.append(f"storage:     {storage['how']}; {storage['free'] // MIB} MiB free")
+    lines.append(f"storage:     {storage['how']}; {(storage['free'] or 0) // MIB} MiB free")
     return redacted("\n".join(lines)) + "\n"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import binds
 from limpet.appliance.guest.contract import ShellPlan
+from limpet.appliance.guest.layout import Layout
 from limpet.appliance.guest.runtimes import runtime
 from limpet.host import fake_programs
 from limpet.host.apply import Interpreter
@@ -27,8 +28,8 @@ FILES = ("sbin/init", "usr/lib/systemd/systemd", "etc/hostname", "usr/bin/true")
 CGROUPS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 
 
-def machine() -> FakeMachine:
-    """With an image, a network for the guest and control groups of version 2."""
+def machine(*, loops: bool = False) -> FakeMachine:
+    """With an image and a network for the guest. loops: whether files can be mounted, so that its volume is bounded."""
     made = FakeMachine()
     fake_programs.install(made.commands, "disks", "guest_shell")
     with by_the_kernel(made.files):
@@ -38,6 +39,10 @@ def machine() -> FakeMachine:
         for path in ("/proc/self", "/sys/fs/cgroup", "/proc/sys/kernel/random"):
             made.files.make_folder(Path(path))
         made.files.replace(Path("/proc/self/mountinfo"), b"")
+        if loops:
+            for path in ("/dev/loop-control", "/usr/sbin/mke2fs"):
+                made.files.make_folder(Path(path).parent)
+                made.files.replace(Path(path), b"")
         made.files.replace(Path("/proc/sys/kernel/random/boot_id"), b"boot-1\n")
     network(made)
     return made
@@ -111,11 +116,11 @@ class Shell:
     def write(self, path: str, content: bytes) -> None:
         """As somebody inside, on the running root file system."""
         with by_the_kernel(self.machine.files):
-            place = self.plan.store / self.plan.name / "root" / path
+            place = Layout.of(self.plan).root / path
             self.machine.files.make_folder(place.parent)
             self.machine.files.replace(place, content)
 
     def read(self, path: str) -> bytes | None:
         """A file of the mounted root file system; None where there is none."""
-        node = self.machine.files.nodes.get(self.plan.store / self.plan.name / "root" / path)
+        node = self.machine.files.nodes.get(Layout.of(self.plan).root / path)
         return None if node is None else node.content

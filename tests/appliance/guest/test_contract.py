@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.appliance.guest.shells import FILES, IMAGE, Shell, machine, network, squashfs
 
+from limpet.appliance.guest.layout import Layout
 from limpet.appliance.guest.runtimes import NAMES, runtime
 from limpet.guest.shell_brief import VARIABLE
 from limpet.host.fake import PowerCut
@@ -18,10 +19,11 @@ LIFE = ("prepare", "start", "stop", "reset", "destroy")
 KEPT = Path("/var/lib/limpet/guest/state/waagent/kept")
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[(name, loops) for name in NAMES for loops in (False, True)], ids=str)
 def shell(request: pytest.FixtureRequest) -> Shell:
-    """One that was never started."""
-    return Shell(machine(), request.param)
+    """One that was never started, by each runtime, on machines without and with loop devices."""
+    name, loops = request.param
+    return Shell(machine(loops=loops), name)
 
 
 def keep(shell: Shell) -> None:
@@ -101,6 +103,15 @@ def test_destroying_leaves_nothing_but_the_image(shell: Shell) -> None:
     assert not shell.look().kept
 
 
+def test_the_folders_that_stay_can_be_seen_before_and_after_it_runs(shell: Shell) -> None:
+    shell.apply(shell.tasks("store"))
+    assert shell.tasks("store") == ()
+    shell.do("prepare", "start")
+    keep(shell)
+    shell.do("stop")
+    assert shell.machine.files.read(KEPT, at_most=10) == b"kept"
+
+
 def test_the_death_of_its_first_process_is_seen(shell: Shell) -> None:
     shell.do("prepare", "start")
     guest_shell.ended(shell.machine.files, shell.plan.name)
@@ -147,9 +158,9 @@ def test_an_image_file_is_mounted_below_the_changes(shell: Shell) -> None:
     shell.image = Path("/opt/guest-shell/image.squashfs")
     shell.do("prepare", "start")
     assert shell.look().running
-    assert len(list(guest_shell.lines_of(shell.machine.files))) == 2
+    assert len(shell.look().mounts) == 2
     shell.do("stop")
-    assert list(guest_shell.lines_of(shell.machine.files)) == []
+    assert not shell.look().mounts
 
 
 def test_another_image_is_mounted_at_the_next_start_and_not_before(shell: Shell) -> None:
@@ -177,15 +188,17 @@ def test_an_unknown_runtime_is_refused() -> None:
 def end_state(shell: Shell) -> tuple[object, ...]:
     """All that matters at the end of a life, but for process numbers and dates."""
     sight = shell.look()
-    store = shell.plan.store / shell.plan.name
+    store = Layout.of(shell.plan).container
     layers = (
         store / "changes",
         store / "work",
     )  # what is in them while the overlay is mounted is the kernel's
+    stored_state = Layout.of(shell.plan).stored_state
     names = sorted(
         str(path)
         for path in shell.machine.files.nodes
         if path.parts[1:2] in {("var",), ("opt",)}
+        and stored_state not in path.parents  # seen in two places, as long as it is bound
         and not (sight.mounted and any(layer in path.parents for layer in layers))
     )
     return (
@@ -199,9 +212,9 @@ def end_state(shell: Shell) -> tuple[object, ...]:
     )
 
 
-def lived(name: str, upto: int, cut: int | None) -> Shell:
+def lived(name: str, upto: int, cut: int | None, *, loops: bool) -> Shell:
     """A life up to a verb, which begins anew after a power cut before its change number `cut`."""
-    shell = Shell(machine(), name)
+    shell = Shell(machine(loops=loops), name)
     shell.do(*LIFE[:upto])
     if 0 < upto < len(LIFE):
         keep(shell)
@@ -217,6 +230,8 @@ def lived(name: str, upto: int, cut: int | None) -> Shell:
         network(shell.machine)
         if LIFE[upto] == "start":
             shell.do("stop", "prepare")
+        elif LIFE[upto] == "stop":
+            shell.apply(shell.tasks("store"))
         shell.do(LIFE[upto])
     else:
         shell.machine.battery.left = None
@@ -225,13 +240,15 @@ def lived(name: str, upto: int, cut: int | None) -> Shell:
 
 
 @pytest.mark.parametrize("upto", range(len(LIFE)), ids=LIFE)
-@pytest.mark.parametrize("name", NAMES)
-def test_a_power_cut_before_any_change_is_made_good_by_the_same_plan(name: str, upto: int) -> None:
-    whole = end_state(lived(name, upto, None))
+@pytest.mark.parametrize(("name", "loops"), [("lxc", False), ("lxc", True), ("nspawn", False)])
+def test_a_power_cut_before_any_change_is_made_good_by_the_same_plan(
+    name: str, upto: int, *, loops: bool
+) -> None:
+    whole = end_state(lived(name, upto, None, loops=loops))
     cuts = 0
     while True:
         try:
-            shell = lived(name, upto, cuts)
+            shell = lived(name, upto, cuts, loops=loops)
         except IndexError:
             break
         assert end_state(shell) == whole

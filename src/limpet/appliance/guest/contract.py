@@ -70,7 +70,7 @@ class ShellSight:
 
     instance: of the running one, as its environment says. problem: what is wrong with it, for people. mounts: what is mounted
     for it, the first mounted first. started: whether there are notes of a start. changed: whether there are changes to its
-    root file system. kept: whether it has content at all.
+    root file system. kept: whether it has content at all. disk: whether its volume was made; stores: where that is mounted.
     """
 
     mounted: bool = False
@@ -81,6 +81,8 @@ class ShellSight:
     started: bool = False
     changed: bool = False
     kept: bool = False
+    disk: bool = False
+    stores: tuple[Path, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -97,6 +99,9 @@ class Runtime(Protocol):
 
     def look(self, plan: ShellPlan, files: Files, commands: Commands) -> ShellSight:
         """How the container is; cheap (no process while nothing is wrong): the look is made twice a second."""
+
+    def store(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Mount its volume only, so that the folders that stay can be seen; nothing where they can."""
 
     def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Mount its root file system (image below, changes above, persistent folders) and write its configuration."""

@@ -44,9 +44,10 @@ def dropped(plan: ShellPlan) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """The paths of one guest shell. container: what the root file system's overlay is made of and mounted at."""
+    """The paths of one guest shell. volume: what it stores, bounded where the kernel has loop devices; see rootfs.storing."""
 
     store: Path
+    volume: Path
     container: Path
     notes: Path
     image: Path
@@ -54,9 +55,29 @@ class Layout:
     @classmethod
     def of(cls, plan: ShellPlan) -> Layout:
         """Of a plan."""
+        volume = plan.store / "volume"
         return cls(
-            store=plan.store, container=plan.store / plan.name, notes=NOTES / plan.name, image=plan.image
+            store=plan.store,
+            volume=volume,
+            container=volume / plan.name,
+            notes=NOTES / plan.name,
+            image=plan.image,
         )
+
+    @property
+    def disk(self) -> Path:
+        """The file system of a fixed size that the volume is, as a file."""
+        return self.store / "volume.img"
+
+    @property
+    def reserve(self) -> Path:
+        """Room that is given up when there is none left."""
+        return self.volume / "reserve"
+
+    @property
+    def stored_state(self) -> Path:
+        """The folders that stay, in the volume; seen at `state` too, while it is mounted."""
+        return self.volume / "state"
 
     @property
     def root(self) -> Path:

@@ -27,7 +27,7 @@ def look(plan: ShellPlan, files: Files) -> ShellSight:
     Raises: HostError, when the kernel cannot be asked.
     """
     layout = Layout.of(plan)
-    points, overlay = _mounts(layout, files)
+    points, stores, overlay = _mounts(layout, files)
     instance = text_of(files, layout.started) or None
     init, problem = None, None
     if instance is not None:
@@ -42,18 +42,21 @@ def look(plan: ShellPlan, files: Files) -> ShellSight:
         mounts=points,
         started=instance is not None,
         changed=changed,
-        kept=changed or any(files.info(each) is not None for each in (layout.container, layout.state)),
+        kept=changed or any(files.info(each) is not None for each in (layout.volume, layout.state)),
+        disk=files.info(layout.disk) is not None,
+        stores=stores,
     )
 
 
-def _mounts(layout: Layout, files: Files) -> tuple[tuple[Path, ...], bool]:
-    """What is mounted for it, and whether that is all, over its image."""
+def _mounts(layout: Layout, files: Files) -> tuple[tuple[Path, ...], tuple[Path, ...], bool]:
+    """What is mounted for it: its root, its volume; and whether its root is there whole, over its image."""
     lines = files.read(_MOUNTS, at_most=_LARGE).decode("utf-8", "surrogateescape").splitlines()
-    ours = [line for line in lines if str(layout.container) in line]
+    ours = [line for line in lines if f" {layout.store}/" in line]
     found = [(Path(mount.point), line) for line in ours for mount in read_mountinfo(line)]
     points = tuple(point for point, _ in found if point.is_relative_to(layout.container))
+    stores = tuple(point for point, _ in found if point in {layout.volume, layout.state})
     overlay = any(point == layout.root and f"lowerdir={layout.lower}," in line for point, line in found)
-    return points, overlay and (layout.image.suffix != SQUASHFS or layout.lower in points)
+    return points, stores, overlay and (layout.image.suffix != SQUASHFS or layout.lower in points)
 
 
 def _first_process(files: Files, layout: Layout, instance: str) -> int | None:

@@ -25,10 +25,14 @@ _TIME_TO_START = 30.0
 
 
 class Lxc:
-    """The runtime ``lxc``. ceilings: which of its limits this kernel can hold. seccomp: the file with system calls that are refused."""
+    """The runtime ``lxc``. ceilings: which of its limits this kernel can hold. seccomp: the system calls that are refused.
 
-    def __init__(self, ceilings: Ceilings, *, seccomp: str | None = SECCOMP) -> None:
+    bounded: whether its volume is a file system of a fixed size.
+    """
+
+    def __init__(self, ceilings: Ceilings, *, seccomp: str | None = SECCOMP, bounded: bool = False) -> None:
         self._ceilings = ceilings
+        self._bounded = bounded
         self._seccomp = seccomp
 
     @property
@@ -41,9 +45,13 @@ class Lxc:
         del commands
         return looking.look(plan, files)
 
+    def store(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Mount its volume only, so that the folders that stay can be seen."""
+        return rootfs.storing(plan, sight, bounded=self._bounded)
+
     def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Mount its root file system."""
-        return rootfs.mounting(plan, sight)
+        """Mount its volume and its root file system."""
+        return rootfs.mounting(plan, sight, bounded=self._bounded)
 
     def start(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Start it; done when its first process lives."""
@@ -78,7 +86,7 @@ class Lxc:
 
     def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Forget what was changed in its root file system."""
-        return rootfs.forgetting(plan, sight)
+        return rootfs.forgetting(plan, sight, bounded=self._bounded)
 
     def destroy(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Forget it all."""

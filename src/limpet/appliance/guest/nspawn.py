@@ -73,10 +73,11 @@ _PAYLOAD = ("payload", ".limpet")
 
 
 class Nspawn:
-    """The runtime ``nspawn``. ceilings: which of its limits this kernel can hold."""
+    """The runtime ``nspawn``. ceilings: which of its limits this kernel can hold. bounded: as of `Lxc`."""
 
-    def __init__(self, ceilings: Ceilings) -> None:
+    def __init__(self, ceilings: Ceilings, *, bounded: bool = False) -> None:
         self._ceilings = ceilings
+        self._bounded = bounded
 
     @property
     def name(self) -> str:
@@ -88,9 +89,13 @@ class Nspawn:
         del commands
         return looking.look(plan, files)
 
+    def store(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        """Mount its volume only, so that the folders that stay can be seen."""
+        return rootfs.storing(plan, sight, bounded=self._bounded)
+
     def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Mount its root file system."""
-        return rootfs.mounting(plan, sight)
+        """Mount its volume and its root file system."""
+        return rootfs.mounting(plan, sight, bounded=self._bounded)
 
     def start(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Start it; done when its first process lives."""
@@ -126,7 +131,7 @@ class Nspawn:
 
     def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Forget what was changed in its root file system."""
-        return rootfs.forgetting(plan, sight)
+        return rootfs.forgetting(plan, sight, bounded=self._bounded)
 
     def destroy(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Forget it all."""

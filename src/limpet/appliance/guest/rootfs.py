@@ -16,12 +16,55 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Step
 
 MIB = 1024 * 1024
+_TIME_TO_FORMAT = 120.0
 
 
-def mounting(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-    """Mount the root file system; nothing when it is."""
-    if sight.mounted:
+def storing(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task, ...]:
+    """Mount its volume, made first if there is none; nothing where it is mounted, or where there are no loop devices.
+
+    Until then the folders that stay are not to be seen. The file has holes: it takes no more of the disk than is in it.
+    """
+    layout = Layout.of(plan)
+    if not bounded or layout.state in sight.stores:
         return ()
+    new = layout.disk.with_suffix(".new")
+    making = (
+        MakeFolder(layout.store),
+        Remove(new),
+        Run(("truncate", f"--size={plan.limits.disk}", str(new))),
+        Run(
+            ("mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", "nodiscard", str(new)),
+            timeout=_TIME_TO_FORMAT,
+        ),
+        Run(("mv", "--no-target-directory", str(new), str(layout.disk))),
+    )
+    # 1 and 2: it has repaired something.
+    checking = (Run(("e2fsck", "-p", str(layout.disk)), timeout=_TIME_TO_FORMAT, accepted=(0, 1, 2)),)
+    steps: list[Step] = []
+    if layout.volume not in sight.stores:
+        steps += checking if sight.disk else making
+        steps += [
+            MakeFolder(layout.volume),
+            Run(("mount", "-t", "ext4", "-o", "loop,noatime,nodev", str(layout.disk), str(layout.volume))),
+        ]
+    steps += [
+        MakeFolder(layout.stored_state),
+        MakeFolder(layout.state),
+        Run(("mount", "--bind", str(layout.stored_state), str(layout.state))),
+    ]
+    advice = f"When it cannot be repaired: limpet guestshell destroy --all, or remove {layout.disk}."
+    return (
+        Task(
+            name="guest-volume", purpose="mount the guest shell's volume", steps=tuple(steps), advice=advice
+        ),
+    )
+
+
+def mounting(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task, ...]:
+    """Mount its volume and its root file system; nothing when they are."""
+    volume = storing(plan, sight, bounded=bounded)
+    if sight.mounted:
+        return volume
     layout = Layout.of(plan)
     steps: list[Step] = list(unmounting(sight))
     folders = (layout.root, layout.changes, layout.work, layout.state)
@@ -34,12 +77,22 @@ def mounting(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         ]
     options = f"lowerdir={layout.lower},upperdir={layout.changes},workdir={layout.work}"
     steps.append(Run(("mount", "-t", "overlay", "-o", options, "overlay", str(layout.root))))
-    return (Task(name="guest-root", purpose="mount the guest shell's root file system", steps=tuple(steps)),)
+    root = Task(
+        name="guest-root",
+        purpose="mount the guest shell's root file system",
+        steps=tuple(steps),
+        after=tuple(task.name for task in volume),
+    )
+    return (*volume, root)
 
 
 def unmounting(sight: ShellSight) -> tuple[Step, ...]:
     """Unmount what is mounted for it, last one first. Lazily: a process that still looks at it does not hold it."""
-    return tuple(Run(("umount", "--lazy", str(point))) for point in reversed(sight.mounts))
+    return _unmounted(sight.mounts)
+
+
+def _unmounted(points: tuple[Path, ...]) -> tuple[Step, ...]:
+    return tuple(Run(("umount", "--lazy", str(point))) for point in reversed(points))
 
 
 def dressing(plan: ShellPlan) -> tuple[Step, ...]:
@@ -109,12 +162,16 @@ def _written(root: Path, path: str, text: str) -> Write:
     return Write(root / path, text.encode(), beneath=root)
 
 
-def forgetting(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-    """Forget the changes; nothing where there are none. They are renamed first, so that none is left half."""
-    if not sight.changed and not sight.mounts:
+def forgetting(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task, ...]:
+    """Forget the changes; nothing where there are none. They are renamed first, so that none is left half.
+
+    A volume that is not mounted is: what is in it cannot be seen before.
+    """
+    volume = storing(plan, sight, bounded=bounded) if sight.disk else ()
+    if not sight.changed and not sight.mounts and not volume:
         return ()
     layout = Layout.of(plan)
-    steps: list[Step] = [
+    steps: tuple[Step, ...] = (
         *unmounting(sight),
         Remove(layout.discarded),
         MakeFolder(layout.discarded),
@@ -122,20 +179,20 @@ def forgetting(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         Run(("mv", "--no-target-directory", str(layout.changes), str(layout.discarded / "changes"))),
         Remove(layout.work),
         Remove(layout.discarded),
-    ]
-    return (
-        Task(
-            name="guest-reset",
-            purpose="forget what was changed in the guest shell's root file system",
-            steps=tuple(steps),
-        ),
     )
+    purpose = "forget what was changed in the guest shell's root file system"
+    after = tuple(task.name for task in volume)
+    return (*volume, Task(name="guest-reset", purpose=purpose, steps=steps, after=after))
 
 
 def destroying(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
     """Forget it all; images stay."""
-    if not sight.kept and not sight.mounts:
+    if not sight.kept and not sight.mounts and not sight.disk:
         return ()
     layout = Layout.of(plan)
-    steps = (*unmounting(sight), Remove(layout.container), Remove(layout.state), Remove(layout.notes))
+    steps = (
+        *unmounting(sight),
+        *_unmounted(sight.stores),
+        *(Remove(each) for each in (layout.disk, layout.volume, layout.state, layout.notes)),
+    )
     return (Task(name="guest-destroy", purpose="remove the guest shell and all it has kept", steps=steps),)

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
     from limpet.host.ports import Commands, Files
 
 NAMES = ("lxc", "nspawn")
+LOOPS = Path("/dev/loop-control")
+_FORMATTERS = (Path("/usr/sbin/mke2fs"), Path("/sbin/mke2fs"))
 _PROGRAMS = {"lxc": ("lxc-start", "lxc"), "nspawn": ("systemd-nspawn", "systemd-container")}
 """What each needs of the host: a program, and Debian's package that has it."""
+
+
+def has_loops(files: Files) -> bool:
+    """Whether this machine can mount a file, and make a file system in it."""
+    return is_there(files, LOOPS) and any(is_there(files, program) for program in _FORMATTERS)
 
 
 def require(name: str, commands: Commands) -> None:
@@ -34,7 +41,7 @@ def runtime(name: str, files: Files) -> Runtime:
     """The runtime of that name, for this machine. Raises: ConfigurationError; HostError, when the machine cannot be looked at."""
     if name == "lxc":
         seccomp = SECCOMP if is_there(files, Path(SECCOMP)) else None
-        return Lxc(ceilings.look(files), seccomp=seccomp)
+        return Lxc(ceilings.look(files), seccomp=seccomp, bounded=has_loops(files))
     if name == "nspawn":
-        return Nspawn(ceilings.look(files))
+        return Nspawn(ceilings.look(files), bounded=has_loops(files))
     raise ConfigurationError(f"there is no container runtime {name!r}; there is {', '.join(NAMES)}")

@@ -26,6 +26,9 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _CONTAINERS = Path("/run/fake-containers")
 """Each a file with the process id of its first process."""
 _FIRST_PROCESS = 1000
+_OURS = ("overlay", "squashfs", "ext4")
+_FORMATTED = b"ext4"
+"""What a file is that was formatted; what is in it is in `FakeFiles.volumes`."""
 
 
 def _mount(files: FakeFiles, call: Call) -> Said:
@@ -34,7 +37,32 @@ def _mount(files: FakeFiles, call: Call) -> Said:
         return _mount_overlay(files, words[4], Path(words[-1]))
     if words[1:3] == ("-t", "squashfs"):
         return _mount_image(files, Path(words[-2]), Path(words[-1]))
+    if words[1:3] == ("-t", "ext4"):
+        return _mount_volume(files, Path(words[-2]), Path(words[-1]))
+    if words[1] == "--bind":
+        return _bind(files, Path(words[-2]), Path(words[-1]))
     return disks.PROGRAMS["mount"](files, call)
+
+
+def _mount_volume(files: FakeFiles, image: Path, point: Path) -> Said:
+    node = files.nodes.get(image)
+    if node is None or node.content != _FORMATTED:
+        return Said(stderr=f"mount: {point}: wrong fs type, bad option, bad superblock.", exit_code=32)
+    with by_the_kernel(files):
+        for inner, held in files.volumes.get(image, {}).items():
+            files.nodes[point / inner] = held
+        _add_mount(files, f"62 1 7:1 / {point} rw,noatime - ext4 {image} rw\n")
+    return Said()
+
+
+def _bind(files: FakeFiles, source: Path, point: Path) -> Said:
+    if source not in files.nodes or point not in files.nodes:
+        return Said(stderr=f"mount: {point}: mount point does not exist.", exit_code=32)
+    with by_the_kernel(files):
+        for path, shown in _below(files, source).items():
+            files.nodes[point / path] = shown.node
+        _add_mount(files, f"63 1 7:1 {source} {point} rw,noatime - ext4 bound rw\n")
+    return Said()
 
 
 def _mount_overlay(files: FakeFiles, options: str, point: Path) -> Said:
@@ -93,7 +121,7 @@ def _umount(files: FakeFiles, call: Call) -> Said:
     here = [line for line in lines if read_mountinfo(line)[0].point == str(point)]
     if not here:
         return Said(stderr=f"umount: {point}: not mounted.", exit_code=32)
-    if " - overlay " not in here[-1] and " - squashfs " not in here[-1]:
+    if not any(f" - {kind} " in here[-1] for kind in _OURS):
         return disks.PROGRAMS["umount"](files, call)
     with by_the_kernel(files):
         _unmounted(files, point, here[-1])
@@ -107,6 +135,14 @@ def _unmounted(files: FakeFiles, point: Path, line: str) -> None:
     inside = {path.relative_to(point): node for path, node in files.nodes.items() if point in path.parents}
     for path in inside:
         del files.nodes[point / path]
+    mount = read_mountinfo(line)[0]
+    if mount.filesystem == "ext4":
+        if mount.source == "bound":
+            bound = Path(line.split(" ")[3])
+            files.nodes.update({bound / path: node for path, node in inside.items()})
+        else:
+            files.volumes[Path(mount.source)] = inside
+        return
     options = dict(re.findall(r"(lowerdir|upperdir)=([^, \n]*)", line))
     if not options:
         return
@@ -262,6 +298,26 @@ def _tar(files: FakeFiles, call: Call) -> Said:
     return Said()
 
 
+def _truncate(files: FakeFiles, call: Call) -> Said:
+    files.replace(Path(call.argv[-1]), b"holes")
+    return Said()
+
+
+def _mke2fs(files: FakeFiles, call: Call) -> Said:
+    path = Path(call.argv[-1])
+    if path not in files.nodes:
+        return Said(exit_code=1, stderr=f"mke2fs: {path}: No such file or directory")
+    files.replace(path, _FORMATTED)
+    files.volumes.pop(path, None)
+    return Said()
+
+
+def _e2fsck(files: FakeFiles, call: Call) -> Said:
+    node = files.nodes.get(Path(call.argv[-1]))
+    whole = node is not None and node.content == _FORMATTED
+    return Said() if whole else Said(exit_code=8, stderr="e2fsck: Bad magic number in super-block")
+
+
 def _sync(files: FakeFiles, call: Call) -> Said:
     del files, call
     return Said()
@@ -282,7 +338,7 @@ def restarted(files: FakeFiles) -> None:
             ended(files, name)
         for line in reversed(_mounts(files)):
             mount = read_mountinfo(line)[0]
-            if mount.filesystem in {"overlay", "squashfs"}:
+            if mount.filesystem in _OURS:
                 _unmounted(files, Path(mount.point), line)
         files.replace(_MOUNTS, b"")
         for name in files.names(Path("/run")):
@@ -329,5 +385,8 @@ PROGRAMS = {
     "mv": _mv,
     "cp": _cp,
     "tar": _tar,
+    "truncate": _truncate,
+    "mke2fs": _mke2fs,
+    "e2fsck": _e2fsck,
     "sync": _sync,
 }
