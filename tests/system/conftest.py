@@ -47,6 +47,5 @@ def empty_room() -> Iterator[Room]:
 @pytest.fixture(scope="session")
 def appliance_parts() -> Iterator[Parts]:
     """What appliances are made of, with limpet on the host and in the guest shell's image."""
-    requirements.require()
     with prepared(say) as made:
         yield made

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.lab import netns
+from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError, run
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 MOST_NICS = 16
 """Including the primary one, as the largest VMs of the platform have."""
 FIRST_INDEX = 2000
+TIME_TO_GO = 10.0
 PLATFORM = ("168.63.129.16", "169.254.169.254")
 TABLE = "limpet_platform"
 KNOCK = """\
@@ -113,9 +116,37 @@ class Cards:
         netns.lay_cable(self._fabric, card.port, self._guest, mac=card.mac, nic=chosen, index=index, up=False)
         return chosen
 
+    def insert_all(self, cards: Sequence[Card]) -> None:
+        """The same for NICs of a machine that has none yet, at once."""
+        if not cards:
+            return
+        guest, bridge = self._guest.name, netns.BRIDGE
+        ends = [f"{card.port} index {card.index}" for card in cards]
+        peers = [f"{card.name} index {card.index} netns {guest}" for card in cards]
+        self._fabric.ip(
+            *(
+                f"link add name {end} type veth peer name {peer}"
+                for end, peer in zip(ends, peers, strict=True)
+            ),
+            *(f"link set {card.port} master {bridge} up" for card in cards),
+        )
+        self._guest.ip(*(f"link set {card.name} address {card.mac}" for card in cards))
+
     def remove(self, card: Card) -> None:
         """Take a NIC out, wherever in the machine it is."""
         self._fabric.ip(f"link delete {card.port}")
+
+    def clear(self, cards: Sequence[Card]) -> None:
+        """Take out what is left of the NICs and their functions in a machine that is off: its namespaces are on their way out."""
+        ports = {name for card in cards for name in (card.port, self.function(card))}
+
+        def gone() -> bool:
+            for port in ports & self._names(self._fabric):
+                with suppress(LabError):  # its namespace was quicker
+                    self._fabric.ip(f"link delete {port}")
+            return ports.isdisjoint(self._names(self._fabric))
+
+        wait_for(gone, "the NICs of the machine that was switched off to go", timeout=TIME_TO_GO)
 
     def present(self, cards: Sequence[Card]) -> list[Card]:
         """Those that are in the machine, in whatever namespace."""

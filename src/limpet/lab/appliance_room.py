@@ -5,16 +5,17 @@ Its fabric is strict: the metadata service answers nobody but the primary NIC's 
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from limpet.lab import cgroups, netns, recipes, rootfs
+from limpet.lab import cgroups, netns, recipes, requirements, rootfs
 from limpet.lab.appliance_nics import MOST_NICS, PLATFORM, Card, Cards, card_of, knock
 from limpet.lab.appliance_sight import HOST, NOS, Link, looking, seen
 from limpet.lab.appliance_volume import SIZE, DataVolume
 from limpet.lab.commands import LabError, Result, run
 from limpet.lab.fabric import Fabric, fabric
+from limpet.lab.guest_image import guest_image
 from limpet.lab.install import limpet_layer
 from limpet.lab.provisioning_hardware import DVD, Hardware, azure_dmi, fit
 from limpet.lab.provisioning_media import disc
@@ -124,15 +125,9 @@ class Appliance:
 
     def _wire_anew(self) -> None:
         """All namespaces of a machine end with it, and a veth with its namespace: what a real machine keeps is made again."""
-        for card in self._wires.present(self.cards):
-            self._wires.remove(card)
-        for number in self._functions:
-            with suppress(LabError):  # gone with its namespace
-                self._wires.remove_function(self.cards[number])
+        self._wires.clear(self.cards)
         netns.remake(self.machine.network)
-        for card in self.cards:
-            if card.number not in self._out:
-                self._wires.insert(card)
+        self._wires.insert_all([card for card in self.cards if card.number not in self._out])
         for number, name in self._functions.items():
             self._wires.add_function(self.cards[number], name)
 
@@ -257,20 +252,18 @@ class Appliance:
 
 
 @contextmanager
-def prepared(say: Callable[[str], None], *, guest: recipes.Recipe = recipes.GUEST_SHELL) -> Iterator[Parts]:
-    """An appliance's parts, to be used by many rooms: the trees are built when they are not in the cache; limpet is in both."""
+def prepared(
+    say: Callable[[str], None], *, guest: recipes.Recipe = recipes.GUEST_SHELL, agent: bool = True
+) -> Iterator[Parts]:
+    """An appliance's parts, to be used by many rooms: the trees are built when they are not in the cache; limpet is in both.
+
+    agent: whether limpet's agent is a service of the guest shell.
+    """
+    requirements.require(appliances=True)
     tree = rootfs.root_file_system(recipes.APPLIANCE, rootfs.default_cache(), say)
     shell = rootfs.root_file_system(guest, rootfs.default_cache(), say)
-    with workspace() as space, workspace() as more:
-        layers = (limpet_layer(tree, space), tree)
-        image = more.folder / "image"
-        image.mkdir()
-        lower = f"lowerdir={limpet_layer(shell, more)}:{shell}"
-        run(["mount", "-t", "overlay", "-o", f"ro,{lower}", "overlay", str(image)]).checked()
-        try:
-            yield Parts(layers=layers, image=image)
-        finally:
-            run(["umount", str(image)]).checked()
+    with workspace() as space, workspace() as more, guest_image(shell, more, agent=agent) as image:
+        yield Parts(layers=(limpet_layer(tree, space), tree), image=image)
 
 
 @contextmanager

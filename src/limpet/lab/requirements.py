@@ -41,6 +41,9 @@ VM_COMMANDS = {
 }
 """The same, of what virtual machines need besides."""
 
+APPLIANCE_COMMANDS = {"cp": "coreutils", "mke2fs": "e2fsprogs", "nft": "nftables"}
+"""The same, of what appliances need besides."""
+
 LOGIN_COMMANDS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client"}
 """The same, of what logging in to a machine needs besides."""
 
@@ -58,20 +61,21 @@ class Lack:
         return f"{self.what}: {self.remedy}"
 
 
-def lacks(*, vms: bool = False, logins: bool = False) -> list[Lack]:
+def lacks(*, vms: bool = False, logins: bool = False, appliances: bool = False) -> list[Lack]:
     """What keeps a lab from working on this machine; empty when all is there.
 
-    vms: virtual machines too. logins: also when somebody logs in to machines.
+    vms: virtual machines too. logins: also when somebody logs in to machines. appliances: these too.
     """
     if os.geteuid() != 0:
         return [Lack(what="not root", remedy="network namespaces and mounts need root; run this with sudo")]
     commands = COMMANDS | (VM_COMMANDS if vms else {}) | (LOGIN_COMMANDS if logins else {})
+    commands |= APPLIANCE_COMMANDS if appliances else {}
     return missing_commands(shutil.which, commands) or [*missing_namespaces(), *refused_by_the_kernel(PROBES)]
 
 
-def require(*, vms: bool = False) -> None:
-    """Raises: LabError, with one line for each thing that is missing; vms: for virtual machines too."""
-    if found := lacks(vms=vms):
+def require(*, vms: bool = False, appliances: bool = False) -> None:
+    """Raises: LabError, with one line for each thing that is missing; vms, appliances: for these too."""
+    if found := lacks(vms=vms, appliances=appliances):
         raise LabError("a lab cannot be built here:\n" + "\n".join(f"  - {lack}" for lack in found))
 
 
