@@ -255,12 +255,14 @@ class FakeMachine:
         storage: Served = nobody,
         library: Path = Path("/var/lib/waagent"),
         seed: int = 0,
+        clock: FakeClock | None = None,
+        files: FakeFiles | None = None,
     ) -> None:
-        """What answers: fabric the Http port, storage the Fetcher port."""
-        self.clock = FakeClock()
+        """What answers: fabric the Http port, storage the Fetcher port. clock, files: others than new ones."""
+        self.clock = clock or FakeClock()
         self.chance = FakeRandom(seed)
         self.log = FakeLog()
-        self.files = FakeFiles(self.clock)
+        self.files = files or FakeFiles(self.clock)
         self.files.make_folder(library, mode=0o700)
         self.http = FakeHttp(fabric)
         self.battery = Battery()

@@ -1,0 +1,357 @@
+"""Who talks to the fabric in a simulated appliance: the boot stage, the status-only agent, the agent in the guest; and workers."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+from tests.appliance.simulation.fabric import GATEWAY, Party
+from tests.appliance.simulation.networks import GUEST
+
+from limpet.agent.lease import FabricLease
+from limpet.appliance.appliance import SAYING
+from limpet.guest.agent_news import NEWS, AgentNews, render_news
+from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER, Holder
+from limpet.guest.lease import SAVED_LEASE, AcquiredLease, render_lease
+from limpet.guest.marker import MARKER, Marker, parse_marker, render_marker
+from limpet.guest.namespaces import HOST
+from limpet.guest.shell_brief import BRIEF, parse_brief
+from limpet.host.reported import Accepted, boot_id, note_accepted, ready_is_known
+from limpet.model.errors import FabricUnreachable, HostError, LeaseLost, MalformedDocument
+from limpet.model.network import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from ipaddress import IPv4Interface
+
+    from tests.appliance.simulation.processes import Process
+    from tests.appliance.simulation.world import World
+
+    from limpet.host.fake_appliance import FakeChild
+
+POLL_EVERY = 3.0
+
+
+class Lock:
+    """The agent's side of the lock of the fabric lease."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self.name = world, name
+        self.process: Process | None = None
+        self._has = False
+        self._asked = False
+
+    def take(self, *, wait: bool) -> bool:
+        if self._has:
+            return True
+        lock = self._world.lock
+        if not wait:
+            if lock.holder is None:
+                lock.enter(self.name, self._got, end=self._end)
+            return self._has
+        lock.enter(self.name, self._got, end=self._end)
+        self._world.time.wait(1e9, lambda: self._has)
+        return self._has
+
+    def give(self) -> None:
+        self._has = False
+        self._world.lock.leave(self.name)
+
+    def _got(self) -> None:
+        self._has = True
+
+    def _end(self) -> None:
+        if self.process is not None:
+            self._world.end(self.process)
+
+
+class Telling:
+    """What an agent tells the supervisor."""
+
+    def __init__(self, world: World, epoch: int) -> None:
+        self._world = world
+        self._news = AgentNews(epoch=epoch)
+
+    def took(self, code: int) -> None:
+        """The fabric has answered a report."""
+        now = self._world.time.now()
+        if code != 200:
+            self.trouble(f"it answers with {code}", code)
+            return
+        first = now if self._news.first is None else self._news.first
+        self._tell(replace(self._news, first=first, last=now, goal_state_at=now, code=code, problem=None))
+
+    def trouble(self, problem: str, code: int | None = None) -> None:
+        """It has not."""
+        self._tell(replace(self._news, problem=problem, code=code))
+
+    def _tell(self, news: AgentNews) -> None:
+        self._news = news
+        files = self._world.machine.files
+        with suppress(HostError):
+            files.make_folder(EXCHANGE / NEWS_FOLDER)
+            files.replace(EXCHANGE / NEWS, render_news(news))
+
+
+class FolderChanges:
+    """Hears of a new grant within a moment."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def wait(self, seconds: float) -> None:
+        self._world.time.sleep(min(seconds, 0.05))
+
+    def call(self, action: Callable[[], object]) -> None:
+        raise NotImplementedError
+
+
+def guest_agent(
+    world: World, instance: str, *, after: float, wedged: bool, ended: Callable[[Process], None]
+) -> Process:
+    """The agent in the guest shell: parks, then polls and reports; ends when the lease is lost."""
+    world.count += 1
+    lock = Lock(world, f"guest-{world.count}")
+    party = Party(lock.name, Holder.GUEST_SHELL, GUEST)
+    machine = world.machine
+
+    def run() -> None:
+        brief = parse_brief(machine.files.read(EXCHANGE / BRIEF, at_most=1 << 20))
+        if brief.instance != instance:
+            world.fabric.fault(f"the brief is for {brief.instance}, this is the guest shell {instance}")
+        if brief.vm_id != world.vm_id:
+            world.fabric.fault("the brief names another VM")
+        lease = FabricLease(
+            EXCHANGE, Holder.GUEST_SHELL, lock, machine.files, world.quiet, boot=boot_id(machine.files)
+        )
+        lease.park(FolderChanges(world))
+        party.epoch = lease.epoch
+        if wedged:
+            world.time.sleep(1e9)
+        try:
+            if world.real_agent is not None:
+                world.real_agent(party, lease)
+            else:
+                _talk(world, party, lease)
+        except LeaseLost:
+            pass
+
+    def guarded() -> None:
+        try:
+            run()
+        except (HostError, MalformedDocument, FileNotFoundError) as error:
+            world.tell(f"the guest's agent ends: {error}")
+        finally:
+            if process.alive:
+                process.alive = False
+                world.lock.leave(lock.name)
+                ended(process)
+
+    process = world.time.spawn(lock.name, guarded, after=after)
+    party.process = lock.process = process
+    world.locks[process] = lock.name
+    return process
+
+
+def _talk(world: World, party: Party, lease: FabricLease) -> None:
+    telling = Telling(world, lease.epoch or 0)
+    while True:
+        try:
+            with lease.talking():
+                world.fabric.poll(party)
+            with lease.talking():
+                code = world.fabric.report(party, "Ready", "guest shell: the agent is running")
+            telling.took(code)
+        except FabricUnreachable as error:
+            telling.trouble(str(error))
+        for _ in range(int(POLL_EVERY / 0.5)):
+            world.time.sleep(0.5)
+            lease.require()
+
+
+def status_only(world: World, child: FakeChild) -> None:
+    """`limpet.agent.main --status-only`: one more party, on the host or in the guest's namespace."""
+    world.count += 1
+    lock = Lock(world, f"status-{world.count}")
+    party = Party(lock.name, Holder.STATUS_ONLY, child.network or HOST)
+    machine = world.machine
+    stop = [False]
+
+    def saying() -> tuple[str, str]:
+        try:
+            found = json.loads(machine.files.read(EXCHANGE / SAYING, at_most=65536))
+            return str(found["state"]), str(found["text"])
+        except (HostError, FileNotFoundError, ValueError, KeyError):
+            return "NotReady", "nothing to say"
+
+    def run() -> None:
+        lease = FabricLease(
+            EXCHANGE, Holder.STATUS_ONLY, lock, machine.files, world.quiet, boot=boot_id(machine.files)
+        )
+        if not lease.claim(wait=False):
+            child.end(3, stderr=b"the right to talk to the fabric is another stage's")
+            return
+        party.epoch = lease.epoch
+        telling = Telling(world, lease.epoch or 0)
+        said = None
+        while True:
+            last = stop[0]
+            try:
+                with lease.talking():
+                    said = saying()
+                    code = world.fabric.report(party, *said)
+                telling.took(code)
+            except FabricUnreachable as error:
+                telling.trouble(str(error))
+            except LeaseLost:
+                child.end(4)
+                return
+            if last:
+                break
+            world.time.wait(POLL_EVERY, lambda: stop[0] or saying() != said)
+        child.end(0)
+
+    def guarded() -> None:
+        try:
+            run()
+        finally:
+            if process.alive:
+                world.lock.leave(lock.name)
+
+    process = world.time.spawn(lock.name, guarded, after=0.1)
+    party.process = lock.process = process
+    world.locks[process] = lock.name
+    child.asked = lambda: stop.__setitem__(0, True)
+    child.killed = lambda: world.end(process)
+    lock._end = child.kill  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def quick_boot(world: World, child: FakeChild) -> None:
+    """The boot stage's effects on what later stages read, without its code."""
+    machine = world.machine
+    party = Party("boot", Holder.BOOT, HOST)
+
+    def run() -> None:
+        code = _booted(world, party)
+        child.end(code, stderr=b"" if code == 0 else b"boot: the fabric could not be told")
+
+    party.process = process = world.time.spawn("boot", run, after=0.1)
+    child.killed = lambda: world.end(process)
+    del machine
+
+
+def _booted(world: World, party: Party) -> int:
+    machine, fabric, mac = world.machine, world.fabric, world.fabric.primary
+    found = world.networks.where(mac)
+    if found is None or found[0] != HOST:
+        return 1
+    name, link = found[1].name, found[1]
+    if machine.clock.monotonic() >= fabric.dhcp_silent:
+        lease = lease_of(world, mac, name)
+        machine.files.make_folder(SAVED_LEASE.parent)
+        machine.files.replace(SAVED_LEASE, render_lease(lease))
+    else:
+        machine.clock.sleep(5.0)
+    try:
+        saved = machine.files.read(SAVED_LEASE, at_most=65536)
+    except FileNotFoundError:
+        return 1
+    from limpet.guest.lease import parse_lease  # noqa: PLC0415
+
+    kept = parse_lease(saved)
+    world.networks.address(link, HOST, [_interface(kept)])
+    world.networks.routes[HOST]["0.0.0.0/0"] = (str(GATEWAY), name)
+    world.networks._changed(HOST)  # noqa: SLF001
+    try:
+        marker = parse_marker(machine.files.read(MARKER, at_most=65536))
+    except (FileNotFoundError, MalformedDocument):
+        marker = None
+    if marker is None or marker.vm_id != world.vm_id:
+        machine.clock.sleep(0.3)
+        done = Marker(vm_id=world.vm_id, at=machine.clock.now(), agent="limpet")
+        machine.files.replace(MARKER, render_marker(done))
+        fabric.provisioned.append(world.vm_id)  # cut before the marker, its steps are done again: they may be
+    if ready_is_known(machine.files) or world.late:
+        return 0
+    for _ in range(3):
+        try:
+            fabric.report(party, "Ready", "boot")
+        except FabricUnreachable:
+            machine.clock.sleep(5.0)
+            continue
+        note_accepted(
+            machine.files,
+            Accepted(state="Ready", at=machine.clock.now(), by="boot", container_id=world.container_id),
+        )
+        return 0
+    return 1
+
+
+def lease_of(world: World, mac: str, name: str) -> AcquiredLease:
+    """What DHCP gives a NIC."""
+    address = world.fabric.leases[mac]
+    from ipaddress import IPv4Network  # noqa: PLC0415
+
+    return AcquiredLease(
+        interface=name,
+        mac=mac.replace(":", ""),
+        address=IPv4Address(address.ip),
+        prefix=address.network.prefixlen,
+        routes=(Route(destination=IPv4Network("0.0.0.0/0"), gateway=GATEWAY),),
+        dns=(IPv4Address("168.63.129.16"),),
+        wire_server=IPv4Address("168.63.129.16"),
+        server=IPv4Address("168.63.129.16"),
+        obtained=world.machine.clock.now(),
+        seconds=None,
+    )
+
+
+def _interface(lease: AcquiredLease) -> IPv4Interface:
+    from ipaddress import IPv4Interface as Made  # noqa: PLC0415
+
+    return Made(f"{lease.address}/{lease.prefix}")
+
+
+def probe(world: World, child: FakeChild) -> None:
+    """`limpet.appliance.probe`."""
+    timeout = float(child.arguments[child.arguments.index("--timeout") + 1])
+    targets = ("168.63.129.16:80", "169.254.169.254:80")
+
+    def run() -> None:
+        deadline = world.time.monotonic() + timeout
+        world.time.sleep(0.02)
+        while True:
+            problem = world.fabric.answers(child.network or HOST)
+            if problem is None or world.time.monotonic() >= deadline:
+                break
+            world.time.sleep(0.25)
+        found = {"targets": [{"target": each, "problem": problem} for each in targets]}
+        child.end(0 if problem is None else 1, json.dumps(found).encode())
+
+    process = world.time.spawn("probe", run, after=0.05)
+    child.killed = lambda: world.end(process)
+
+
+def dhcp_worker(world: World, child: FakeChild) -> None:
+    """`limpet.appliance.dhcp_worker`."""
+    mac = child.arguments[0]
+    timeout = float(child.arguments[child.arguments.index("--timeout") + 1])
+
+    def run() -> None:
+        deadline = world.time.monotonic() + timeout
+        while world.time.monotonic() < world.fabric.dhcp_silent:
+            if world.time.monotonic() >= deadline:
+                child.end(1, stderr=b"no DHCP lease")
+                return
+            world.time.sleep(5.0)
+        found = world.networks.where(mac)
+        if found is None or found[0] != child.network or mac not in world.fabric.leases:
+            child.end(1, stderr=b"there is no NIC with the MAC")
+            return
+        child.end(0, render_lease(lease_of(world, mac, found[1].name)))
+
+    process = world.time.spawn("dhcp", run, after=0.05)
+    child.killed = lambda: world.end(process)

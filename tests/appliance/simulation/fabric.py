@@ -1,0 +1,181 @@
+"""The platform in memory: who talks to it, by which way, and what it takes. Each request is in the ledger with its party."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface
+from typing import TYPE_CHECKING
+
+from tests.appliance.simulation.networks import GUEST, NOS
+
+from limpet.guest.fabric_lease import EXCHANGE, GRANT, Holder, parse_grant
+from limpet.guest.namespaces import HOST
+from limpet.model.errors import FabricUnreachable
+from limpet.wire.http import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.appliance.simulation.networks import Networks
+    from tests.appliance.simulation.processes import Process
+
+    from limpet.host.fake import FakeMachine
+    from limpet.wire.http import Request
+
+GATEWAY = IPv4Address("10.0.0.1")
+LATENCY = 0.004
+
+
+@dataclass(eq=False)
+class Party:
+    """Somebody who talks. space: the namespace it is in. epoch: of the grant that it found; None for one that cannot know."""
+
+    name: str
+    holder: Holder
+    space: str
+    process: Process | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """A report that the platform has taken."""
+
+    at: float
+    party: str
+    holder: Holder
+    state: str
+    text: str
+
+
+@dataclass
+class Fabric:
+    """leases: what DHCP gives each NIC, by MAC; primary: whose address counts. silent, refusing: until when (monotonic), and
+    with which status. broken: what the invariants have found.
+    """
+
+    machine: FakeMachine
+    networks: Networks
+    primary: str
+    leases: dict[str, IPv4Interface]
+    dhcp_silent: float = 0.0
+    silent: float = 0.0
+    refusing: tuple[float, int] = (0.0, 503)
+    talking: list[Party] = field(default_factory=list)
+    ledger: list[tuple[float, str, int | None]] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    provisioned: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    core: Callable[[Request], Response] | None = None
+
+    # --- the way
+
+    def way(self, space: str) -> str | None:
+        """Why nothing from a namespace reaches the platform; None when it does."""
+        spaces = self.networks.spaces
+        if space == GUEST:
+            inner = next((each for each in spaces.get(GUEST, ()) if each.kind == "veth"), None)
+            outer = next((each for each in spaces.get(NOS, ()) if each.kind == "veth"), None)
+            if inner is None or outer is None or not (inner.up and outer.up and inner.addresses):
+                return "Network is unreachable"
+            if self.networks.nat != self.leases[self.primary].ip:
+                return "timed out: no NAT to the primary address"
+            space = NOS
+        found = self.networks.where(self.primary)
+        if found is None or found[0] != space:
+            return "Network is unreachable"
+        link = found[1]
+        up = self.machine.links.states[link.name].up if space == HOST else link.up
+        if not up or self.leases[self.primary] not in link.addresses:
+            return "timed out: the primary NIC is down, or has another address"
+        if self.networks.routes[space].get("0.0.0.0/0", ("", ""))[1] != link.name:
+            return "Network is unreachable: no default route"
+        return None
+
+    def answers(self, space: str) -> str | None:
+        """Why the platform does not answer a namespace now; None when it does."""
+        now = self.machine.clock.monotonic()
+        if now < self.silent:
+            return "timed out"
+        if now < self.refusing[0]:
+            return f"it answers with {self.refusing[1]}"
+        return self.way(space)
+
+    # --- requests
+
+    def exchange(self, party: Party, request: Request) -> Response:
+        """A whole request of the real agent or the real boot stage. Raises: FabricUnreachable."""
+        with _Turn(self, party):
+            self._arrives(party, request.timeout)
+            if self.core is None:
+                return Response(status=200, headers={}, body=b"")
+            return self.core(request)
+
+    def poll(self, party: Party) -> None:
+        """Ask for the goal state. Raises: FabricUnreachable."""
+        with _Turn(self, party):
+            self._arrives(party, 5.0)
+
+    def report(self, party: Party, state: str, text: str) -> int:
+        """Give a status report; gives the answer's code. Raises: FabricUnreachable."""
+        with _Turn(self, party):
+            code = self._arrives(party, 5.0)
+            if code == 200:
+                self.takes(party, state, text)
+            return code
+
+    def takes(self, party: Party, state: str, text: str) -> None:
+        """A report has arrived."""
+        now = self.machine.clock.monotonic()
+        self.taken.append(Taken(at=now, party=party.name, holder=party.holder, state=state, text=text))
+
+    def _arrives(self, party: Party, timeout: float) -> int:
+        clock = self.machine.clock
+        clock.sleep(LATENCY)
+        problem = self.way(party.space)
+        if clock.monotonic() < self.silent or problem is not None:
+            clock.sleep(min(timeout, 3.0))
+            raise FabricUnreachable(problem or "timed out")
+        self.ledger.append((clock.monotonic(), party.name, party.epoch))
+        self._judge(party)
+        if clock.monotonic() < self.refusing[0]:
+            if party.holder is Holder.BOOT:
+                raise FabricUnreachable(f"it answers with {self.refusing[1]}")
+            return self.refusing[1]
+        return 200
+
+    def _judge(self, party: Party) -> None:
+        """Two parties at once, or one without the grant: what must never be."""
+        others = [each.name for each in self.talking if each is not party and _lives(each)]
+        if others:
+            self.fault(f"{party.name} talks to the fabric while {others[0]} does")
+        try:
+            grant = parse_grant(self.machine.files.read(EXCHANGE / GRANT, at_most=65536))
+        except FileNotFoundError:
+            self.fault(f"{party.name} talks to the fabric, and nobody has granted it")
+            return
+        if grant.holder is not party.holder or party.epoch not in {None, grant.epoch}:
+            self.fault(
+                f"{party.name} talks to the fabric under epoch {party.epoch}; {grant.holder.value} has it by {grant.epoch}"
+            )
+
+    def fault(self, what: str) -> None:
+        """Note that an invariant does not hold."""
+        self.broken.append(what)
+
+
+class _Turn:
+    """One exchange, from its first byte to its last."""
+
+    def __init__(self, fabric: Fabric, party: Party) -> None:
+        self._fabric, self._party = fabric, party
+
+    def __enter__(self) -> None:
+        self._fabric.talking.append(self._party)
+
+    def __exit__(self, *_: object) -> None:
+        self._fabric.talking.remove(self._party)
+
+
+def _lives(party: Party) -> bool:
+    return party.process is None or party.process.alive

@@ -1,0 +1,177 @@
+"""A container runtime in memory, with a container that has a service manager and an agent in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.appliance.simulation.agents import guest_agent
+from tests.appliance.simulation.networks import GUEST
+
+from limpet.appliance.guest.contract import ShellSight
+from limpet.guest.steps import Run, Task
+from limpet.host.fake_commands import Said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.appliance.simulation.processes import Process
+    from tests.appliance.simulation.world import World
+
+    from limpet.appliance.guest.contract import ShellPlan
+    from limpet.guest.steps import Step
+    from limpet.host.fake_commands import Call
+    from limpet.host.fake_files import FakeFiles
+    from limpet.host.ports import Commands, Files
+
+LOADING = 0.3
+RESTART = 2.0
+
+
+@dataclass
+class Containers:
+    """mounted, instance, init: of the one container. refuses: by verb, how often it fails yet. dies: how often it dies right
+    after a start. wedged: how many agents of it hang with the lock in their hand. mute: how many never park. changed: content.
+    """
+
+    world: World
+    mounted: bool = False
+    instance: str | None = None
+    init: int | None = None
+    agent: Process | None = None
+    problem: str | None = None
+    refuses: dict[str, int] = field(default_factory=dict)
+    dies: int = 0
+    wedged: int = 0
+    mute: int = 0
+    starts: list[str] = field(default_factory=list)
+    state: str | None = None
+    _pids: int = 100
+
+    def __call__(self, files: FakeFiles, call: Call) -> Said:
+        verb, *rest = call.argv[1:]
+        if self.refuses.get(verb, 0) > 0:
+            self.refuses[verb] -= 1
+            return Said(exit_code=1, stderr=f"{verb}: refused")
+        files.before()
+        match verb:
+            case "mount":
+                self.mounted = True
+            case "start":
+                if not self.mounted or GUEST not in self.world.networks.spaces:
+                    return Said(exit_code=1, stderr="there is nothing to start from, or no network to start in")
+                self._start(rest[0])
+            case "stop":
+                self.die(None)
+                self.mounted = False
+            case "reset":
+                pass
+            case "destroy":
+                self.state = None
+        return Said()
+
+    def _start(self, instance: str) -> None:
+        self._pids += 1
+        self.instance, self.init, self.problem = instance, self._pids, None
+        self.starts.append(instance)
+        self.state = self.state or self.world.vm_id
+        if self.state != self.world.vm_id:
+            self.world.fabric.fault("a guest shell has another VM's state")
+        if self.dies > 0:
+            self.dies -= 1
+            self.world.time.after(0.5, lambda: self.die("it died right after its start"))
+            return
+        self._run_agent(LOADING)
+
+    def _run_agent(self, after: float) -> None:
+        if self.init is None:
+            return
+        wedged = self.wedged > 0
+        self.wedged -= wedged
+        mute = self.mute > 0
+        self.mute -= mute
+        if not mute:
+            self.agent = guest_agent(
+                self.world, self.instance or "", after=after, wedged=wedged, ended=self._agent_ended
+            )
+
+    def _agent_ended(self, process: Process) -> None:
+        if self.agent is process and self.init is not None:
+            self._run_agent(RESTART)
+
+    def kill_agent(self) -> None:
+        """The agent in it dies; its service manager starts it again."""
+        agent = self.agent
+        if agent is not None and self.init is not None:
+            self.agent = None
+            self.world.end(agent)
+            self._run_agent(RESTART)
+
+    def die(self, problem: str | None) -> None:
+        """It is gone, with all that runs in it."""
+        agent, self.agent = self.agent, None
+        self.init, self.instance = None, None
+        self.problem = problem
+        if agent is not None:
+            self.world.end(agent)
+
+    def power_off(self) -> None:
+        """Nothing of it runs any more."""
+        self.die(None)
+        self.mounted = False
+
+
+@dataclass
+class SimulatedRuntime:
+    """The runtime."""
+
+    containers: Containers
+    defect: dict[str, int] = field(default_factory=dict)
+    name = "simulated"
+
+    def _bug(self, verb: str) -> None:
+        if self.defect.get(verb, 0) > 0:
+            self.defect[verb] -= 1
+            raise TypeError(f"a bug of the runtime in {verb}")
+
+    def look(self, plan: ShellPlan, files: Files, commands: Commands) -> ShellSight:
+        self._bug("look")
+        del plan, files, commands
+        box = self.containers
+        return ShellSight(mounted=box.mounted, init=box.init, instance=box.instance, problem=box.problem)
+
+    def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        self._bug("prepare")
+        del plan
+        return () if sight.mounted else (_task("mount", _shell("mount")),)
+
+    def start(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        self._bug("start")
+        return () if sight.running else (_task("start", _shell("start", plan.instance)),)
+
+    def stop(self, plan: ShellPlan, sight: ShellSight, *, patience: float = 10.0) -> tuple[Task, ...]:
+        self._bug("stop")
+        del plan, patience
+        return (_task("stop", _shell("stop")),) if sight.running or sight.mounted else ()
+
+    def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        self._bug("reset")
+        del plan, sight
+        return (_task("reset", _shell("reset")),)
+
+    def destroy(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+        self._bug("destroy")
+        del plan, sight
+        return (_task("destroy", _shell("destroy")),)
+
+    def enter(self, plan: ShellPlan, sight: ShellSight, argv: Sequence[str]) -> tuple[str, ...]:
+        del plan, sight
+        return tuple(argv)
+
+
+def _shell(*words: str) -> Run:
+    return Run(("shell", *words), timeout=20.0)
+
+
+def _task(name: str, *steps: Step) -> Task:
+    return Task(name=name, purpose=name, steps=steps)

@@ -1,0 +1,384 @@
+"""A whole appliance in memory: firmware, disks, NICs, platform, supervisor, network OS, guest shell; power that comes and goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.appliance.simulation import agents
+from tests.appliance.simulation.fabric import Fabric
+from tests.appliance.simulation.guest_shell import Containers, SimulatedRuntime
+from tests.appliance.simulation.network_os import NosProgram, SimulatedNetworkOs
+from tests.appliance.simulation.networks import Networks
+from tests.appliance.simulation.processes import Process, Time
+from tests.appliance.simulation.swift_files import SwiftFiles
+
+from limpet.appliance.appliance import WISH, Appliance
+from limpet.appliance.guest.images import FACTORY
+from limpet.appliance.journal import Journal, parse_journal
+from limpet.appliance.machine import Machine
+from limpet.appliance.states import State
+from limpet.appliance.supervisor import run
+from limpet.config.settings import Config
+from limpet.guest.fabric_lease import EXCHANGE
+from limpet.host.fake import Battery, FakeLog, FakeMachine, PowerCut
+from limpet.host.fake_appliance import (
+    FakeChildren,
+    FakeFabricLock,
+    FakeJournalFile,
+    FakeSurroundings,
+)
+from limpet.host.fake_devices import by_the_kernel
+from limpet.model.errors import HostError, LimpetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.appliance.simulation.fabric import Party
+
+    from limpet.agent.lease import FabricLease
+    from limpet.host.fake_appliance import FakeChild
+
+PRIMARY = "00:15:5d:00:00:01"
+VM_IDS = ("3332e702-dbf4-54c0-80cc-727d1dbed7a5", "4442e702-dbf4-54c0-80cc-727d1dbed7a5")
+CONFIG = Config(retry_pause=5.0, confirm_timeout=10.0)
+RESTART = 2.0
+"""How long the service manager takes until it starts the supervisor again, seconds."""
+
+
+class Quiet:
+    """A log that nobody reads."""
+
+    def info(self, event: str, **fields: object) -> None:
+        pass
+
+    warning = error = info
+
+
+@dataclass
+class Counted(Battery):
+    """Counts only what these processes change; None is anybody."""
+
+    time: Time | None = None
+    of: frozenset[str] | None = frozenset({"supervisor", "boot"})
+    cut: Callable[[], None] | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def spend(self) -> None:
+        running = self.time.running if self.time is not None else None
+        if self.of is not None and (running is None or running.name not in self.of):
+            return
+        if self.left is not None and self.left <= 0 and self.cut is not None:
+            self.left = None
+            self.cut()
+        super().spend()
+
+
+@dataclass
+class TornJournal(FakeJournalFile):
+    """tears: bytes of a line that still arrive when the power is cut before it is whole."""
+
+    tears: int = 0
+
+    def append(self, content: bytes) -> None:
+        if self.full:
+            raise HostError("cannot write to the journal: No space left on device")
+        try:
+            self.before()
+        except PowerCut:
+            self.content += content[: min(self.tears, len(content) - 1)]
+            raise
+        self.content += content
+
+
+class Supervisor:
+    """One run of the supervisor's program. state: how it ended. crash: what it ended with that nobody expected."""
+
+    def __init__(self, appliance: Appliance) -> None:
+        self.appliance = appliance
+        self.process: Process | None = None
+        self.ended: State | None = None
+
+
+@dataclass
+class World:
+    """nics: how many. config: of the appliance. late: whether boot leaves Ready to the guest's agent."""
+
+    seed: int = 0
+    nics: int = 2
+    config: Config = CONFIG
+    late: bool = False
+    boots: int = 0
+    cuts: int = 0
+    count: int = 0
+    vm_id: str = VM_IDS[0]
+    container_id: str = "container-1"
+    story: list[str] = field(default_factory=list)
+    supervisors: int = 0
+    supervisor: Supervisor | None = None
+    wanted: bool = True
+    """Whether the service is to run: an operator may stop it."""
+    real_agent: Callable[[Party, FabricLease], None] | None = None
+    boot_program: Callable[[World, FakeChild], None] = agents.quick_boot
+    locks: dict[Process, str] = field(default_factory=dict)
+    states: list[tuple[float, State]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.time = Time()
+        self.quiet = Quiet()
+        self.log = FakeLog()
+        self.machine = FakeMachine(clock=self.time, files=SwiftFiles(self.time), seed=self.seed)
+        machine = self.machine
+        self.battery = machine.battery = Counted(time=self.time)
+        for each in (machine.files, machine.commands, machine.kernel, machine.devices):
+            each.before = self.battery.spend
+        self.networks = Networks(machine, news=self._link)
+        self.lock = FakeFabricLock(self.time)
+        self.journal = TornJournal(before=self.battery.spend)
+        self.children = FakeChildren()
+        self.surroundings = FakeSurroundings(self.time)
+        macs = [PRIMARY] + [f"00:15:5d:00:00:{number:02x}" for number in range(2, self.nics + 1)]
+        leases = {mac: IPv4Interface(f"10.0.{at}.4/24") for at, mac in enumerate(macs)}
+        self.fabric = Fabric(machine, self.networks, PRIMARY, leases)
+        self.program = NosProgram(self.networks)
+        self.network_os = SimulatedNetworkOs(self.program)
+        self.containers = Containers(self)
+        self.runtime = SimulatedRuntime(self.containers)
+        machine.commands.programs |= {"ip": self.networks.ip, "nos": self.program, "shell": self.containers}
+        programs = {
+            "limpet.boot.main": lambda child: self.boot_program(self, child),
+            "limpet.agent.main": lambda child: agents.status_only(self, child),
+            "limpet.appliance.probe": lambda child: agents.probe(self, child),
+            "limpet.appliance.dhcp_worker": lambda child: agents.dhcp_worker(self, child),
+        }
+        self.children.programs |= programs
+        with by_the_kernel(machine.files):
+            for folder in ("/var/lib/limpet", "/run", "/proc/net", "/sys/class/net"):
+                machine.files.make_folder(Path(folder))
+            self.put(FACTORY[0], b"squashfs")
+            self.put(Path("/sys/firmware/efi/x"), b"")
+            self.identify(self.vm_id)
+        for number, mac in enumerate(macs):
+            self.networks.plug(f"eth{number}", mac, device=f"vmbus-{number}")
+        self.power_on()
+
+    # --- the machine
+
+    def put(self, path: Path, content: bytes) -> None:
+        with by_the_kernel(self.machine.files):
+            self.machine.files.make_folder(path.parent)
+            self.machine.files.replace(path, content)
+
+    def identify(self, vm_id: str) -> None:
+        """The firmware names the VM."""
+        self.vm_id = vm_id
+        self.put(Path("/sys/class/dmi/id/product_uuid"), vm_id.encode())
+
+    def tell(self, what: str) -> None:
+        """A line of the story."""
+        self.story.append(f"{self.time.monotonic() - 1000.0:9.3f} {what}")
+
+    def power_on(self) -> None:
+        """The machine starts: what lives in memory only is empty."""
+        self.boots += 1
+        files = self.machine.files
+        with by_the_kernel(files):
+            files.remove(Path("/run"))
+            files.make_folder(Path("/run"))
+            self.put(Path("/proc/sys/kernel/random/boot_id"), f"boot-{self.boots}\n".encode())
+        self.tell(f"power on, boot {self.boots}")
+        if self.wanted:
+            self.start_supervisor(after=1.0)
+
+    def power_off(self) -> None:
+        """All at once."""
+        self.cuts += 1
+        self.tell("power off")
+        if self.supervisor is not None and self.supervisor.process is not None:
+            self.end(self.supervisor.process)
+        self.supervisor = None
+        self.containers.power_off()
+        self.children.power_off()
+        self.children.started.clear()
+        for process in list(self.locks):
+            self.end(process)
+        self.locks.clear()
+        self.lock.holder, self.lock.queue = None, []
+        self.lock.ends.clear()
+        self.program.daemon = False
+        self.surroundings.waiting.clear()
+        with by_the_kernel(self.machine.files):
+            self.networks.restart()
+
+    def restart(self, *, seconds: float = 20.0) -> None:
+        """Power off, and on after a while."""
+        self.power_off()
+        self.time.sleep(seconds)
+        self.power_on()
+
+    def end(self, process: Process) -> None:
+        """SIGKILL; what it has locked is free."""
+        name = self.locks.pop(process, None)
+        alive, process.alive = process.alive, False
+        if name is not None:
+            self.lock.leave(name)
+        process.alive = alive
+        if self.time.running is process:
+            self.time.kill(process)
+        elif alive:
+            self.time.kill(process)
+
+    def _link(self) -> None:
+        if self.supervisor is not None:
+            self.surroundings.waiting.add("link")
+
+    # --- the supervisor
+
+    def start_supervisor(self, *, after: float = 0.0) -> None:
+        """The service manager starts it."""
+
+        def begin() -> None:
+            if self.wanted and self.supervisor is None:
+                self._begin()
+
+        self.time.after(after, begin)
+
+    def _begin(self) -> None:
+        machine = self.machine
+        self.supervisors += 1
+        self.surroundings.waiting.clear()
+        ports = Machine(
+            files=machine.files,
+            commands=machine.commands,
+            devices=machine.devices,
+            kernel=machine.kernel,
+            children=self.children,
+            surroundings=self.surroundings,
+            fabric_lock=self.lock,
+            journal=self.journal,
+            clock=self.time,
+            chance=machine.chance,
+            log=self.log,
+        )
+
+        def body() -> None:
+            try:
+                appliance = Appliance(
+                    ports, self.config, self.network_os, self.runtime, Journal(self.journal)
+                )
+                found.appliance = appliance
+                found.ended = run(appliance, until=self._entered)
+            except HostError as error:
+                self.tell(f"the supervisor ends: {error}")
+            except LimpetError as error:
+                self.fabric.fault(f"the supervisor ends with {error!r}")
+            except Exception as error:
+                self.fabric.fault(f"the supervisor ends with a traceback: {error!r}")
+                raise
+            if self.supervisor is found and process.alive:
+                self._gone()
+
+        found = Supervisor.__new__(Supervisor)
+        found.ended = None
+        process = found.process = self.time.spawn("supervisor", body)
+        self.supervisor = found
+
+    def _entered(self, state: State) -> bool:
+        self.states.append((self.time.monotonic(), state))
+        problem = self.log.entries[-1].fields.get("problem") if self.log.entries else None
+        self.tell(f"state {state.value}{f': {problem}' if problem else ''}")
+        return False
+
+    def kill_supervisor(self, *, restart: float = RESTART) -> None:
+        """SIGKILL for it: its children go with it; the guest shell does not."""
+        if self.supervisor is None or self.supervisor.process is None:
+            return
+        self.tell("the supervisor is killed")
+        process = self.supervisor.process
+        self._gone(restart)
+        self.end(process)
+
+    def _gone(self, restart: float = RESTART) -> None:
+        self.supervisor = None
+        for child in self.children.started:
+            child.kill()
+        self.children.started.clear()
+        self.lock.give()
+        self.start_supervisor(after=restart)
+
+    def stop_supervisor(self) -> None:
+        """An operator stops the service."""
+        self.tell("the service is stopped")
+        self.wanted = False
+        self.surroundings.waiting.add("stop")
+
+    def start_again(self) -> None:
+        """An operator starts the service."""
+        self.tell("the service is started")
+        self.wanted = True
+        self.start_supervisor()
+
+    def wish(self, word: str) -> None:
+        """An operator wants something."""
+        if self.supervisor is None:
+            return
+        self.put(EXCHANGE / WISH, f"{word}\n".encode())
+        self.surroundings.waiting.add("wish")
+
+    # --- time
+
+    @property
+    def state(self) -> State | None:
+        return self.states[-1][1] if self.states else None
+
+    def live(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
+        """Let time pass, at most so much; the machine is started again when its power was cut. Says whether `until` was met."""
+        end = self.time.monotonic() + seconds
+        while self.time.monotonic() < end and not until():
+            try:
+                self.time.wait(end - self.time.monotonic(), until)
+            except PowerCut:
+                self.battery.left = None
+                self.restart()
+        return until()
+
+    def reach(self, *states: State, within: float = 600.0) -> None:
+        """Live until it is in one of these states."""
+        if not self.live(within, lambda: self.state in states):
+            raise AssertionError(f"{self.state} after {within} s\n" + "\n".join(self.story[-30:]))
+
+    def calm(self) -> None:
+        """Nothing goes wrong any more."""
+        now = self.time.monotonic()
+        fabric = self.fabric
+        fabric.silent, fabric.refusing, fabric.dhcp_silent = now, (now, 503), now
+        self.program.refuses.clear()
+        self.program.slow.clear()
+        self.containers.refuses.clear()
+        self.containers.dies = self.containers.wedged = self.containers.mute = 0
+        self.network_os.lies = False
+        self.network_os.defect.clear()
+        self.runtime.defect.clear()
+        self.machine.files.full = self.journal.full = False
+        if not self.wanted:
+            self.start_again()
+
+    @property
+    def since_status(self) -> float:
+        """Seconds since a report was taken."""
+        taken = self.fabric.taken
+        return self.time.monotonic() - (taken[-1].at if taken else 0.0)
+
+    @property
+    def records(self) -> int:
+        return len(parse_journal(self.journal.content)[0])
+
+    def setting(self, **members: object) -> None:
+        self.config = replace(self.config, **members)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.time.close()
