@@ -672,7 +672,7 @@
     put($("version"), page.fabric.version);
     put($("endpoint"), page.fabric.endpoint);
     put($("modes"), `${page.fabric.strict ? " · strict" : ""}${page.fabric.fastTrack ? "" : " · without fast track"}`);
-    document.title = vm ? `${vm.name}: ${vm.stage ? (STAGES[vm.stage] || [vm.stage])[0] : vm.health || "no report"} – limpet` : "limpet emulator";
+    document.title = vm ? `${vm.name}: ${vm.stage ? (STAGES[vm.stage] || [vm.stage])[0] : vm.health || "no report"} - limpet` : "limpet emulator";
     if (vm === null) return;
     drawHero(vm);
     drawTimeline(vm.appliance);
