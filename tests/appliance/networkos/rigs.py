@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
+from limpet.appliance.networkos.frr import FrrNetworkOs
 from limpet.appliance.networkos.iosxe import IosXeNetworkOs
 from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.guest.lease import AcquiredLease
@@ -16,6 +17,7 @@ from limpet.host.apply import Interpreter
 from limpet.host.facts.namespaces import look
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_network import FakeLink, FakeNetwork
+from limpet.host.fake_programs import frr as fake_frr
 from limpet.host.fake_programs import namespaces
 from limpet.model.network import Route
 
@@ -72,7 +74,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.network = FakeNetwork(self.machine.files)
-        namespaces.install(self.network, self.machine.commands)
+        self.programs = namespaces.install(self.network, self.machine.commands)
         for nic in sorted(self.site.nics, key=lambda each: each.name):
             self.network.add_nic(nic.name, nic.mac)
             if nic.vf is not None:
@@ -150,4 +152,16 @@ def iosxe(site: Site) -> Rig:
     return Rig(IosXeNetworkOs(below=KernelNetworkOs()), site)
 
 
-RIGS: Mapping[str, Callable[[Site], Rig]] = {"kernel": kernel, "iosxe": iosxe}
+class FrrRig(Rig):
+    """frr: the daemons, to be killed."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.frr = fake_frr.install(self.network, self.programs, self.machine.commands)
+
+
+def frr(site: Site) -> FrrRig:
+    return FrrRig(FrrNetworkOs(), site)
+
+
+RIGS: Mapping[str, Callable[[Site], Rig]] = {"kernel": kernel, "frr": frr, "iosxe": iosxe}

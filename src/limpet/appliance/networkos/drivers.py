@@ -30,6 +30,15 @@ def _kernel(config: Config, files: Files) -> NetworkOs:
     return KernelNetworkOs()
 
 
+def _frr(config: Config, files: Files) -> NetworkOs:
+    from functools import partial  # noqa: PLC0415
+
+    from limpet.appliance.networkos.frr import NAMESPACE, FrrNetworkOs, daemons_wanted  # noqa: PLC0415
+
+    del config
+    return FrrNetworkOs(daemons=partial(daemons_wanted, files, NAMESPACE))
+
+
 def _iosxe(config: Config, files: Files) -> NetworkOs:
     import sys  # noqa: PLC0415
 
@@ -58,6 +67,7 @@ def _hooks(config: Config, files: Files) -> NetworkOs:
 
 DRIVERS: Mapping[str, Callable[[Config, Files], NetworkOs]] = {
     "kernel": _kernel,
+    "frr": _frr,
     "hooks": _hooks,
     "iosxe": _iosxe,
 }
