@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from limpet import __version__
@@ -27,6 +27,7 @@ from limpet.agent.owning import Owner
 from limpet.agent.packages import Packages
 from limpet.agent.policy import Policy
 from limpet.agent.poll import Poller
+from limpet.agent.refusals import WatchedHttp
 from limpet.agent.report import RUNNING, Report
 from limpet.agent.reporter import Reporter
 from limpet.agent.runner import Runner
@@ -154,6 +155,12 @@ def assemble(
     layout = Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
     board = Board()
+    services = {
+        wire_server.removesuffix(":80"): "the wire server",
+        host_plugin: "the host plugin",
+        config.metadata_endpoint: "the instance metadata service",
+    }
+    machine = replace(machine, http=WatchedHttp(machine.http, board, clock, log, services))
     fabric = Fabric(machine.http, clock, machine.chance, wire_server=wire_server, host_plugin=host_plugin)
     store = Store(files, layout, log)
     certificates = Certificates(fabric, machine, library=layout.library)

@@ -47,6 +47,11 @@ class Certificates:
         return self._problem is not None
 
     @property
+    def problem(self) -> str | None:
+        """Why the last fetch failed; None when it did not."""
+        return self._problem
+
+    @property
     def awaited(self) -> bool:
         """Whether another fetch is due at once: the last one did not bring what is needed."""
         return not self._settled.is_set()
@@ -95,17 +100,24 @@ class Certificates:
         if url is None:
             return frozenset()
         transport = self._vault.transport_certificate()
-        problem: Exception | None = None
+        problem: FabricError | HostError | None = None
         for cipher in Cipher:
             try:
-                bundle = self._fabric.certificate_bundle(url, transport, cipher)
-                if not bundle.usable:
-                    self._log.info("certificates.none", format=bundle.format)
-                    return frozenset()
-                return frozenset(
-                    thumbprint for thumbprint, has_key in self._vault.unpack_bundle(bundle.data) if has_key
-                )
+                return self._asked(url, transport, cipher)
             except (FabricError, HostError) as error:
                 self._log.warning("certificates.cipher_failed", cipher=cipher.value, problem=error)
                 problem = error
+        current = self._vault.transport_certificate() if isinstance(problem, HostError) else transport
+        if current != transport:
+            # It was renewed meanwhile, as when the clock was set: the bundle is asked for once more, for the new one.
+            return self._asked(url, current, next(iter(Cipher)))
         raise HostError(f"no certificates with either cipher: {problem}") from problem
+
+    def _asked(self, url: Url, transport: str, cipher: Cipher) -> frozenset[Thumbprint]:
+        bundle = self._fabric.certificate_bundle(url, transport, cipher)
+        if not bundle.usable:
+            self._log.info("certificates.none", format=bundle.format)
+            return frozenset()
+        return frozenset(
+            thumbprint for thumbprint, has_key in self._vault.unpack_bundle(bundle.data) if has_key
+        )

@@ -32,6 +32,7 @@ UNSUPPORTED_SECONDS = 6 * 3600.0
 CERTIFICATES_AGAIN = 60.0
 """How long after certificates could not be had another try is made, seconds."""
 _MARKER_LIMIT = 4096
+_MOST_TOLD = 300
 
 
 class Poller:
@@ -101,7 +102,8 @@ class Poller:
             return
         if problem is None and self._fabric.latest is not None:
             self._news.goal_state(self._fabric.latest)
-        self._news.trouble(problem or "; ".join(self._board.troubles) or None)
+        problems = (*self._board.troubles, problem) if problem is not None else self._board.troubles
+        self._news.trouble("; ".join(problems) or None)
 
     def _whom(self, now: float) -> Ask:
         if not self._use_fast_track or now < self._unsupported_until:
@@ -194,6 +196,10 @@ class Poller:
 
     def _fetch_certificates(self, state: GoalState) -> None:
         self._certificates.fetch(state.certificates)
+        problem = self._certificates.problem
+        self._board.trouble(
+            "certificates", problem and f"the certificates cannot be had: {problem[:_MOST_TOLD]}"
+        )
         self._certificates_due = self._clock.monotonic() + CERTIFICATES_AGAIN
 
     def _extensions_config(self, state: GoalState) -> ExtensionsGoalState:

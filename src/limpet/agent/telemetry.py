@@ -9,6 +9,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
+from limpet.agent.refusals import REFUSALS
 from limpet.model.errors import FabricError, HostError, LimpetError, MalformedDocument
 from limpet.wire import eventparameters, handlerevents, hostingenvironment, imds, telemetry, tld
 from limpet.wire.http import MIB, accepted
@@ -47,13 +48,15 @@ class Common:
         self._facts = facts
         self._metadata = metadata
         self._asked: dict[str, Value] | None = None
+        self._refused = False
 
     def parameters(self) -> dict[str, Value]:
         """What every event has."""
         snapshot = self._board.snapshot
         if snapshot is None:
             return dict(self._facts)
-        if self._asked is None:
+        if self._asked is None or self._refused:
+            self._refused = False  # who is refused asks again: that may end
             self._asked = dict(self._of_the_fabric(snapshot.goal_state.hosting_environment)) | dict(
                 self._of_metadata()
             )
@@ -77,6 +80,7 @@ class Common:
             compute = imds.parse_compute(accepted(response, "instance metadata").body)
         except FabricError as error:
             self._log.warning("telemetry.no_metadata", problem=error)
+            self._refused = getattr(error, "status", None) in REFUSALS
             return
         yield "Location", compute.location
         yield "SubscriptionId", compute.subscription_id
