@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.shell import brief
 from limpet.appliance.states import Event, State
 from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER
@@ -23,6 +24,8 @@ _LOOK_EVERY = 0.05
 def prepare(appliance: Appliance) -> Event:
     """Start the network OS and the guest shell, which wait; report meanwhile. Raises: Stopped."""
     try:
+        # What extensions are in the guest shell is in its volume: the status-only agent reports them.
+        appliance.apply(appliance.runtime.prepare(appliance.shell(), appliance.guest()))
         appliance.start_status_agent(f"{State.PREPARING.words}")
         site = appliance.site()
         appliance.apply(appliance.network_os.start(site, appliance.look()))
@@ -50,6 +53,8 @@ def start_guest(appliance: Appliance) -> None:
         _write_brief(appliance)
         return
     appliance.apply(appliance.runtime.stop(plan, sight))
+    if wanted(machine.files) is Wanted.DISABLED:
+        return
     appliance.note("guest", instance=machine.chance.guid())
     _write_brief(appliance)
     plan = appliance.shell()
@@ -66,7 +71,7 @@ def _write_brief(appliance: Appliance) -> None:
 
 def _await_parked(appliance: Appliance) -> None:
     """Until the guest's agent is loaded and waits, which makes the status gap short."""
-    if appliance.config.guest_agent != "limpet":
+    if appliance.config.guest_agent != "limpet" or wanted(appliance.machine.files) is Wanted.DISABLED:
         return
     clock = appliance.machine.clock
     deadline = clock.monotonic() + PARKED_WITHIN

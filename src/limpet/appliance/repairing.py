@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import images
+from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.preparing import start_guest
 from limpet.appliance.states import Event
@@ -62,6 +63,9 @@ def _guest(appliance: Appliance) -> Event:
     """Have it run; its failures within an hour decide how thoroughly, and when it is given up."""
     machine = appliance.machine
     while True:
+        if wanted(machine.files) is Wanted.DISABLED:
+            _end(appliance)
+            return Event.GUEST_GAVE_UP
         try:
             if _is_well(appliance):
                 return Event.REPAIRED
@@ -79,6 +83,17 @@ def _guest(appliance: Appliance) -> Event:
         except HostError as error:
             appliance.with_problem(f"the guest shell cannot be started: {error}")
             machine.log.warning("guest.not_started", problem=error)
+
+
+def _end(appliance: Appliance) -> None:
+    """An operator wants it stopped; its failures are forgotten."""
+    appliance.with_problem(DISABLED)
+    try:
+        appliance.lease.revoke()
+        appliance.apply(appliance.runtime.stop(appliance.shell(), appliance.guest()))
+        appliance.note("guest", failures=[])
+    except HostError as error:
+        appliance.machine.log.warning("guest.not_stopped", problem=error)
 
 
 def _is_well(appliance: Appliance) -> bool:

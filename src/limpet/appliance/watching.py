@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.booting import note_nics
 from limpet.appliance.continuing import Leases
+from limpet.appliance.guest import images
+from limpet.appliance.guest.storage import relief, room_of
+from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.inventory import nics_of
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.states import Event, State
@@ -38,6 +41,8 @@ class Watch:
         self._until = now + RETRY_DEGRADED
         self._leases = Leases(appliance)
         self._links_checked = False
+        self._image_confirmed = False
+        appliance.wishes.discard("guest")
 
     def watch(self) -> Event:
         """Until something is to be done. Raises: Stopped."""
@@ -68,9 +73,31 @@ class Watch:
             return event
         self._leases.step()
         self._gap()
+        if deep:
+            self._relieve()
         if self._degraded:
-            return Event.RETRY if now >= self._until or "retry" in appliance.wishes else None
+            enabled = "guest" in appliance.wishes and wanted(appliance.machine.files) is Wanted.ENABLED
+            appliance.wishes.discard("guest")
+            return Event.RETRY if enabled or now >= self._until or "retry" in appliance.wishes else None
         return self._guest(now)
+
+    def _relieve(self) -> None:
+        """Keep room in the guest shell's volume, so that it can report also when it has filled it (F7)."""
+        appliance = self._appliance
+        plan = appliance.shell()
+        room = room_of(plan, appliance.machine.files)
+        tasks = relief(appliance.runtime, plan, appliance.guest(), room)
+        if room.full:
+            appliance.machine.log.warning("guest.full", free=room.free)
+        appliance.apply(tasks)
+
+    def _confirm_image(self) -> None:
+        """An image that was tried counts once an agent in it was heard by the fabric (A/B)."""
+        step = images.confirm(self._appliance.machine.files)
+        if step is not None:
+            self._appliance.do((step,))
+            self._appliance.machine.log.info("guest.image_confirmed")
+        self._image_confirmed = True
 
     def _links(self) -> Event | None:
         """NICs that are back in Linux (F5), that are new there (F12), or a virtual function that stayed behind (F3)."""
@@ -107,6 +134,9 @@ class Watch:
 
     def _guest(self, now: float) -> Event | None:
         appliance = self._appliance
+        if wanted(appliance.machine.files) is Wanted.DISABLED:
+            appliance.with_problem(DISABLED)
+            return Event.GUEST_DOWN
         sight = appliance.guest()
         if not sight.running:
             appliance.with_problem(f"the guest shell has ended: {sight.problem or 'no reason is known'}")
@@ -121,6 +151,8 @@ class Watch:
         news = appliance.news()
         if news is None or news.problem is None:
             self._fabric_seen = now
+            if not self._image_confirmed and news is not None and news.first is not None:
+                self._confirm_image()
             if news is not None and appliance.problem is not None:
                 appliance.with_problem(None)
         elif now - self._fabric_seen > FABRIC_LOST:

@@ -100,9 +100,6 @@ class Runtime(Protocol):
     def look(self, plan: ShellPlan, files: Files, commands: Commands) -> ShellSight:
         """How the container is; cheap (no process while nothing is wrong): the look is made twice a second."""
 
-    def store(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Mount its volume only, so that the folders that stay can be seen; nothing where they can."""
-
     def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Mount its root file system (image below, changes above, persistent folders) and write its configuration."""
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WANTED = "wanted.json"
 VERSION = 1
+DISABLED = "an operator has disabled the guest shell"
+"""What is reported meanwhile."""
 _LARGEST = 4096
 
 
