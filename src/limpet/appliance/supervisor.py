@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.appliance import Stopped
 from limpet.appliance.booting import boot
+from limpet.appliance.commanding import CommandKeeper
 from limpet.appliance.confirming import confirm
 from limpet.appliance.handing import hand_over
 from limpet.appliance.preparing import prepare
@@ -47,7 +48,13 @@ def run(appliance: Appliance, *, until: Callable[[State], bool] = lambda _state:
     """
     state = beginning(appliance)
     window = Window(appliance)
-    appliance.tick = window.tick
+    keeper = CommandKeeper(appliance)
+
+    def tick() -> None:
+        window.tick()
+        keeper.tick()
+
+    appliance.tick = tick
     appliance.machine.log.info("appliance.begins", state=state.value, journal=len(appliance.journal.records))
     if appliance.chronicle.boot == appliance.boot:
         appliance.lease.restore()
@@ -60,6 +67,7 @@ def run(appliance: Appliance, *, until: Callable[[State], bool] = lambda _state:
         state = follow(state, event)
         if state is not State.STOPPED:
             _enter(appliance, window, state, event)
+    keeper.end()
     window.publish(stopped=state is State.STOPPED)
     return state
 
