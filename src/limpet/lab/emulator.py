@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 TIME_TO_LISTEN = 20.0
 TIME_TO_STOP = 10.0
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,11 +38,15 @@ class Addresses:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Emulator:
-    """admin: the unix socket of its admin API. log: what it printed. pid: of its process, on this machine."""
+    """admin: the unix socket of its admin API. log: what it printed. pid: of its process, on this machine.
+
+    page: where a browser of this machine finds its dashboard; None without one.
+    """
 
     admin: Path
     log: Path
     pid: int
+    page: str | None = None
 
 
 def command(addresses: Addresses, admin: Path, more: Sequence[str]) -> list[str]:
@@ -58,22 +64,35 @@ def command(addresses: Addresses, admin: Path, more: Sequence[str]) -> list[str]
 
 @contextmanager
 def emulator(
-    fabric: Network, folder: Path, *, addresses: Addresses | None = None, more: Sequence[str] = ()
+    fabric: Network,
+    folder: Path,
+    *,
+    addresses: Addresses | None = None,
+    more: Sequence[str] = (),
+    page_port: int | None = None,
 ) -> Iterator[Emulator]:
     """Run the emulator in a fabric until the end; gives it when its admin socket is there.
 
-    folder: for its socket and its log. more: further arguments. Raises: LabError, with what it printed.
+    folder: for its socket and its log. more: further arguments. page_port: of its dashboard, on this machine's loopback
+    and not in the fabric's network; 0 takes a free one. Raises: LabError, with what it printed.
     """
     assert_no_way_out(fabric)
     folder.mkdir(parents=True, exist_ok=True)
     admin, log = folder / "admin.sock", folder / "emulator.log"
-    with log.open("ab") as sink:
+    with ExitStack() as until_started:
+        sink = until_started.enter_context(log.open("ab"))
+        # A socket stays in the network that it was made in, whoever is given it.
+        listener = None if page_port is None else until_started.enter_context(_on_loopback(page_port))
+        given = () if listener is None else (listener.fileno(),)
+        page = None if listener is None else f"http://{LOOPBACK}:{listener.getsockname()[1]}/"
+        options = [*more, *(f"--dashboard=fd:{number}" for number in given)]
         process = subprocess.Popen(
-            bound_to_us(kept_in(fabric.inside(command(addresses or Addresses(), admin, more)))),
+            bound_to_us(kept_in(fabric.inside(command(addresses or Addresses(), admin, options)))),
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
             start_new_session=True,
+            pass_fds=given,
         )
     try:
         wait_for(
@@ -82,9 +101,17 @@ def emulator(
         if process.poll() is not None:
             said = log.read_text(encoding="utf-8", errors="backslashreplace").strip()[-2000:]
             raise LabError(f"the emulator ended with {process.returncode}: {said or 'no message'}")
-        yield Emulator(admin=admin, log=log, pid=process.pid)
+        yield Emulator(admin=admin, log=log, pid=process.pid, page=page)
     finally:
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.kill(process.pid, signal.SIGTERM)
             process.wait(TIME_TO_STOP)
         kill_session(process)
+
+
+def _on_loopback(port: int) -> socket.socket:
+    """A socket that listens there. Raises: LabError."""
+    try:
+        return socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        raise LabError(f"the dashboard cannot have port {port}: {error.strerror or error}") from error

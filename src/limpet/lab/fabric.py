@@ -57,6 +57,10 @@ class Fabric:
         """Another list of just-in-time users, each with ``name``, ``password``, ``expiration``; None: no list at all."""
         self._asked("PUT", f"/v1/vms/{vm}/users", {"users": users})
 
+    def tell_appliance(self, vm: str, document: Mapping[str, Any]) -> None:
+        """Tell what a VM's appliance says of itself, for the dashboard: the document of ``limpet show --json``."""
+        self._asked("PUT", f"/v1/vms/{vm}/appliance", document)
+
     def add_fault(self, endpoint: str, **more: Any) -> dict[str, Any]:
         """One more fault rule. more: its further members, such as ``status`` or ``lie``."""
         found: dict[str, Any] = self._asked("POST", "/v1/faults", {"endpoint": endpoint, **more})

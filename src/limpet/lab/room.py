@@ -110,9 +110,10 @@ class Room:
         )
         return made, port
 
-    def emulator(self, *more: str) -> Emulator:
-        """The fabric's emulator, started with further arguments. Raises: LabError."""
-        return self._stack.enter_context(emulator(self.fabric, self.workspace.folder / "emulator", more=more))
+    def emulator(self, *more: str, page_port: int | None = None) -> Emulator:
+        """The fabric's emulator, started with further arguments; page_port: see `emulator`. Raises: LabError."""
+        folder = self.workspace.folder / "emulator"
+        return self._stack.enter_context(emulator(self.fabric, folder, more=more, page_port=page_port))
 
 
 @contextmanager

@@ -40,29 +40,7 @@ _SERVICES = (
 def add(parsers: Parsers) -> None:
     """Add the command."""
     parser = add_command(parsers, "serve", "Serve a fabric until told to stop.", EXAMPLE, _run)
-    for name, service, default, about in _SERVICES:
-        read = address if service is Service.WIRE_SERVER else address_or_none
-        parser.add_argument(
-            f"--{name}",
-            type=read,
-            default=read(default),
-            metavar="ADDRESS:PORT",
-            help=f"{about} (default: {default})",
-        )
-    parser.add_argument(
-        "--admin",
-        type=admin_address,
-        default=admin_address(DEFAULT_ADMIN),
-        metavar="ADDRESS",
-        help=f"the admin API and its dashboard page: a loopback ADDRESS:PORT or unix:PATH (default: {DEFAULT_ADMIN})",
-    )
-    parser.add_argument(
-        "--dashboard",
-        type=page_address,
-        metavar="ADDRESS",
-        help="another place for the page that --admin has at its root: a loopback ADDRESS:PORT, or fd:NUMBER of a socket "
-        "that listens already (default: only --admin's)",
-    )
+    _add_addresses(parser)
     parser.add_argument(
         "--vm",
         action="append",
@@ -98,6 +76,32 @@ def add(parsers: Parsers) -> None:
     parser.add_argument("--no-fast-track", action="store_true", help="the host plugin has no vmSettings")
     parser.add_argument("--seed", help="derive the names of VMs from this text")
     parser.add_argument("--json", action="store_true", help="tell what happens as JSON lines, for programs")
+
+
+def _add_addresses(parser: argparse.ArgumentParser) -> None:
+    for name, service, default, about in _SERVICES:
+        read = address if service is Service.WIRE_SERVER else address_or_none
+        parser.add_argument(
+            f"--{name}",
+            type=read,
+            default=read(default),
+            metavar="ADDRESS:PORT",
+            help=f"{about} (default: {default})",
+        )
+    parser.add_argument(
+        "--admin",
+        type=admin_address,
+        default=admin_address(DEFAULT_ADMIN),
+        metavar="ADDRESS",
+        help=f"the admin API and its dashboard page: a loopback ADDRESS:PORT or unix:PATH (default: {DEFAULT_ADMIN})",
+    )
+    parser.add_argument(
+        "--dashboard",
+        type=page_address,
+        metavar="ADDRESS",
+        help="another place for the page that --admin has at its root: a loopback ADDRESS:PORT, or fd:NUMBER of a socket "
+        "that listens already (default: only --admin's)",
+    )
 
 
 def options(arguments: argparse.Namespace) -> Options:

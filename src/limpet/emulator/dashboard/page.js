@@ -237,7 +237,7 @@
 
   function freshNic() {
     const node = make("li", "nic");
-    const head = part(node, "b", "head");
+    const head = part(node, "b", "title");
     node.$name = head.appendChild(make("bdi"));
     node.$mark = head.appendChild(make("span", "mark"));
     part(node, "span", "where");
@@ -386,8 +386,7 @@
       const tones = level.extensions.map((one) => tone(one.state));
       const whole = tones.includes("bad") ? "bad" : tones.every((one) => one === "good") ? "good" : tones.some(Boolean) ? "warn" : null;
       mark(node, "data-tone", whole);
-      put(node.$number, level.level);
-      mark(node.$number, "data-long", String(level.level).length > 3);
+      put(node.$number, String(level.level).length > 3 ? "…" : level.level);
       put(node.$words, `Level ${level.level}${{ good: ", done", bad: ", failed", warn: ", at work" }[whole] || ""}`);
       drawExtensionList(node.$extensions, level.extensions);
     });
@@ -408,6 +407,8 @@
     part(node, "p", "waits").className = "small";
     const more = part(node, "details", "more");
     more.$label = more.appendChild(make("summary"));
+    more.$whole = more.appendChild(make("p"));
+    more.$whole.dir = "auto";
     more.$list = more.appendChild(make("ul", "substatuses"));
     return node;
   }
@@ -427,9 +428,12 @@
     put(node.$waits, (one.waitsFor || []).length ? `waits for ${one.waitsFor.join(", ")}` : "");
     show(node.$waits, (one.waitsFor || []).length > 0);
     const parts = told_.substatuses || [];
-    show(node.$more, parts.length > 0);
+    const long = (told_.message || "").length > 160;
+    show(node.$more, parts.length > 0 || long);
+    put(node.$more.$whole, long ? told_.message : "");
+    show(node.$more.$whole, long);
     const count = parts.length + (told_.moreSubstatuses || 0);
-    put(node.$more.$label, `${count} substatus${count === 1 ? "" : "es"}`);
+    put(node.$more.$label, joined(long ? "the whole message" : "", count ? `${count} substatus${count === 1 ? "" : "es"}` : ""));
     each(node.$more.$list, parts, (item, place) => `${place}|${item.name}`, () => {
       const line = make("li");
       part(line, "b", "state");
