@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 from limpet.appliance.inventory import nics_of
@@ -55,7 +56,7 @@ def _run(appliance: Appliance) -> str | None:
     else:
         appliance.lease.revoke()
     appliance.lease.grant(Holder.BOOT)
-    child = appliance.machine.children.start("limpet.boot.main", *appliance.options)
+    child = appliance.machine.children.start("limpet.boot.main", *appliance.options, *_day_zero(appliance))
     if not appliance.await_end(child, LONGEST):
         child.kill()
     appliance.lease.revoke()
@@ -66,6 +67,12 @@ def _run(appliance: Appliance) -> str | None:
     problem = f"the boot stage failed: {said[-1][:300] if said else 'it said nothing'}"
     appliance.machine.log.warning("boot.failed", problem=problem)
     return problem
+
+
+def _day_zero(appliance: Appliance) -> tuple[str, str]:
+    """Have the boot stage give custom data, user and keys to the network OS, before it notes the VM as provisioned."""
+    words = ("--set", f"appliance.network_os={appliance.network_os.name}", *appliance.options)
+    return "--set", f"custom_data.network_os={shlex.join(words)}"
 
 
 def _identity(appliance: Appliance) -> str | None:

@@ -165,7 +165,7 @@ def plan_custom_data_tasks(machine: Machine, config: Config, wanted: Wanted) -> 
     )
     return [
         *plan_custom_data(wish, custom_data.look(machine.files, machine.commands, wish)),
-        *translator(config.translator, config.translator_timeout).plan(day_zero),
+        *translator(config.translator, config.translator_timeout, config.to_network_os).plan(day_zero),
     ]
 
 

@@ -46,6 +46,26 @@ class TranslatorProgram:
         return plan_program(self.program, day_zero, timeout=self.timeout)
 
 
-def translator(program: Path | None, timeout: float) -> Translator:
-    """The one that the setting custom_data.translator names."""
-    return NoNetworkOs() if program is None else TranslatorProgram(program=program, timeout=timeout)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkOsDriver:
+    """The driver of the appliance's network OS, in a worker. options: the worker's, quoted. timeout: seconds."""
+
+    options: str
+    timeout: float
+
+    def plan(self, day_zero: DayZero) -> tuple[Task, ...]:
+        """Have it do what the provisioning document asks for."""
+        import shlex  # noqa: PLC0415 - only appliances come here
+
+        from limpet.guest.day_zero_request import WORKER, plan_worker  # noqa: PLC0415
+        from limpet.host.worker import interpreter_command  # noqa: PLC0415
+
+        command = tuple(interpreter_command(WORKER, *shlex.split(self.options)))
+        return plan_worker(command, day_zero, timeout=self.timeout)
+
+
+def translator(program: Path | None, timeout: float, options: str | None = None) -> Translator:
+    """The one that the setting custom_data.translator names. options: on an appliance, those of its driver's worker."""
+    if program is not None:
+        return TranslatorProgram(program=program, timeout=timeout)
+    return NoNetworkOs() if options is None else NetworkOsDriver(options=options, timeout=timeout)

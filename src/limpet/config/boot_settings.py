@@ -60,6 +60,9 @@ class BootSettings(AgentSettings):
     translator_timeout: float = setting(
         "custom_data.translator_timeout", seconds(1, 86400), 300.0,
         "How long that program may run.")
+    to_network_os: str | None = setting(
+        "custom_data.network_os", TEXT, None,
+        "Options for the driver that gives custom data, user and keys to an appliance's network OS; the supervisor sets it.")
     allow_reset_sys_user: bool = setting(
         "accounts.allow_reset_sys_user", SWITCH, False,
         "Let provisioning set the password of a system account.",

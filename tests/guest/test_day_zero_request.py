@@ -1,0 +1,74 @@
+"""What boot hands to a network OS's driver comes out as it went in, and nothing of it is shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limpet.guest.day_zero_request import parse_request, plan_worker, render_request
+from limpet.guest.translation import DayZero
+from limpet.model.errors import MalformedDocument
+from limpet.model.ids import Thumbprint
+from limpet.model.provisioning import OvfEnvironment, PublicKey
+from limpet.model.secret import Secret
+
+VM_ID = "c352f51a-e58a-53bb-830c-f3022225181f"
+texts = st.text(max_size=40)
+environments = st.builds(
+    OvfEnvironment,
+    host_name=texts,
+    user_name=st.none() | texts,
+    user_password=st.none() | texts.map(Secret),
+    custom_data=st.none() | texts.map(Secret),
+    disable_ssh_password_authentication=st.sampled_from([None, True, False]),
+    public_keys=st.lists(
+        st.builds(
+            PublicKey,
+            path=texts,
+            fingerprint=st.none() | st.just(Thumbprint("AB" * 20)),
+            value=st.none() | texts,
+        ),
+        max_size=3,
+    ).map(tuple),
+)
+
+
+def shown(environment: OvfEnvironment) -> tuple[object, ...]:
+    password, data = environment.user_password, environment.custom_data
+    return (
+        environment.host_name,
+        environment.user_name,
+        None if password is None else password.reveal(),
+        None if data is None else data.reveal(),
+        environment.disable_ssh_password_authentication,
+        environment.public_keys,
+    )
+
+
+@given(environments)
+def test_what_was_asked_for_arrives_as_it_was(environment: OvfEnvironment) -> None:
+    request = render_request(DayZero(vm_id=VM_ID, environment=environment))
+    vm_id, arrived = parse_request(request.reveal())
+    assert vm_id == VM_ID
+    assert shown(arrived) == shown(environment)
+
+
+@given(
+    st.binary(max_size=200) | st.sampled_from([b"[]", b"{}", b'{"version": 1}', b'{"version": 1, "vmId": 3}'])
+)
+def test_anything_else_is_refused_without_a_word_of_it(content: bytes) -> None:
+    with pytest.raises(MalformedDocument) as caught:
+        parse_request(content)
+    assert len(str(caught.value)) < 120
+
+
+def test_the_plan_shows_no_secret_and_is_empty_when_it_was_done() -> None:
+    environment = OvfEnvironment(
+        host_name="r1", user_password=Secret("hunter2"), custom_data=Secret("hostname x")
+    )
+    done = DayZero(vm_id=VM_ID, environment=environment, made_for=VM_ID.upper())
+    (task,) = plan_worker(("python3", "worker"), DayZero(vm_id=VM_ID, environment=environment), timeout=9.0)
+    assert "hunter2" not in repr(task)
+    assert "hostname x" not in repr(task)
+    assert plan_worker(("python3", "worker"), done, timeout=9.0) == ()
