@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.networkos import rules
 from limpet.appliance.networkos.addressing import GUEST_RULE
 from limpet.appliance.networkos.iproute import batch
+from limpet.guest.site import PLATFORM
 from limpet.guest.steps import Task
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _steps(site: Site, seen: Seen) -> Iterator[Run]:
             f"address replace {port.inner_address} broadcast + dev {port.inner}",
             f"link set dev {port.inner} up",
             f"route replace default via {port.outer_address.ip} dev {port.inner}",
+            # Another agent may look for routes of their own to these before it believes that there is a network.
+            *(f"route replace {each}/32 via {port.outer_address.ip} dev {port.inner}" for each in PLATFORM),
         ],
     )
     yield from relabelled(site, rules.primary_address(site))
