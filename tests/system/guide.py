@@ -1,7 +1,8 @@
 """A page of the docs as something that can be followed: the files that it has one write, and the commands that it has one run.
 
 A block ``sh file=/path`` is that file; with ``#!`` in front it is executable once `chmod` is run. In a block ``console`` the lines
-that begin with ``# `` are run as root, and the others are what is seen then; ``…`` stands for any lines.
+that begin with ``# `` are run as root, and the others are what is seen then; ``…`` stands for any lines, and within a line for
+any text.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ def _typed(lines: list[str]) -> list[Typed]:
 
 def as_seen(expected: tuple[str, ...], output: str) -> bool:
     """Whether an output is what the page shows; a page that shows nothing expects nothing."""
-    pattern = "".join(r"(?:.*\n)*?" if line == _ANY else f"{re.escape(line)}\n" for line in expected)
+    pattern = "".join(r"(?:.*\n)*?" if line == _ANY else f"{_line(line)}\n" for line in expected)
     text = output if output.endswith("\n") or not output else f"{output}\n"
     return re.fullmatch(pattern, text) is not None
+
+
+def _line(line: str) -> str:
+    return ".*".join(map(re.escape, line.split(_ANY)))

@@ -24,7 +24,7 @@ def follow(made: Appliance) -> None:
         if isinstance(step, Written):
             made.machine.write(step.path, step.text)
         else:
-            done = made.run(["sh", "-c", f"{step.command} 2>&1"], timeout=120)
+            done = made.run(["sh", "-c", f"exec 2>&1; {step.command}"], timeout=120)
             assert as_seen(step.seen, done.stdout), f"# {step.command}\n{done.stdout}"
 
 
