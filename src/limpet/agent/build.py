@@ -76,6 +76,7 @@ class ReportSettings(TypedDict):
     family: str
     extensions_enabled: bool
     says: str
+    policy: Policy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,6 +235,7 @@ def reporting(config: Config | Running) -> ReportSettings:
     return {
         "family": config.family,
         "extensions_enabled": config.extensions_enabled,
+        "policy": Policy.of(config),
         "says": RUNNING if shell is None else f"{shell}: {RUNNING}",
     }
 

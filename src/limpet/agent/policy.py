@@ -88,6 +88,10 @@ class Policy:
         return None
 
 
+EVERYTHING = Policy()
+"""Runs all that is asked for."""
+
+
 def _matching(name: str, patterns: Iterable[str]) -> str | None:
     folded = name.casefold()
     return next((pattern for pattern in patterns if fnmatchcase(folded, pattern.casefold())), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from limpet.agent.policy import EVERYTHING
 from limpet.agent.timestamps import utc
 from limpet.agent.worklist import unsupported_features
 from limpet.model.errors import Code, HandlerError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from limpet.agent.board import Board, Snapshot
     from limpet.agent.layout import HandlerFolder
+    from limpet.agent.policy import Policy
     from limpet.agent.statuses import Statuses
     from limpet.agent.store import Store
     from limpet.agent.worklist import Installed
@@ -46,6 +48,7 @@ class Report:
         family: str = "Prod",
         extensions_enabled: bool = True,
         says: str = RUNNING,
+        policy: Policy = EVERYTHING,
     ) -> None:
         """says: what the agent's own message begins with; where it runs in a stage of an appliance, it names that."""
         self._board = board
@@ -55,6 +58,7 @@ class Report:
         self._guest = guest
         self._family = family
         self._extensions_enabled = extensions_enabled
+        self._policy = policy
         self.says = says
         self.word = HandlerStatusWord.READY.value
 
@@ -114,6 +118,7 @@ class Report:
             self._store.state(folder) is not HandlerState.NOT_INSTALLED
             or handler.multi_config
             or not self._extensions_enabled
+            or (handler.wanted is Wanted.ENABLED and self._policy.refusal(handler.name) is not None)
         )
         if not handler.settings or not readable:
             yield status

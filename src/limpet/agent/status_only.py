@@ -13,9 +13,11 @@ from limpet.agent.chores import HEALTH_EVERY, HostHealth
 from limpet.agent.fabric import Fabric
 from limpet.agent.layout import Layout
 from limpet.agent.news import News
+from limpet.agent.policy import Policy
 from limpet.agent.ready import tell
 from limpet.agent.report import Report
 from limpet.agent.reporter import Reporter
+from limpet.agent.running import GUEST_SHELL
 from limpet.agent.statuses import Statuses
 from limpet.agent.store import Store
 from limpet.guest.saying import LARGEST, PROVISIONING, READY, SAYING, Saying, parse_saying
@@ -108,6 +110,7 @@ class StatusOnly:
         self._exchange = exchange
         self._library = library
         self._hurry = Hurry(means.http, means.clock)
+        self._direct = Hurry(means.fetcher, means.clock)
         self._news = News(exchange, lease.epoch or 0, means.files, means.clock, means.log)
         self._board = Board()
         self._saying = saying
@@ -142,7 +145,7 @@ class StatusOnly:
         """Report once more, in a short time, whatever was said before. Raises: LeaseLost."""
         self._listen()
         if self._reporter is not None and self._lease.lost is None:
-            self._hurry.deadline = self._means.clock.monotonic() + LAST_SECONDS
+            self._hurry.deadline = self._direct.deadline = self._means.clock.monotonic() + LAST_SECONDS
             self._reporter.again()
             if self._reporter.report(last=True) < LOOK_EVERY or self._reporter.failures:
                 self._reporter.report(last=True)
@@ -200,14 +203,22 @@ class StatusOnly:
         )
         store = Store(means.library, Layout(library=self._library, logs=config.log_dir), means.log)
         statuses = Statuses(store, means.clock)
-        self._report = Report(self._board, store, statuses, means.clock, means.guest, family=config.family)
+        self._report = Report(
+            self._board,
+            store,
+            statuses,
+            means.clock,
+            means.guest,
+            family=config.family,
+            policy=Policy.of(replace(config, stage=GUEST_SHELL)),
+        )
         self._reporter = Reporter(
             self._board,
             self._report,
             statuses,
             fabric,
             NoHistory(),
-            replace(means, fetcher=Hurry(means.fetcher, means.clock)),
+            replace(means, fetcher=self._direct),
             heartbeat=config.status_heartbeat,
             news=self._news,
         )
