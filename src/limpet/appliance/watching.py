@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.booting import note_nics
 from limpet.appliance.continuing import Leases
+from limpet.appliance.employing import Jobs
 from limpet.appliance.guest import images
 from limpet.appliance.guest.storage import relief, room_of
 from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
@@ -40,6 +41,7 @@ class Watch:
         self._fabric_seen = now
         self._until = now + RETRY_DEGRADED
         self._leases = Leases(appliance)
+        self._jobs = Jobs(appliance)
         self._links_checked = False
         self._image_confirmed = False
         appliance.wishes.discard("guest")
@@ -79,6 +81,7 @@ class Watch:
             enabled = "guest" in appliance.wishes and wanted(appliance.machine.files) is Wanted.ENABLED
             appliance.wishes.discard("guest")
             return Event.RETRY if enabled or now >= self._until or "retry" in appliance.wishes else None
+        self._jobs.step()
         return self._guest(now)
 
     def _relieve(self) -> None:
