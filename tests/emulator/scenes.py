@@ -57,6 +57,7 @@ def document(stage: str, *, moved: int | None = None, **members: Any) -> dict[st
         "stage": stage,
         "since": 1767225600.0,
         "words": WORDS.get(stage),
+        "problem": "no answer from 168.63.129.16:80 in 10 s" if stage == "rescue" else None,
         "fabricLease": {"holder": HOLDERS.get(stage, "boot"), "epoch": 3},
         "networkOs": {
             "driver": "frr",
@@ -85,7 +86,7 @@ def document(stage: str, *, moved: int | None = None, **members: Any) -> dict[st
             "attempts": 2 if stage == "rescue" else 1,
             "startedAt": 1767225598.0,
             "gap": 0.42 if running else None,
-            "problem": "no answer from 168.63.129.16:80 in 10 s" if stage == "rescue" else None,
+            "confirmed": running,
         },
         **members,
     }

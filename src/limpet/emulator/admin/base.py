@@ -8,13 +8,13 @@ from starlette.responses import JSONResponse
 
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.reading import LARGEST_BODY, Body, Member, read_object
+from limpet.emulator.exchange import Service
 from limpet.emulator.world import UnknownVm
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from limpet.emulator.admin.publishing import Encrypt
-    from limpet.emulator.exchange import Service
     from limpet.emulator.fabric import Fabric
     from limpet.emulator.packages import HostedPackage
     from limpet.emulator.vm import VirtualMachine
@@ -54,6 +54,17 @@ class Api:
     def now(self) -> float:
         """Seconds since 1970."""
         return self.fabric.clock.now()
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        """Every service by its name: its addresses, and whether it is open."""
+        return {service.value: self.service(service) for service in Service}
+
+    def service(self, service: Service) -> dict[str, Any]:
+        """One of them."""
+        return {
+            "open": self.ports.is_open(service),
+            "addresses": [f"{host}:{port}" for host, port in self.ports.addresses(service)],
+        }
 
     def vm(self, request: Request) -> VirtualMachine:
         """The VM that the path names. Raises: Problem."""

@@ -93,7 +93,7 @@ async def fabric(api: Api, _request: Request) -> Response:
             "strict": settings.strict,
             "fastTrack": settings.fast_track,
             "hostPluginVersion": settings.host_plugin_version,
-            "services": {service.value: _service(api, service) for service in Service},
+            "services": api.services(),
         }
     )
 
@@ -118,7 +118,7 @@ async def set_service(api: Api, request: Request) -> Response:
     except OSError as error:
         raise Problem(409, str(error), where="path", todo="see what else uses the address") from error
     api.fabric.update(lambda world: world.tell(api.now, "service", None, service=name, open=wanted))
-    return answer(_service(api, service))
+    return answer(api.service(service))
 
 
 async def events(api: Api, request: Request) -> Response:
@@ -157,10 +157,3 @@ def _words(fresh: tuple[Event, ...], last: int) -> Iterator[str]:
 
 def _events_after(last: int, world: World) -> tuple[Event, ...] | None:
     return world.events.after(last) or None
-
-
-def _service(api: Api, service: Service) -> dict[str, object]:
-    return {
-        "open": api.ports.is_open(service),
-        "addresses": [f"{host}:{port}" for host, port in api.ports.addresses(service)],
-    }

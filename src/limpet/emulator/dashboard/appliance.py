@@ -41,6 +41,7 @@ SHAPE: dict[str, Any] = {
     "stage": str,
     "since": float,
     "words": str,
+    "problem": str,
     "fabricLease": {"holder": str, "epoch": int, "since": float},
     "networkOs": {"driver": str, "health": str, "since": float, "problem": str},
     "nics": [
@@ -64,8 +65,15 @@ SHAPE: dict[str, Any] = {
     },
     "lease": {"address": str, "gateway": str, "dns": [str], "wireServer": str},
     "goalState": {"id": str, "at": float},
-    "status": {"acceptedAt": float, "code": int},
-    "handover": {"attempts": int, "startedAt": float, "gap": float, "problem": str},
+    "status": {"acceptedAt": float, "code": int, "problem": str},
+    "handover": {
+        "attempts": int,
+        "startedAt": float,
+        "before": float,
+        "gap": float,
+        "confirmed": bool,
+        "problem": str,
+    },
 }
 """Every member that is kept, and what it is; each may be null or absent. What else is in a document is left out."""
 

@@ -89,25 +89,26 @@
 
   // -- Words ------------------------------------------------------------------------------------------------------
 
+  // Its words, its mood, the step that it is at (null: none), and how many steps are done.
   const STAGES = {
-    booting: ["Booting on Linux", "busy", 0],
-    provisioned: ["Provisioned", "busy", 1],
-    preparing: ["Preparing the handover", "busy", 2],
-    "handing-over": ["Handing over", "busy", 3],
-    confirming: ["Confirming", "busy", 4],
-    steady: ["Steady", "good", 5],
-    "rolling-back": ["Rolling back", "bad", 3],
-    rescue: ["Rescue: back on Linux", "bad", 1],
-    repairing: ["Repairing", "bad", 5],
-    degraded: ["Degraded", "bad", 5],
-    stopped: ["Stopped", "bad", null],
+    booting: ["Booting on Linux", "busy", 0, 0],
+    provisioned: ["Provisioned", "busy", null, 1],
+    preparing: ["Preparing the handover", "busy", 1, 1],
+    "handing-over": ["Handing over", "busy", 2, 2],
+    confirming: ["Confirming", "busy", 3, 3],
+    steady: ["Steady", "good", 4, 5],
+    "rolling-back": ["Rolling back", "bad", 2, 2],
+    rescue: ["Rescue: back on Linux", "bad", null, 1],
+    repairing: ["Repairing", "bad", 4, 4],
+    degraded: ["Degraded", "bad", 4, 4],
+    stopped: ["Stopped", "bad", null, 0],
   };
-  const STEPS = ["Boot", "Provisioned", "Preparing", "Handing over", "Confirming", "Steady"];
+  const STEPS = ["Boot", "Preparing", "Handing over", "Confirming", "Steady"];
   const OWNERS = { linux: "linux", "network OS": "nos", guest: "guest" };
   const TONES = {
     success: "good", ready: "good", healthy: "good", running: "good",
-    transitioning: "warn", warning: "warn", installing: "warn", parked: "warn", starting: "warn",
-    error: "bad", failed: "bad", notready: "bad", unresponsive: "bad", unhealthy: "bad", dead: "bad", stopped: "bad",
+    transitioning: "warn", wounded: "warn", warning: "warn", installing: "warn", parked: "warn", starting: "warn",
+    error: "bad", failed: "bad", notready: "bad", unresponsive: "bad", unhealthy: "bad", gone: "bad", dead: "bad", stopped: "bad",
   };
   const SIGNS = { good: "✓", warn: "…", bad: "✕" };
   const tone = (word) => TONES[String(word || "").toLowerCase().split("/")[0]] || null;
@@ -136,20 +137,23 @@
     const document_ = known ? known.document : null;
     put($("vm-name"), vm.name);
     put($("vm-address"), vm.address);
-    let [title, mood, step] = [plainTitle(vm.health), vm.health ? (tone(vm.health) === "good" ? "good" : "busy") : "", null];
+    let [title, mood, step, done] = [plainTitle(vm.health), vm.health ? (tone(vm.health) === "good" ? "good" : "busy") : "", null, 0];
     let words = "One stage: the agent on Linux talks to the fabric itself.";
     if (document_) {
-      [title, mood, step] = STAGES[document_.stage] || ["Stage unknown", "", null];
+      [title, mood, step, done] = STAGES[document_.stage] || ["Stage unknown", "", null, 0];
       words = document_.words || "";
     }
     put($("stage"), title);
     put($("words"), words);
+    const problem = document_ ? document_.problem || (document_.handover || {}).problem : null;
+    put($("problem"), problem);
+    show($("problem"), Boolean(problem));
     mark(document.querySelector(".hero"), "data-tone", mood || null);
     show($("steps"), document_ !== null);
     each($("steps"), STEPS, (name) => name, () => make("li"), (node, name) => {
       const place = STEPS.indexOf(name);
       put(node, name);
-      mark(node, "data-at", step !== null && (place < step || (place === step && mood === "good")) ? "done" : null);
+      mark(node, "data-at", place < done ? "done" : null);
       mark(node, "aria-current", place === step ? "step" : null);
     });
     drawPlaces(vm, document_, known ? known.holder : null);

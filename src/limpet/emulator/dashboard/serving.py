@@ -11,7 +11,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from limpet.emulator.dashboard.snapshot import choices, snapshot
-from limpet.emulator.exchange import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -72,7 +71,7 @@ async def _stream(api: Api, chosen: str | None) -> AsyncIterator[str]:
     while True:
         if world is not (world := api.fabric.world):
             began = api.fabric.clock.elapsed()
-            content = json.dumps(snapshot(world, chosen, services(api)), allow_nan=False)
+            content = json.dumps(snapshot(world, chosen, api.services()), allow_nan=False)
             if content != shown:
                 shown = content
                 yield f"event: page\ndata: {_dated(api, content)}\n\n"
@@ -81,17 +80,6 @@ async def _stream(api: Api, chosen: str | None) -> AsyncIterator[str]:
         changed = await api.fabric.until(_other_than(world), SIGN_OF_LIFE_SECONDS)
         if changed is None:
             yield _event("still", {"now": api.now})
-
-
-def services(api: Api) -> dict[str, dict[str, Any]]:
-    """Every service with its addresses, and whether it is open."""
-    return {
-        service.value: {
-            "open": api.ports.is_open(service),
-            "addresses": [f"{host}:{port}" for host, port in api.ports.addresses(service)],
-        }
-        for service in Service
-    }
 
 
 def _dated(api: Api, content: str) -> str:

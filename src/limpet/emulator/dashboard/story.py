@@ -31,8 +31,9 @@ def told(
     known = vm.appliance or Appliance(at=now, document={})
     happened = list(_changes(known.document, document, now))
     gaps = known.gaps
-    if vm.appliance is not None and (pause := interrupted(known.document, document, now)):
-        reports = [report.at for report in vm.inbox.statuses if report.status is not None]
+    reports = [report.at for report in vm.inbox.statuses if report.status is not None]
+    pause = interrupted(known.document, document, gaps, reports, last=known.at, now=now)
+    if vm.appliance is not None and pause is not None:
         gaps = opened(gaps, *pause, reports)
     after = replace(known, at=now, document=document, happened=known.happened.append(*happened), gaps=gaps)
     return replace(vm, appliance=after), happened
@@ -114,9 +115,12 @@ def _handover(before: Mapping[str, Any], after: Mapping[str, Any], now: float) -
     attempts = member(after, "handover", "attempts") or 0
     if attempts > (member(before, "handover", "attempts") or 0):
         yield _happening(now, "handover", f"handover, attempt {attempts}")
-    problem = member(after, "handover", "problem")
-    if problem and problem != member(before, "handover", "problem"):
-        yield _happening(now, "handover", f"the handover failed: {_short(problem)}", bad=True)
+    if (problem := _problem(after)) and problem != _problem(before):
+        yield _happening(now, "handover", f"trouble: {_short(problem)}", bad=True)
+
+
+def _problem(document: Mapping[str, Any]) -> str | None:
+    return member(document, "problem") or member(document, "handover", "problem")
 
 
 def _happening(at: float, kind: str, words: str, *, bad: bool = False) -> Happening:
