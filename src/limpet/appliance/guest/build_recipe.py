@@ -101,12 +101,13 @@ echo "$newest" > "$4"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """packages: beside `PACKAGES`. mirrors: lines of sources.list. apt: its settings. limpet: folders of Python packages, by name.
+    """base: packages of every guest shell. packages: more. mirrors: lines of sources.list. apt: its settings.
 
-    epoch: seconds since 1970 that nothing is newer than; None for the date of the newest packaged file.
+    limpet: folders of Python packages that are put in, by name. epoch: seconds since 1970 that nothing is newer than; None for the date of the newest packaged file.
     """
 
     suite: str = SUITE
+    base: tuple[str, ...] = PACKAGES
     packages: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
@@ -116,7 +117,7 @@ class Recipe:
     @property
     def wanted(self) -> tuple[str, ...]:
         """All packages that are asked for."""
-        return tuple(sorted({*PACKAGES, *self.packages}))
+        return tuple(sorted({*self.base, *self.packages}))
 
 
 def plan_build(recipe: Recipe, output: Path, place: Path, now: int) -> tuple[Task, ...]:
@@ -186,11 +187,20 @@ def _limpet(recipe: Recipe, tree: Path, now: int) -> tuple[Step, ...]:
         # The launcher's -OO looks for compiled files that Debian does not ship; without them each new guest would make them.
         Run(("sh", "-c", COMPILING, "sh", str(tree)), timeout=LONGEST),
         Write(units / UNIT, UNIT_TEXT.encode()),
-        Run(("chroot", str(tree), "systemctl", "--quiet", "enable", UNIT)),
-        Run(("chroot", str(tree), "systemctl", "--quiet", "mask", *MASKED)),
+        MakeFolder(units / "multi-user.target.wants"),
+        *(
+            _link(units / name, f"/etc/systemd/system/{UNIT}")
+            for name in (f"multi-user.target.wants/{UNIT}", *ALIASES)
+        ),
+        *(_link(units / name, "/dev/null") for name in MASKED),
         MakeFolder((tree / MANIFEST).parent),
         Run(("sh", "-c", NOTING, "sh", str(tree), str(tree / MANIFEST))),
     )
+
+
+def _link(path: Path, target: str) -> Run:
+    """As systemctl would make it; it need not be in the tree."""
+    return Run(("ln", "--symbolic", "--force", target, str(path)))
 
 
 COMPILING = (
@@ -223,7 +233,7 @@ def _dates(recipe: Recipe, tree: Path, place: Path, now: int) -> tuple[Step, ...
 
 def _packed(tree: Path, output: Path, place: Path) -> Run:
     if is_file_image(output):
-        script = 'mksquashfs "$1" "$2" -noappend -comp zstd -no-progress -quiet -mkfs-time "$(cat "$3")" -processors "$(nproc)"'
+        script = 'mksquashfs "$1" "$2" -noappend -comp zstd -Xcompression-level 9 -no-progress -quiet -mkfs-time "$(cat "$3")" -processors "$(nproc)"'
     else:
         script = (
             'tar -C "$1" --create --sort=name --numeric-owner --xattrs --format=posix'
