@@ -17,10 +17,11 @@ sys.path.insert(0, "/opt/limpet/lib")
 if TYPE_CHECKING:
     from typing import Any
 
+    from limpet.appliance.networkos.contract import NetworkOs
 
-def main(asked: dict[str, Any]) -> list[Any]:
+
+def main(asked: dict[str, Any]) -> list[Any]:  # noqa: C901, PLR0915 - one case for each word
     """Do what is asked, in order, up to the first that fails."""
-    from limpet.appliance.networkos.contract import Pulse
     from limpet.appliance.networkos.frr import NAMESPACE, FrrNetworkOs, daemons_wanted
     from limpet.appliance.networkos.kernel import KernelNetworkOs
     from limpet.guest.lease import parse_lease
@@ -41,11 +42,11 @@ def main(asked: dict[str, Any]) -> list[Any]:
     interpreter = Interpreter(
         files=files, commands=commands, devices=RealDevices(), kernel=RealKernel(), clock=clock
     )
-    drivers = {
-        "kernel": KernelNetworkOs,
-        "frr": lambda: FrrNetworkOs(daemons=partial(daemons_wanted, files, NAMESPACE)),
+    drivers: dict[str, NetworkOs] = {
+        "kernel": KernelNetworkOs(),
+        "frr": FrrNetworkOs(daemons=partial(daemons_wanted, files, NAMESPACE)),
     }
-    driver = drivers[asked["driver"]]()
+    driver = drivers[asked["driver"]]
     last = asked["nics"][-1][1]
     nics = tuple(Nic(name=name, mac=mac, primary=mac == last) for name, mac in asked["nics"])
     leases = {mac: parse_lease(json.dumps(lease).encode()) for mac, lease in asked["leases"].items()}
@@ -81,7 +82,7 @@ def main(asked: dict[str, Any]) -> list[Any]:
     told: list[Any] = []
     for what, argument in asked["do"]:
         if what in {"health", "deep"}:
-            pulse: Pulse = driver.health(site, files, commands, deep=what == "deep")
+            pulse = driver.health(site, files, commands, deep=what == "deep")
             told.append([pulse.health.value, pulse.problem, pulse.cause])
         elif what == "again":
             sight = seen()

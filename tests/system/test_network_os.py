@@ -32,8 +32,7 @@ def test_nics_go_to_the_network_os_and_come_back_and_the_fabric_answers_all_the_
 ) -> None:
     made = lab.made
     before = made.links()
-    times = lab.hand_over()
-    print(lab.driver, "start", times[0], "primary claim+dress", times[-2:])
+    lab.hand_over()
     assert set(made.owners().values()) == {NOS}
     assert lab.must(("again", None), ("health", None), ("deep", None)) == [
         [],
@@ -47,7 +46,7 @@ def test_nics_go_to_the_network_os_and_come_back_and_the_fabric_answers_all_the_
     with lab.listening(PORT):
         assert [card.number for card in made.cards if made.probe(card.number, PORT)] == [0, 1, 2]
     assert made.leaked() == 0
-    print(lab.driver, "release", lab.take_back())
+    lab.take_back()
     lab.must(("stop", None))
     after = made.links()
     inner = [link for link in after if link.namespace == HOST]
@@ -206,7 +205,7 @@ def test_daemons_of_frr_die_and_no_route_is_lost(appliance_parts: Parts) -> None
                 ],
                 namespace=NOS,
             )
-            print(dead, "revived", lab.must(("revive", None), ("deep", None)))
+            lab.must(("revive", None))
             assert lab.must(("deep", None)) == [["healthy", None, None]], dead
             wait_for(lambda: made.sh(table, namespace=NOS) == routes, "the routes", timeout=15)
             assert watched.stdout.strip() == "1"

@@ -105,6 +105,9 @@ class Programs:
         match call.argv[1:]:
             case ("-f", "-"):
                 return self._transaction(call.stdin.decode())
+            case ("-s", "list", "ruleset"):
+                tables = self.here.tables.items()
+                return Said("".join(f"table ip {name} {{\n{body}}}\n" for name, body in tables))
             case ("-s", "list", "table", "ip", name) if name in self.here.tables:
                 return Said(f"table ip {name} {{\n{self.here.tables[name]}}}\n")
             case ("delete", "table", "ip", name) if name in self.here.tables:
