@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import images
+from limpet.appliance.handing import dress_all
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
 from limpet.model.errors import HostError
@@ -34,7 +35,10 @@ def confirm(appliance: Appliance) -> Event:
     if problem is None:
         appliance.with_problem(None)
         if not appliance.chronicle.handover.confirmed:
-            appliance.note("handover", confirmed=True, attempts=0)
+            # It counts again when it collapses soon (`roll_back`), and no more when it lasts (`Watch`).
+            appliance.note(
+                "handover", confirmed=True, attempts=max(0, appliance.chronicle.handover.attempts - 1)
+            )
         _confirm_image(appliance)
         return Event.CONFIRMED
     appliance.with_problem(problem)
@@ -82,7 +86,6 @@ def _again(appliance: Appliance, problem: str) -> str | None:
     )
     appliance.machine.log.warning("handover.not_confirmed", problem=problem, where=where)
     appliance.do(driver.protect(site))
-    for nic in site.nics:
-        appliance.do(driver.dress(nic, site.leases.get(nic.mac), site, appliance.look()))
+    dress_all(appliance, doubt=True)
     still = probed(appliance, site.guest, SECOND_TRY)
     return None if still is None else f"{where} ({still})"

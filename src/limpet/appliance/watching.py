@@ -12,6 +12,7 @@ from limpet.appliance.guest.storage import relief, room_of
 from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.inventory import nics_of
 from limpet.appliance.networkos.contract import Health
+from limpet.appliance.networkos.rule_watch import RuleWatch
 from limpet.appliance.states import Event, State
 from limpet.guest.namespaces import HOST
 from limpet.model.errors import HostError
@@ -42,6 +43,7 @@ class Watch:
         self._until = now + RETRY_DEGRADED
         self._leases = Leases(appliance)
         self._jobs = Jobs(appliance)
+        self._rules = RuleWatch()
         self._links_checked = False
         self._image_confirmed = False
         appliance.wishes.discard("guest")
@@ -131,9 +133,19 @@ class Watch:
         machine = appliance.machine
         pulse = appliance.network_os.health(appliance.site(), machine.files, machine.commands, deep=deep)
         if pulse.health is Health.HEALTHY:
+            if deep:
+                self._keep_rules()
             return None
         appliance.with_problem(f"the network OS: {pulse.problem or pulse.health.value}")
         return Event.NETWORK_OS_GONE if pulse.health is Health.GONE else Event.NETWORK_OS_DOWN
+
+    def _keep_rules(self) -> None:
+        """Load the owned rules again where somebody has changed them (R8). Raises: HostError."""
+        appliance, commands = self._appliance, self._appliance.machine.commands
+        protecting = appliance.network_os.protect(appliance.site())
+        if self._rules.lost(protecting, commands):
+            appliance.do(protecting)
+            self._rules.loaded(protecting, commands)
 
     def _guest(self, now: float) -> Event | None:
         appliance = self._appliance
