@@ -1,0 +1,48 @@
+"""What happens to an appliance that is steady: nothing of it moves, talks twice or is provisioned again without need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.system import supervised
+
+if TYPE_CHECKING:
+    from limpet.lab.appliance_room import Parts
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize("network_os", ["kernel", "frr"])
+def test_a_supervisor_that_stops_and_starts_again_changes_nothing(network_os: str, appliance_parts: Parts) -> None:
+    with supervised.steady(appliance_parts, network_os=network_os, nics=2) as it:
+        owners, guest = it.made.owners(), it.guest()
+        it.stop()
+        assert it.stage() == "stopped"
+        before = it.serial()
+        it.await_guest_report(after=before - 1)
+        last = it.last()
+        it.start()
+        it.await_stage("steady")
+        assert it.states(after=last) == ["steady"]
+        assert not [each for each in it.journal() if each.number > last and each.kind in {"move", "grant"}]
+        assert (it.made.owners(), it.guest()) == (owners, guest)
+        last = it.last()
+        it.kill()
+        it.start()
+        it.await_shown(lambda _: it.states(after=last) == ["steady"], "steady again")
+        assert (it.made.owners(), it.guest()) == (owners, guest)
+        it.check(bundle=True)
+
+
+def test_a_reboot_brings_it_back_without_provisioning_again(appliance_parts: Parts) -> None:
+    with supervised.steady(appliance_parts, nics=2) as it:
+        it.made.reboot()
+        last, before = it.last(), it.serial()
+        it.begins()
+        it.start()
+        it.await_stage("steady")
+        assert it.states(after=last) == ["booting", "preparing", "handing-over", "confirming", "steady"]
+        report = it.await_guest_report(after=before)
+        it.observed("reboot in steady", f"steady again {it.took(report['at'])} s after its start")
+        it.check()
