@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
+from tests.appliance.networkos import hooks_rig
+
 from limpet.appliance.networkos.frr import FrrNetworkOs
 from limpet.appliance.networkos.iosxe import IosXeNetworkOs
 from limpet.appliance.networkos.kernel import KernelNetworkOs
@@ -65,12 +67,16 @@ def site_for(count: int, *, vfs: bool = False) -> Site:
 
 @dataclass
 class Rig:
-    """One driver on one machine. holds: whether the network OS has the NIC with a MAC."""
+    """One driver on one machine. holds: whether the network OS has the NIC with a MAC.
+
+    blind: whether the driver cannot see what its network OS has done, and so has it told again.
+    """
 
     driver: NetworkOs
     site: Site
     machine: FakeMachine = field(default_factory=FakeMachine)
     network: FakeNetwork = field(init=False)
+    blind: bool = False
 
     def __post_init__(self) -> None:
         self.network = FakeNetwork(self.machine.files)
@@ -164,4 +170,17 @@ def frr(site: Site) -> FrrRig:
     return FrrRig(FrrNetworkOs(), site)
 
 
-RIGS: Mapping[str, Callable[[Site], Rig]] = {"kernel": kernel, "frr": frr, "iosxe": iosxe}
+class HooksRig(Rig):
+    """A vendor's programs, which work as the embedded network OS does."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.blind = True
+        self.driver = hooks_rig.install(self)
+
+
+def hooks(site: Site) -> HooksRig:
+    return HooksRig(KernelNetworkOs(), site)
+
+
+RIGS: Mapping[str, Callable[[Site], Rig]] = {"kernel": kernel, "frr": frr, "iosxe": iosxe, "hooks": hooks}

@@ -52,11 +52,11 @@ def test_planning_again_what_is_done_gives_nothing(make: Callable[[Site], Rig]) 
     assert not any(task.steps for task in rig.driver.start(rig.site, seen))
     for nic in rig.site.nics:
         assert rig.driver.claim(nic, rig.site, seen).forward == ()
-        assert rig.driver.dress(nic, rig.site.leases[nic.mac], rig.site, seen) == ()
+        assert rig.blind or rig.driver.dress(nic, rig.site.leases[nic.mac], rig.site, seen) == ()
     rig.take_back()
     rig.stop()
     seen = rig.seen()
-    assert not any(task.steps for task in rig.driver.stop(rig.site, seen))
+    assert rig.blind or not any(task.steps for task in rig.driver.stop(rig.site, seen))
     for nic in rig.site.nics:
         assert rig.driver.release(nic, rig.site, seen) == ()
 
@@ -139,8 +139,9 @@ def test_a_nic_that_is_nowhere_cannot_be_claimed_and_needs_no_release(make: Call
     nic = rig.site.nics[0]
     rig.network.remove_nic(nic.mac)
     outcome = rig.interpreter.apply([_task(rig.driver.claim(nic, rig.site, rig.seen()).forward)])[0]
-    assert outcome.failed
-    assert rig.driver.release(nic, rig.site, rig.seen()) == ()
+    assert outcome.failed or rig.blind
+    rig.release(nic)
+    assert rig.blind or rig.driver.release(nic, rig.site, rig.seen()) == ()
 
 
 def test_a_network_os_with_nics_is_not_stopped(make: Callable[[Site], Rig]) -> None:

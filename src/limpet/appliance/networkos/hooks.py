@@ -46,7 +46,7 @@ LOG = Path("/var/log/limpet-hooks.log")
 DAY_ZERO = Path("/var/lib/limpet/day-zero")
 CUSTOM_DATA = "custom-data"
 DOCUMENT = "document.json"
-START_TASK, PORT_TASK = "network-os", "guest-port"
+START_TASK, PORT_TASK, STOP_TASK = "network-os", "guest-port", "stop"
 ADVICE = f"See {LOG}, and: limpet check-hooks FOLDER."
 
 
@@ -106,7 +106,9 @@ class HooksNetworkOs:
         return (self._task(Verb.DAY_ZERO.value, TABLE[Verb.DAY_ZERO].purpose, *steps),)
 
     def start(self, site: Site, seen: Seen) -> tuple[Task, ...]:
-        """Run `start`, which makes the guest port, too; what is in the guest's namespace is done from here."""
+        """Run `start`, which makes the guest port, too; what is in the guest's namespace is done from here, and last."""
+        if _guest_end_is_there(site, seen) and not seen.doubted and self.problem is None:
+            return ()
         guest = Task(
             name="guest-network",
             purpose=f"make the network namespace {site.guest}",
@@ -122,7 +124,7 @@ class HooksNetworkOs:
         port = Task(
             name=PORT_TASK,
             purpose=f"address the guest port {site.port.inner}, which the network OS puts into {site.guest}",
-            steps=(*rules.guest_steps(site), *_guest_end(site, seen)),
+            steps=(*rules.guest_steps(site), *_guest_end(site)),
             after=(START_TASK,),
             advice=ADVICE,
         )
@@ -177,16 +179,21 @@ class HooksNetworkOs:
 
     def revive(self, site: Site, seen: Seen, pulse: Pulse) -> tuple[Task, ...]:
         """Run `revive`, or `start` again."""
+        if pulse.health is Health.HEALTHY:
+            return ()
         if not self._has(Verb.REVIVE):
-            return self.start(site, seen)
+            return self.start(site, seen.in_doubt())
         run = self._planned(Verb.REVIVE, told.revive_request(site, pulse))
         return (self._task("revive", TABLE[Verb.REVIVE].purpose, run),)
 
     def stop(self, site: Site, seen: Seen) -> tuple[Task, ...]:
         """Run `stop`; what `start` answered is forgotten."""
-        del seen
+        held = [nic.name for nic in site.nics if moving.place_of(nic, seen) == site.network_os]
+        if held:
+            problem = f"it still has {', '.join(held)}"
+            return (Task(name=STOP_TASK, purpose=TABLE[Verb.STOP].purpose, problem=problem),)
         run = self._planned(Verb.STOP, told.request(Verb.STOP, site))
-        return (self._task("stop", TABLE[Verb.STOP].purpose, run, Remove(STARTED)),)
+        return (self._task(STOP_TASK, TABLE[Verb.STOP].purpose, run, Remove(STARTED)),)
 
     def command(self, line: str) -> Run:
         """Run `command`. Raises: HostError, where there is none."""
@@ -253,18 +260,28 @@ def _is_with_linux(nic: Nic, seen: Seen) -> bool:
     return face is not None or bool(functions)
 
 
-def _guest_end(site: Site, seen: Seen) -> tuple[Step, ...]:
-    port = site.port
-    end = seen.named(site.guest, port.inner)
-    if end is not None and end.up and port.inner_address in end.addresses:
-        return ()
+def _guest_end_is_there(site: Site, seen: Seen) -> bool:
+    end = seen.named(site.guest, site.port.inner)
+    return (
+        end is not None and end.up and site.port.inner_address in end.addresses and _label(site) in end.labels
+    )
+
+
+def _guest_end(site: Site) -> tuple[Step, ...]:
+    """Its address comes last, with a label of ours: where that is seen, all before it was done."""
+    name = site.port.inner
     lines = [
         "link set dev lo up",
-        f"link set dev {port.inner} up",
-        f"address replace {port.inner_address} dev {port.inner}",
-        f"route replace default via {port.outer_address.ip} dev {port.inner}",
+        f"link set dev {name} up",
+        f"address flush dev {name} scope global",
+        f"route replace default via {site.port.outer_address.ip} dev {name} onlink",
+        f"address add {site.port.inner_address} broadcast + dev {name} label {_label(site)}",
     ]
     return batch(site.guest, lines)
+
+
+def _label(site: Site) -> str:
+    return f"{site.port.inner}:hooks"
 
 
 def _lost(sign: Sign, files: Files) -> Pulse | None:

@@ -102,7 +102,7 @@ class Exam:
         with self._check("health says healthy"):
             self._healthy(deep=True)
         with self._check("start may run again"):
-            self._apply(driver.start(site, self._look()))
+            self._apply(driver.start(site, self._look().in_doubt()))
             self._healthy(deep=True)
 
     def _handed_over(self) -> None:
@@ -173,7 +173,7 @@ class Exam:
         with self._check("stop takes the guest port away"):
             _met(self._look().named(site.guest, site.port.inner) is None, f"{site.port.inner} is there still")
         with self._check("it may be started again"):
-            self._apply(driver.start(site, self._look()))
+            self._apply(driver.start(site, self._look().in_doubt()))
             self._healthy(deep=True)
             self._apply(driver.stop(site, self._look()))
 
