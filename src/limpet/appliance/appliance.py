@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from limpet.appliance.chronicle import Chronicle, fold
+from limpet.appliance.chronicle import Chronicle, compacted, fold
 from limpet.appliance.granting import FabricLease
 from limpet.appliance.inventory import site_of
 from limpet.appliance.shell import shell_plan
 from limpet.guest.agent_news import LARGEST, NEWS, parse_news
 from limpet.guest.fabric_lease import EXCHANGE, Holder
+from limpet.guest.saying import FAILED, NOT_READY, READY, SAYING, Saying, one_line, render_saying
 from limpet.host.facts import namespaces
 from limpet.host.facts.reading import bytes_of
 from limpet.host.reported import boot_id
 from limpet.model.errors import HostError, MalformedDocument
+from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from limpet.host.appliance_ports import Child
 
 NETWORKS = ("limpet-nos", "limpet-guest")
-SAYING = "saying.json"
-"""In the exchange folder: what the status-only agent says, replaced while it runs."""
-
+_LEFT_FIRST, _LEFT_LONGEST = 30.0, 600.0
+_STATUS_AGAIN = 2.0
+"""How long after a start that failed the status-only agent is started again, seconds."""
 
 WISH = "wish"
 """In the exchange folder: an operator's word, read when a signal comes."""
@@ -75,7 +76,21 @@ class Appliance:
         )
         self.status_agent: Child | None = None
         self.problem: str | None = None
+        self.steadfast = False
+        """Whether an end that was asked for has to wait: half of the NICs moved is no state to be left in."""
+        self._end_asked = False
+        self._journal_told = False
+        self._status: tuple[str, str, str | None, bool] | None = None
+        self._status_due = 0.0
         self.wishes: set[str] = set()
+        self.revivals: list[float] = []
+        """When the network OS was revived of late, on the monotonic clock."""
+        self.agent_hangs = False
+        """Whether the guest shell's agent holds the lock and does nothing: it looks well, and is not."""
+        self.unreached = 0
+        """How often in a row the fabric was lost and could not be found again."""
+        self.left_behind: dict[str, tuple[int, float]] = {}
+        """NICs that could not be given to the network OS, by MAC: how often, and when that is tried again."""
         self.seen: Seen | None = None
         """As the NICs were when they were last looked at."""
         self.tick: Callable[[], None] = lambda: None
@@ -84,14 +99,26 @@ class Appliance:
     # --- memory
 
     def note(self, kind: str, **facts: object) -> None:
-        """Write something into the journal, on the disk, before it takes effect. Raises: HostError."""
+        """Write something into the journal, on the disk, before it takes effect. Raises: HostError, for what is no record."""
         record = self.journal.note(kind, facts, at=self.machine.clock.now(), boot=self.boot)
         self.chronicle = fold((record,), self.chronicle)
+        self._tell_journal()
 
     def compact(self) -> None:
-        """Keep the journal small: of each kind the last record, leases and moves of each NIC. Raises: HostError."""
-        kept = {(each.kind, each.facts.get("mac")): each for each in self.journal.records}
-        self.journal.compact(sorted(kept.values(), key=lambda each: each.number))
+        """Keep the journal small: what it says, in as few records as that takes."""
+        self.journal.compact(compacted(self.journal.records))
+
+    def _tell_journal(self) -> None:
+        problem = self.journal.problem
+        if problem is not None and not self._journal_told:
+            self.machine.log.error(
+                "journal.unwritable",
+                problem=problem,
+                remedy="make room on the disk; until then a power cut costs what happens from now on",
+            )
+        elif problem is None and self._journal_told:
+            self.machine.log.info("journal.written_again")
+        self._journal_told = problem is not None
 
     def _granted(self, holder: Holder, epoch: int) -> None:
         self.note("grant", holder=holder.value, epoch=epoch)
@@ -153,12 +180,20 @@ class Appliance:
     def pause(self, seconds: float) -> set[str]:
         """Let time pass until something happens. Gives the words for it. Raises: Stopped."""
         self.tick()
+        if self.journal.behind:
+            self.journal.settle()
+            self._tell_journal()
+        self._end_if_asked()
         happened = set(self.machine.surroundings.wait(seconds))
-        if "stop" in happened:
-            raise Stopped
+        self._end_asked = self._end_asked or "stop" in happened
+        self._end_if_asked()
         if "wish" in happened:
             self._wished()
         return happened
+
+    def _end_if_asked(self) -> None:
+        if self._end_asked and not self.steadfast:
+            raise Stopped
 
     def _wished(self) -> None:
         """Read what an operator wants; a word that is not known is nothing."""
@@ -176,23 +211,71 @@ class Appliance:
             self.pause(min(0.02, left))
         return True
 
+    def leave_behind(self, mac: str) -> None:
+        """Leave a NIC with Linux for a while that grows."""
+        times = self.left_behind.get(mac, (0, 0.0))[0] + 1
+        pause = min(_LEFT_FIRST * 2.0 ** (times - 1), _LEFT_LONGEST)
+        self.left_behind[mac] = (times, self.machine.clock.monotonic() + pause)
+
+    def is_left(self, mac: str) -> bool:
+        """Whether a NIC stays with Linux for now."""
+        return self.machine.clock.monotonic() < self.left_behind.get(mac, (0, 0.0))[1]
+
     # --- the status-only agent
 
-    def say(self, text: str, *, state: str = "Ready") -> None:
+    def say(self, text: str, *, state: str = READY) -> None:
         """Have the status-only agent say it from now on, whenever it runs. Raises: HostError."""
         self.machine.files.make_folder(EXCHANGE)
-        content = json.dumps({"version": 1, "state": state, "text": text}).encode("ascii") + b"\n"
+        health = None
+        if self.overdue:
+            text = f"{text}; not ready within {self.config.ready_deadline:g} seconds"
+            state, health = NOT_READY, FAILED
+        content = render_saying(Saying(state=state, text=one_line(text), health=health))
         self.machine.files.replace(EXCHANGE / SAYING, content, durable=False)
 
-    def start_status_agent(self, text: str, *, state: str = "Ready", network: str | None = None) -> None:
+    @property
+    def overdue(self) -> bool:
+        """Whether the guest shell was to say that the VM is ready, and has not in time (§8.3)."""
+        return (
+            self.config.ready == "late"
+            and not self.chronicle.ready
+            and self.machine.kernel.uptime() > self.config.ready_deadline
+        )
+
+    def keep_status_agent(self, text: str, *, state: str = READY, network: str | None = None) -> None:
+        """Have it run and say this, whatever has ended it; nothing is done while it does. What cannot be done is tried again."""
+        running = self.status_agent is not None and self.status_agent.ended() is None
+        if running and self._status == (text, state, network, self.overdue):
+            return
+        now = self.machine.clock.monotonic()
+        if not running and now < self._status_due:
+            return
+        self._status_due = now + _STATUS_AGAIN
+        try:
+            self.start_status_agent(text, state=state, network=network)
+        except HostError as error:
+            self.machine.log.warning("status_agent.not_started", problem=error)
+
+    def start_status_agent(self, text: str, *, state: str = READY, network: str | None = None) -> None:
         """Have a status-only agent report, on the host or in a namespace; one that runs there already is told the new text.
 
         Raises: HostError.
         """
         self.say(text, state=state)
         running = self.status_agent
-        if running is not None and running.ended() is None and self.lease.holder is Holder.STATUS_ONLY:
+        wish = (text, state, network, self.overdue)
+        if (
+            running is not None
+            and running.ended() is None
+            and self.lease.holder is Holder.STATUS_ONLY
+            and self._status is not None
+            and self._status[2] == network
+        ):
+            self._status = wish
             return
+        if running is not None:
+            self.status_agent = None
+            running.kill()
         self.lease.revoke()
         self.lease.grant(Holder.STATUS_ONLY)
         self.status_agent = self.machine.children.start(
@@ -205,6 +288,7 @@ class Appliance:
             *self.options,
             network=network,
         )
+        self._status = wish
 
     def end_status_agent(self, text: str | None = None) -> AgentNews | None:
         """Have its last report sent, and the fabric lease back. Gives its last news. Raises: HostError."""
@@ -223,5 +307,5 @@ class Appliance:
 
     def with_problem(self, problem: str | None) -> None:
         """Note for people why things are not better; None when they are."""
-        self.problem = problem
-        self.chronicle = replace(self.chronicle, problem=problem)
+        self.problem = None if problem is None else redacted(" ".join(problem.split()))[:1000]
+        self.chronicle = replace(self.chronicle, problem=self.problem)

@@ -30,7 +30,10 @@ LONGEST = 1800.0
 
 def boot(appliance: Appliance) -> Event:
     """Run the boot stage and note what later stages need (R1, R2, R3). Raises: Stopped."""
-    problem = _run(appliance)
+    try:
+        problem = _run(appliance)
+    except HostError as error:
+        problem = f"the boot stage was not run: {error}"
     vm_id = _identity(appliance)
     if vm_id is None:
         appliance.with_problem(problem or "this VM is not provisioned, and the boot stage did not say why")

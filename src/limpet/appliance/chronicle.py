@@ -74,6 +74,25 @@ def fold(records: Iterable[Record], before: Chronicle | None = None) -> Chronicl
     return found
 
 
+def compacted(records: Iterable[Record]) -> list[Record]:
+    """The fewest records that fold to the same: of each kind the last, with all that those before it said and it does not.
+
+    Leases and moves are of one NIC each.
+    """
+    kept: dict[tuple[str, object], Record] = {}
+    for each in records:
+        key = (each.kind, each.facts.get("mac"))
+        before = kept.pop(key, None)
+        if before is not None and each.kind in _ADDING:
+            each = replace(each, facts={**before.facts, **each.facts})  # noqa: PLW2901 - that is the point
+        kept[key] = each
+    return list(kept.values())
+
+
+_ADDING = frozenset({"handover", "guest"})
+"""Kinds whose records say only what has changed."""
+
+
 def _state(found: Chronicle, record: Record) -> Chronicle:
     facts = record.facts
     return replace(

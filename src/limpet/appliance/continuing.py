@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.guest.lease import parse_lease, render_lease
@@ -67,10 +68,16 @@ class Leases:
         self._due[nic.mac] = now + min(self._appliance.config.lease_period, (lease.seconds or _ENDLESS) / 2)
         if _same(lease, self._appliance.chronicle.leases.get(nic.mac)):
             return
-        self._appliance.note("lease", mac=nic.mac, lease=json.loads(render_lease(lease)))
         site = self._appliance.site()
+        site = replace(site, leases={**site.leases, nic.mac: lease})
         dressing = self._appliance.network_os.dress(nic, lease, site, self._appliance.look())
-        self._appliance.do(dressing)
+        try:
+            self._appliance.do(dressing)
+        except HostError:
+            self._due[nic.mac] = now + _RETRY
+            raise
+        # Noted only now: what could not be put in place is asked for and tried again.
+        self._appliance.note("lease", mac=nic.mac, lease=json.loads(render_lease(lease)))
         self._appliance.machine.log.info("lease.changed", nic=nic.name, address=str(lease.address))
 
 

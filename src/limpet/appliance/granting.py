@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.guest.fabric_lease import EXCHANGE, GRANT, Grant, Holder, render_grant
-from limpet.model.errors import HostError
+from limpet.guest.fabric_lease import EXCHANGE, GRANT, LARGEST, Grant, Holder, parse_grant, render_grant
+from limpet.host.facts.reading import bytes_of
+from limpet.model.errors import HostError, MalformedDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,18 @@ class FabricLease:
         self._machine.fabric_lock.give()
 
     def restore(self) -> None:
-        """Write the grant that the journal has, after the supervisor was started anew. Raises: HostError."""
+        """Write the grant that the journal has, after the supervisor was started anew. Raises: HostError.
+
+        A grant of this boot with a later epoch counts: the journal could not be written when it was made.
+        """
+        content = bytes_of(self._machine.files, EXCHANGE / GRANT, at_most=LARGEST)
+        try:
+            found = None if content is None else parse_grant(content)
+        except MalformedDocument:
+            found = None
+        if found is not None and found.boot == self._boot and found.epoch > self.epoch:
+            self.holder, self.epoch = found.holder, found.epoch
+            self._note(found.holder, found.epoch)
         self._put(Grant(holder=self.holder, epoch=self.epoch, boot=self._boot))
 
     def _write(self, holder: Holder) -> None:

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 def hand_over(appliance: Appliance) -> Event:
     """Move what Linux still has. Raises: Stopped."""
-    guest_has_it = appliance.lease.holder is Holder.GUEST_SHELL
+    if appliance.lease.holder is Holder.GUEST_SHELL:
+        return _add(appliance)
     try:
         site = appliance.site()
         seen = appliance.look()
         late = [nic for nic in site.nics if is_with_linux(nic, seen)]
-        if not guest_has_it:
-            clock = appliance.machine.clock
-            attempts = appliance.chronicle.handover.attempts + 1
-            appliance.note(
-                "handover", attempts=attempts, started=clock.now(), before=None, gap=None, confirmed=False
-            )
+        clock = appliance.machine.clock
+        attempts = appliance.chronicle.handover.attempts + 1
+        appliance.note(
+            "handover", attempts=attempts, started=clock.now(), before=None, gap=None, confirmed=False
+        )
         for nic in late:
             if not nic.primary:
                 give(appliance, nic)
@@ -41,6 +41,34 @@ def hand_over(appliance: Appliance) -> Event:
     return Event.MOVED
 
 
+def _add(appliance: Appliance) -> Event:
+    """A NIC or a virtual function more, while the guest shell talks. One that cannot be given stays: nothing else suffers (F3, F12)."""
+    try:
+        site = appliance.site()
+        for nic in site.nics:
+            if not is_with_linux(nic, appliance.look()):
+                continue
+            try:
+                give(appliance, nic)
+                appliance.left_behind.pop(nic.mac, None)
+            except HostError as error:
+                appliance.leave_behind(nic.mac)
+                appliance.with_problem(f"{nic.name} stays with Linux: {error}")
+                appliance.machine.log.warning("handover.nic_left", nic=nic.name, mac=nic.mac, problem=error)
+    except HostError as error:
+        appliance.with_problem(str(error))
+    return Event.MOVED
+
+
+def has_nics(appliance: Appliance) -> bool:
+    """Whether the network OS has a NIC of the inventory."""
+    try:
+        seen = appliance.look()
+    except HostError:
+        return False
+    return any(place != HOST for nic in appliance.chronicle.nics for place, _ in seen.of_mac(nic.mac))
+
+
 def is_with_linux(nic: Nic, seen: Seen) -> bool:
     """Whether the NIC, or a virtual function of it, is in the host's namespace (F3)."""
     return any(namespace == HOST for namespace, _ in seen.of_mac(nic.mac))
@@ -50,6 +78,20 @@ def _leave(appliance: Appliance) -> None:
     """The last report from Linux: the status gap begins. Raises: HostError."""
     last = appliance.end_status_agent(State.HANDING_OVER.words)
     appliance.note("handover", before=None if last is None else last.last)
+
+
+def dress_all(appliance: Appliance, *, doubt: bool) -> None:
+    """Addresses and routes as they shall be. doubt: whatever seems to be in place. Raises: HostError, for the primary NIC."""
+    site, driver = appliance.site(), appliance.network_os
+    for nic in site.nics:
+        try:
+            seen = appliance.look()
+            steps = driver.dress(nic, site.leases.get(nic.mac), site, seen.in_doubt() if doubt else seen)
+            appliance.do(steps)
+        except HostError as error:
+            if nic.primary:
+                raise
+            appliance.machine.log.warning("handover.not_dressed", nic=nic.name, problem=error)
 
 
 def give(appliance: Appliance, nic: Nic) -> None:

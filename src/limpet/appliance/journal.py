@@ -89,33 +89,75 @@ def _record(line: bytes) -> Record | None:
 
 
 class Journal:
-    """The journal on its file. One writer: whoever holds the supervisor's lock."""
+    """The journal on its file. One writer: whoever holds the supervisor's lock.
+
+    While the disk takes nothing, records are kept here and written as soon as it does: an appliance that is cut off because a
+    disk is full would be worse than one that remembers a little less after a power cut.
+    """
 
     def __init__(self, file: JournalFile) -> None:
-        """Reads it, and takes off what was cut. Raises: HostError."""
+        """Reads it, and takes off what was cut. One that cannot be read is begun anew: `unreadable` says why."""
         self._file = file
-        content = file.read(at_most=LARGEST)
+        self.unreadable: str | None = None
+        try:
+            content = file.read(at_most=LARGEST)
+        except HostError as error:
+            content, self.unreadable = b"", str(error)
         records, end = parse_journal(content)
         self.records: list[Record] = list(records)
         self.dropped = len(content) - end
         """Bytes that were taken off."""
         self._size = end
+        self._owed: list[bytes] = []
+        self.problem: str | None = self.unreadable
+        """Why the last records are not on the disk; None when they are."""
         if self.dropped:
-            file.replace(content[:end])
+            self._take_off(content[:end])
+
+    @property
+    def behind(self) -> int:
+        """How many records are not on the disk."""
+        return len(self._owed)
+
+    def _take_off(self, whole: bytes) -> None:
+        """Nothing may be added behind what cannot be read."""
+        try:
+            self._file.replace(whole)
+        except HostError as error:
+            self.problem = str(error)
+            self._owed.append(b"")
 
     def note(self, kind: str, facts: Mapping[str, Any], *, at: float, boot: str) -> Record:
-        """Add a record; it is on the disk when this returns. Raises: HostError."""
+        """Add a record. It is on the disk when this returns, or else `problem` says why not. Raises: HostError, for one too long."""
         number = self.records[-1].number + 1 if self.records else 1
         record = Record(number=number, at=at, boot=boot, kind=kind, facts=facts)
         line = render_record(record)
-        self._file.append(line)
         self.records.append(record)
-        self._size += len(line)
+        self._owed.append(line)
+        self.settle()
         return record
 
+    def settle(self) -> None:
+        """Write what is owed, if that can be done now."""
+        if not self._owed:
+            return
+        try:
+            if self.problem is None:
+                self._file.append(b"".join(self._owed))
+                self._size += sum(map(len, self._owed))
+            else:  # of what could not be written, a part may be there
+                content = b"".join(map(render_record, self.records))
+                self._file.replace(content)
+                self._size = len(content)
+        except HostError as error:
+            self.problem = str(error)
+            return
+        self._owed.clear()
+        self.problem = None
+
     def compact(self, kept: Iterable[Record]) -> None:
-        """Begin again with the records `kept`, when it has grown; their numbers go on. Raises: HostError."""
-        if self._size < COMPACT_FROM:
+        """Begin again with the records `kept`, when it has grown; their numbers go on."""
+        if self._size + sum(map(len, self._owed)) < COMPACT_FROM:
             return
         last = self.records[-1].number
         chosen = list(kept)
@@ -124,6 +166,12 @@ class Journal:
             for at, each in enumerate(chosen)
         ]
         content = b"".join(map(render_record, numbered))
-        self._file.replace(content)
+        try:
+            self._file.replace(content)
+        except HostError as error:
+            self.problem = str(error)
+            return
         self.records = numbered
+        self._owed.clear()
+        self.problem = None
         self._size = len(content)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import images
 from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
+from limpet.appliance.handing import dress_all
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.preparing import start_guest
 from limpet.appliance.states import Event
@@ -20,13 +21,18 @@ WITHIN = 3600.0
 RESET_FROM, OTHER_IMAGE_FROM = 3, 4
 """From which failure on its root file system is made anew, and the last confirmed image is taken."""
 _LONGEST_PAUSE = 30.0
+_BETWEEN = 0.5
 _TRIES = 5
+_FLAPPING = 300.0
+"""Revivals of the network OS longer ago than this many seconds are forgotten."""
 
 
 def repair(appliance: Appliance) -> Event:
     """Raises: Stopped."""
-    event = _network_os(appliance)
-    return _guest(appliance) if event is None else event
+    while True:
+        event = _network_os(appliance) or _guest(appliance)
+        if event is not None:
+            return event
 
 
 def _network_os(appliance: Appliance) -> Event | None:
@@ -38,11 +44,13 @@ def _network_os(appliance: Appliance) -> Event | None:
             pulse = driver.health(site, machine.files, machine.commands, deep=True)
             if pulse.health is Health.HEALTHY:
                 if attempt:
-                    _dress(appliance)
+                    appliance.do(driver.protect(site))
+                    dress_all(appliance, doubt=False)
                 return None
             if pulse.health is Health.GONE:
                 appliance.with_problem(f"the network OS lost the NICs: {pulse.problem}")
                 return Event.NETWORK_OS_GONE
+            appliance.pause(_patience(appliance) if attempt == 0 else _BETWEEN)
             appliance.apply(driver.revive(site, appliance.look(), pulse))
         except HostError as error:
             appliance.with_problem(f"the network OS cannot be revived: {error}")
@@ -51,38 +59,38 @@ def _network_os(appliance: Appliance) -> Event | None:
     return Event.NETWORK_OS_GONE
 
 
-def _dress(appliance: Appliance) -> None:
-    """Rules, addresses and routes as they shall be: what is in place is left as it is."""
-    site, driver = appliance.site(), appliance.network_os
-    appliance.do(driver.protect(site))
-    for nic in site.nics:
-        appliance.do(driver.dress(nic, site.leases.get(nic.mac), site, appliance.look()))
+def _patience(appliance: Appliance) -> float:
+    """How long is waited before it is revived: nothing at first, more when that is done again and again."""
+    now = appliance.machine.clock.monotonic()
+    appliance.revivals = [*(each for each in appliance.revivals if now - each < _FLAPPING), now][-16:]
+    return float(min(2.0 ** max(0, len(appliance.revivals) - 3) - 1.0, _LONGEST_PAUSE))
 
 
-def _guest(appliance: Appliance) -> Event:
-    """Have it run; its failures within an hour decide how thoroughly, and when it is given up."""
+def _guest(appliance: Appliance) -> Event | None:
+    """Have it run; its failures within an hour decide how thoroughly, and when it is given up. None: it is not done yet."""
     machine = appliance.machine
-    while True:
-        if wanted(machine.files) is Wanted.DISABLED:
-            _end(appliance)
-            return Event.GUEST_GAVE_UP
-        try:
-            if _is_well(appliance):
-                return Event.REPAIRED
-            failures = _count(appliance)
-            if failures > appliance.config.guest_failures:
-                appliance.with_problem(
-                    f"the guest shell failed {failures} times within an hour; {appliance.problem}"
-                )
-                appliance.lease.revoke()
-                return Event.GUEST_GAVE_UP
-            if failures > 1:
-                appliance.pause(min(2.0 ** (failures - 2), _LONGEST_PAUSE))
-            _restart(appliance, failures)
+    if wanted(machine.files) is Wanted.DISABLED:
+        _end(appliance)
+        return Event.GUEST_GAVE_UP
+    try:
+        if _is_well(appliance):
             return Event.REPAIRED
-        except HostError as error:
-            appliance.with_problem(f"the guest shell cannot be started: {error}")
-            machine.log.warning("guest.not_started", problem=error)
+    except HostError as error:
+        appliance.with_problem(f"the guest shell cannot be looked at: {error}")
+    failures = _count(appliance)
+    if failures > appliance.config.guest_failures:
+        appliance.with_problem(f"the guest shell failed {failures} times within an hour; {appliance.problem}")
+        return Event.GUEST_GAVE_UP
+    if failures > 1:
+        appliance.pause(min(2.0 ** (failures - 2), _LONGEST_PAUSE))
+    try:
+        _restart(appliance, failures)
+    except HostError as error:
+        appliance.with_problem(f"the guest shell cannot be started: {error}")
+        machine.log.warning("guest.not_started", problem=error)
+        return None
+    appliance.agent_hangs = False
+    return Event.REPAIRED
 
 
 def _end(appliance: Appliance) -> None:
@@ -98,7 +106,7 @@ def _end(appliance: Appliance) -> None:
 
 def _is_well(appliance: Appliance) -> bool:
     sight = appliance.guest()
-    if not sight.running or sight.instance != appliance.chronicle.instance:
+    if appliance.agent_hangs or not sight.running or sight.instance != appliance.chronicle.instance:
         return False
     if appliance.config.guest_agent != "limpet" or appliance.lease.holder is not Holder.GUEST_SHELL:
         return True

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from limpet.appliance.handing import is_with_linux
 from limpet.appliance.states import Event, State
 from limpet.guest.namespaces import HOST
 from limpet.guest.network import plan_lease
 from limpet.host.facts import interfaces
+from limpet.guest.saying import NOT_READY
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ _TRIES = 5
 def roll_back(appliance: Appliance) -> Event:
     """Give every NIC back to Linux, the primary one first, with its address; then end the network OS. Raises: Stopped."""
     _take_the_lease(appliance)
+    handover = appliance.chronicle.handover
+    if handover.confirmed:  # it was well, and did not last
+        appliance.note("handover", confirmed=False, attempts=handover.attempts + 1)
     try:
         site = appliance.site()
     except HostError as error:
@@ -58,7 +61,7 @@ def _take_the_lease(appliance: Appliance) -> None:
 def _taken_back(appliance: Appliance, nic: Nic, site: Site) -> bool:
     try:
         appliance.do(appliance.network_os.release(nic, site, appliance.look()))
-        if not is_with_linux(nic, appliance.look()):
+        if not any(place == HOST and not link.vf for place, link in appliance.look().of_mac(nic.mac)):
             appliance.machine.log.warning("rollback.nic_missing", nic=nic.name, mac=nic.mac)
             return False
     except HostError as error:
@@ -73,7 +76,7 @@ def address(appliance: Appliance, nic: Nic, site: Site) -> None:
     lease = site.leases.get(nic.mac)
     try:
         name = next(
-            (link.name for place, link in appliance.look().of_mac(nic.mac) if place == HOST and not link.vf),
+            (link.name for place, link in (appliance.seen or appliance.look()).of_mac(nic.mac) if place == HOST and not link.vf),
             None,
         )
         if lease is None or name is None:
@@ -85,11 +88,8 @@ def address(appliance: Appliance, nic: Nic, site: Site) -> None:
 
 
 def _report(appliance: Appliance) -> None:
-    """Say at once why, as the NIC is back; what cannot be started now is started in the rescue."""
-    try:
-        appliance.start_status_agent(_reason(appliance), state="NotReady")
-    except HostError as error:
-        appliance.machine.log.warning("rollback.no_report", problem=error)
+    """Say why, at once as the NIC is back, and always again when what says it has ended."""
+    appliance.keep_status_agent(_reason(appliance), state=NOT_READY)
 
 
 def _reason(appliance: Appliance) -> str:
@@ -105,8 +105,11 @@ def rescue(appliance: Appliance) -> Event:
     pause = min(appliance.config.retry_pause * 2 ** max(0, attempts - 1), LONGEST_PAUSE)
     spent = attempts >= appliance.config.attempts
     due = clock.monotonic() + pause
+    away = 0
     while True:
-        _stay_reachable(appliance)
+        away = away + 1 if _stay_reachable(appliance) else 0
+        if away > 1:
+            return Event.NICS_AWAY
         if "retry" in appliance.wishes:
             appliance.note("handover", attempts=0)
             appliance.wishes.discard("retry")
@@ -117,17 +120,23 @@ def rescue(appliance: Appliance) -> Event:
         appliance.pause(max(0.05, left))
 
 
-def _stay_reachable(appliance: Appliance) -> None:
-    """The primary NIC addressed and a status-only agent running: whatever ended them, they are put back."""
+def _stay_reachable(appliance: Appliance) -> bool:
+    """The primary NIC up and addressed, a status-only agent running: whatever ended them, they are put back.
+
+    Says whether the network OS has a NIC, which must be taken back first.
+    """
+    _report(appliance)
     try:
         site = appliance.site()
-    except HostError:
-        site = None
-    if site is not None:
         seen = appliance.look()
-        link = seen.named(HOST, site.primary.name)
-        if link is not None and not link.addresses:
-            address(appliance, site.primary, site)
-    agent = appliance.status_agent
-    if agent is None or agent.ended() is not None:
-        _report(appliance)
+    except HostError as error:
+        appliance.machine.log.warning("rescue.not_looked", problem=error)
+        return False
+    place, link = next(
+        ((place, link) for place, link in seen.of_mac(site.primary.mac) if not link.vf), ("", None)
+    )
+    if place != HOST:
+        return True
+    if link is not None:
+        address(appliance, site.primary, site)
+    return False

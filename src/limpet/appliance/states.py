@@ -47,9 +47,12 @@ class Event(Enum):
     REPAIRED = "repaired"
     GUEST_GAVE_UP = "guest gave up"
     NICS_BACK = "NICs back in Linux"
+    NICS_AWAY = "NICs not in Linux"
     NIC_ADDED = "NIC added"
     ROLLED_BACK = "rolled back"
     RETRY = "retry"
+    DEFECT = "defect"
+    """Something happened that nobody thought of, in a driver for instance."""
     STOP = "stop"
 
 
@@ -92,6 +95,16 @@ TABLE: dict[tuple[State, Event], State] = {
     (State.DEGRADED, Event.RETRY): State.REPAIRING,
     (State.ROLLING_BACK, Event.ROLLED_BACK): State.RESCUE,
     (State.RESCUE, Event.RETRY): State.BOOTING,
+    (State.RESCUE, Event.NICS_AWAY): State.ROLLING_BACK,
+    (State.BOOTING, Event.DEFECT): State.RESCUE,
+    (State.PREPARING, Event.DEFECT): State.RESCUE,
+    (State.HANDING_OVER, Event.DEFECT): State.ROLLING_BACK,
+    (State.CONFIRMING, Event.DEFECT): State.ROLLING_BACK,
+    (State.STEADY, Event.DEFECT): State.REPAIRING,
+    (State.REPAIRING, Event.DEFECT): State.ROLLING_BACK,
+    (State.DEGRADED, Event.DEFECT): State.REPAIRING,
+    (State.ROLLING_BACK, Event.DEFECT): State.RESCUE,
+    (State.RESCUE, Event.DEFECT): State.RESCUE,
 }
 """What follows; `Event.STOP` leads from everywhere to STOPPED."""
 

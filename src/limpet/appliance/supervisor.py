@@ -8,13 +8,14 @@ from limpet.appliance.appliance import Stopped
 from limpet.appliance.booting import boot
 from limpet.appliance.commanding import CommandKeeper
 from limpet.appliance.confirming import confirm
-from limpet.appliance.handing import hand_over
+from limpet.appliance.handing import hand_over, has_nics
 from limpet.appliance.preparing import prepare
 from limpet.appliance.repairing import repair
 from limpet.appliance.returning import rescue, roll_back
 from limpet.appliance.show import Window
 from limpet.appliance.states import AFTER_A_CRASH, AFTER_A_START, Event, State, follow
 from limpet.appliance.watching import watch, watch_degraded
+from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,50 +35,106 @@ ACTIVITIES: Mapping[State, Callable[[Appliance], Event]] = {
 }
 
 
+STEADFAST = frozenset({State.HANDING_OVER, State.ROLLING_BACK})
+"""In these an end that was asked for waits: they are short, and half of the NICs moved is no state to be left in."""
+_REMEMBERED = 600.0
+_LONGEST_PAUSE = 60.0
+
+
 def beginning(appliance: Appliance) -> State:
     """Where to begin, by the journal: the machine was started anew, or only this program was."""
     chronicle = appliance.chronicle
     same_boot = chronicle.boot == appliance.boot and bool(appliance.boot)
-    return (AFTER_A_CRASH if same_boot else AFTER_A_START)[chronicle.state]
+    state = (AFTER_A_CRASH if same_boot else AFTER_A_START)[chronicle.state]
+    if state in {State.BOOTING, State.RESCUE} and has_nics(appliance):
+        return State.ROLLING_BACK  # the journal does not know of it: it could not be written
+    return state
 
 
 def run(appliance: Appliance, *, until: Callable[[State], bool] = lambda _state: False) -> State:
-    """Supervise until this process is asked to end, or `until` says so of a state that was entered. Gives the last state.
-
-    Raises: HostError, when the journal cannot be written: nothing is done that could not be remembered.
-    """
+    """Supervise until this process is asked to end, or `until` says so of a state that was entered. Gives the last state."""
+    defects = Defects(appliance)
     state = beginning(appliance)
     window = Window(appliance)
     keeper = CommandKeeper(appliance)
 
     def tick() -> None:
-        window.tick()
-        keeper.tick()
+        defects.contained(window.tick)
+        defects.contained(keeper.tick)
 
     appliance.tick = tick
     appliance.machine.log.info("appliance.begins", state=state.value, journal=len(appliance.journal.records))
     if appliance.chronicle.boot == appliance.boot:
-        appliance.lease.restore()
-    _enter(appliance, window, state, None)
+        defects.contained(appliance.lease.restore)
+    _enter(appliance, state, None)
+    defects.contained(window.publish)
     while state is not State.STOPPED and not until(state):
-        try:
-            event = ACTIVITIES[state](appliance)
-        except Stopped:
-            event = Event.STOP
+        appliance.steadfast = state in STEADFAST
+        event = defects.caught(ACTIVITIES[state])
         state = follow(state, event)
         if state is not State.STOPPED:
-            _enter(appliance, window, state, event)
+            _enter(appliance, state, event)
+            defects.contained(window.publish)
+    if state is State.STOPPED:
+        defects.contained(lambda: end(appliance))
     keeper.end()
-    window.publish(stopped=state is State.STOPPED)
+    defects.contained(lambda: window.publish(stopped=state is State.STOPPED))
     return state
 
 
-def _enter(appliance: Appliance, window: Window, state: State, event: Event | None) -> None:
+class Defects:
+    """What nobody thought of, in a driver for instance, ends no supervisor: it is logged, and leads to where NICs are safe."""
+
+    def __init__(self, appliance: Appliance) -> None:
+        self._appliance = appliance
+        self._recent: list[float] = []
+
+    def caught(self, activity: Callable[[Appliance], Event]) -> Event:
+        """How it ended."""
+        appliance = self._appliance
+        try:
+            try:
+                return activity(appliance)
+            except Exception as error:  # noqa: BLE001 - the last resort
+                self._note(error)
+                appliance.pause(self._patience())
+                return Event.DEFECT
+        except Stopped:
+            return Event.STOP
+
+    def contained(self, action: Callable[[], None]) -> None:
+        """Do something that nothing depends on."""
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - see above
+            self._log(error)
+
+    def _note(self, error: Exception) -> None:
+        self._log(error)
+        self._appliance.with_problem(
+            str(error)
+            if isinstance(error, HostError)
+            else f"a defect, which the log tells more of: {error!r}"
+        )
+
+    def _log(self, error: Exception) -> None:
+        from traceback import format_exception  # noqa: PLC0415 - it should never be needed
+
+        where = "".join(format_exception(error)[-6:])
+        self._appliance.machine.log.error("appliance.defect", problem=repr(error), traceback=where)
+
+    def _patience(self) -> float:
+        now = self._appliance.machine.clock.monotonic()
+        self._recent = [*(each for each in self._recent if now - each < _REMEMBERED), now][-16:]
+        return float(min(2.0 ** (len(self._recent) - 1), _LONGEST_PAUSE))
+
+
+def _enter(appliance: Appliance, state: State, event: Event | None) -> None:
     appliance.note(
         "state",
         state=state.value,
         event=None if event is None else event.value,
-        problem=None if appliance.problem is None else appliance.problem[:1000],
+        problem=appliance.problem,
     )
     appliance.machine.log.info(
         "appliance.state",
@@ -86,4 +143,3 @@ def _enter(appliance: Appliance, window: Window, state: State, event: Event | No
         problem=appliance.problem,
     )
     appliance.compact()
-    window.publish()
