@@ -52,6 +52,7 @@ def _add(appliance: Appliance) -> Event:
                 give(appliance, nic)
                 appliance.left_behind.pop(nic.mac, None)
             except HostError as error:
+                appliance.note("move", mac=nic.mac, name=nic.name, to="linux")
                 appliance.leave_behind(nic.mac)
                 appliance.with_problem(f"{nic.name} stays with Linux: {error}")
                 appliance.machine.log.warning("handover.nic_left", nic=nic.name, mac=nic.mac, problem=error)

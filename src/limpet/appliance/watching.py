@@ -15,11 +15,14 @@ from limpet.appliance.networkos.contract import Health
 from limpet.appliance.networkos.rule_watch import RuleWatch
 from limpet.appliance.states import Event, State
 from limpet.guest.namespaces import HOST
+from limpet.guest.saying import NOT_READY
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
+    from limpet.guest.agent_news import AgentNews
     from limpet.guest.namespaces import Seen
+    from limpet.guest.site import Site
 
 LOOK_EVERY = 0.5
 DEEP_EVERY = 30.0
@@ -27,6 +30,14 @@ AGENT_AWAY = 15.0
 """How long nobody may hold the fabric lock before the guest shell counts as down: its own service manager restarts it first."""
 FABRIC_LOST = 30.0
 """How long the agent may have a problem with the fabric before rules and routes are looked at, seconds (F4 lasts 30)."""
+FABRIC_LOST_LONGEST = 600.0
+"""That time doubles while looking does not help."""
+AGENT_STILL = 120.0
+"""How long an agent that holds the lock may say nothing new: it polls every few seconds, and tells of it."""
+LASTING = 600.0
+"""How long a handover must have been well until those that failed before it are forgotten, seconds."""
+LINKS_EVERY = 0.5
+"""How often the NICs are looked at while the kernel tells of changes: a storm of them starts no storm of processes."""
 RETRY_DEGRADED = 600.0
 
 
@@ -44,7 +55,12 @@ class Watch:
         self._leases = Leases(appliance)
         self._jobs = Jobs(appliance)
         self._rules = RuleWatch()
-        self._links_checked = False
+        self._began = now
+        self._links_due = now
+        self._links_changed = False
+        self._news: AgentNews | None = None
+        self._news_changed = now
+        self._gone: set[str] = set()
         self._image_confirmed = False
         appliance.wishes.discard("guest")
 
@@ -68,7 +84,9 @@ class Watch:
         deep = now >= self._deep
         if deep:
             self._deep = now + DEEP_EVERY
-        if "link" in happened or deep:
+        self._links_changed = self._links_changed or "link" in happened or deep
+        if self._links_changed and now >= self._links_due:
+            self._links_changed, self._links_due = False, now + LINKS_EVERY
             event = self._links()
             if event is not None:
                 return event
@@ -79,7 +97,9 @@ class Watch:
         self._gap()
         if deep:
             self._relieve()
+        self._last(now)
         if self._degraded:
+            self._stand_in()
             enabled = "guest" in appliance.wishes and wanted(appliance.machine.files) is Wanted.ENABLED
             appliance.wishes.discard("guest")
             return Event.RETRY if enabled or now >= self._until or "retry" in appliance.wishes else None
@@ -110,14 +130,18 @@ class Watch:
         seen = appliance.look()
         site = appliance.site()
         known = {nic.mac: nic for nic in site.nics}
-        with_linux = [link for link in seen.links(HOST) if link.mac in known]
-        if any(not link.vf and not _is_twin(seen, link.mac) for link in with_linux):
-            appliance.with_problem(
-                f"{', '.join(link.name for link in with_linux)} came back to Linux by itself"
-            )
+        with_linux = [
+            link for link in seen.links(HOST) if link.mac in known and not appliance.is_left(link.mac)
+        ]
+        back = [link for link in with_linux if not link.vf and link.mac in appliance.chronicle.moved]
+        if any(not _is_twin(seen, link.mac) for link in back):
+            appliance.with_problem(f"{', '.join(link.name for link in back)} came back to Linux by itself")
             return Event.NICS_BACK
+        if self._degraded:
+            return None  # when the guest shell is well again, there is time for what is new
         if with_linux:
             return Event.NIC_ADDED
+        self._forget_gone(seen, site)
         new = [nic for nic in nics_of(seen, appliance.config, None) if nic.mac not in known]
         if not new:
             return None
@@ -127,6 +151,30 @@ class Watch:
         others = [nic for nic in site.nics if not nic.primary]
         note_nics(appliance, [*others, *added, site.primary])
         return Event.NIC_ADDED
+
+    def _forget_gone(self, seen: Seen, site: Site) -> None:
+        """Take NICs off the inventory that the platform has taken out: seen twice nowhere, where they could be seen."""
+        missing = {
+            nic.mac
+            for nic in site.nics
+            if not nic.primary and seen.exists(site.network_os) and not any(seen.of_mac(nic.mac))
+        }
+        gone, self._gone = missing & self._gone, missing
+        if gone:
+            self._appliance.machine.log.info("nics.gone", macs=", ".join(sorted(gone)))
+            note_nics(self._appliance, [nic for nic in site.nics if nic.mac not in gone])
+
+    def _last(self, now: float) -> None:
+        """Failed handovers are forgotten after one that lasts."""
+        appliance = self._appliance
+        if now - self._began > LASTING and not self._degraded and appliance.chronicle.handover.attempts:
+            appliance.note("handover", attempts=0)
+
+    def _stand_in(self) -> None:
+        """A status-only agent says why there is no other, whatever ends it."""
+        appliance = self._appliance
+        text = f"{State.DEGRADED.words}: {appliance.problem or 'no reason is known'}"
+        appliance.keep_status_agent(text, state=NOT_READY, network=appliance.site().guest)
 
     def _network_os(self, *, deep: bool) -> Event | None:
         appliance = self._appliance
@@ -164,16 +212,41 @@ class Watch:
             appliance.with_problem("no agent runs in the guest shell")
             return Event.GUEST_DOWN
         news = appliance.news()
+        if news != self._news or self._agent_seen != now:
+            self._news, self._news_changed = news, now
+        elif now - self._news_changed > AGENT_STILL:
+            appliance.agent_hangs = True
+            appliance.with_problem(f"the agent in the guest shell has done nothing for {AGENT_STILL:g} s")
+            return Event.GUEST_DOWN
+        self._note_ready(news)
         if news is None or news.problem is None:
             self._fabric_seen = now
+            if news is not None:
+                appliance.unreached = 0
             if not self._image_confirmed and news is not None and news.first is not None:
                 self._confirm_image()
             if news is not None and appliance.problem is not None:
                 appliance.with_problem(None)
-        elif now - self._fabric_seen > FABRIC_LOST:
+        elif now - self._fabric_seen > min(FABRIC_LOST * 2.0**appliance.unreached, FABRIC_LOST_LONGEST):
+            appliance.unreached = min(appliance.unreached + 1, 16)
             appliance.with_problem(f"the guest shell does not reach the fabric: {news.problem}")
             return Event.FABRIC_LOST
         return None
+
+    def _note_ready(self, news: AgentNews | None) -> None:
+        """What the fabric has heard and said is remembered: the next agent needs not say it again."""
+        chronicle = self._appliance.chronicle
+        if news is None or chronicle.vm_id is None:
+            return
+        container = news.container_id or chronicle.container_id
+        if (news.ready and not chronicle.ready) or container != chronicle.container_id:
+            self._appliance.note(
+                "identity",
+                vm_id=chronicle.vm_id,
+                wire_server=chronicle.wire_server,
+                ready=chronicle.ready or news.ready,
+                container_id=container,
+            )
 
     def _gap(self) -> None:
         """Note how long no report was accepted, once it is known."""
@@ -203,12 +276,10 @@ def watch(appliance: Appliance) -> Event:
 
 def watch_degraded(appliance: Appliance) -> Event:
     """DEGRADED: a status-only agent stands in the guest's place. Raises: Stopped."""
-    text = f"{State.DEGRADED.words}: {appliance.problem or 'no reason is known'}"
-    try:
-        appliance.start_status_agent(text, state="NotReady", network=appliance.site().guest)
-    except HostError as error:
-        appliance.machine.log.warning("degraded.no_report", problem=error)
     event = Watch(appliance, degraded=True).watch()
+    if event is Event.RETRY:  # one more try, or all of them when an operator says so
+        tries = 0 if appliance.wishes else appliance.config.guest_failures - 1
+        appliance.note("guest", failures=list(appliance.chronicle.failures[-tries:]) if tries else [])
     appliance.wishes.discard("retry")
     try:
         appliance.end_status_agent()
