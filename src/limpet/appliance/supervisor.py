@@ -8,6 +8,7 @@ from limpet.appliance.appliance import Stopped
 from limpet.appliance.booting import boot
 from limpet.appliance.commanding import CommandKeeper
 from limpet.appliance.confirming import confirm
+from limpet.appliance.ending import end
 from limpet.appliance.handing import hand_over, has_nics
 from limpet.appliance.preparing import prepare
 from limpet.appliance.repairing import repair

@@ -53,6 +53,14 @@ class Fabric:
         """Give a pre-provisioned VM to somebody. document: an ovf-env.xml; None: that of the VM's own account."""
         self._asked("PUT", f"/v1/vms/{vm}/reprovision", {} if document is None else {"document": document})
 
+    def rotate_certificates(self, vm: str) -> None:
+        """A new tenant certificate, by a new incarnation with nothing else new."""
+        self._asked("POST", f"/v1/vms/{vm}/rotate-certificates", {})
+
+    def hibernate(self, vm: str) -> None:
+        """Resume the VM in another container under the same incarnation: for the old one the fabric answers 410."""
+        self._asked("POST", f"/v1/vms/{vm}/hibernate", {})
+
     def list_users(self, vm: str, users: list[dict[str, str]] | None) -> None:
         """Another list of just-in-time users, each with ``name``, ``password``, ``expiration``; None: no list at all."""
         self._asked("PUT", f"/v1/vms/{vm}/users", {"users": users})
