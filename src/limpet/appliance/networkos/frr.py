@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.appliance.networkos import frr_day_zero, port
+from limpet.appliance.networkos import frr_day_zero, moving, port
 from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.iproute import entered, inside
 from limpet.appliance.networkos.kernel import KernelNetworkOs
@@ -96,7 +96,9 @@ class FrrNetworkOs:
         return self.kernel.claim(nic, site, seen)
 
     def release(self, nic: Nic, site: Site, seen: Seen) -> tuple[Step, ...]:
-        """As the kernel's."""
+        """As the kernel's. A NIC that is nowhere is in a namespace that lost its name, and that daemons of ours keep (F5)."""
+        if not seen.exists(site.network_os) and moving.place_of(nic, seen) is None:
+            return (self._killed(""),)
         return self.kernel.release(nic, site, seen)
 
     def dress(self, nic: Nic, lease: AcquiredLease | None, site: Site, seen: Seen) -> tuple[Step, ...]:

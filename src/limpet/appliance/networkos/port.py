@@ -57,10 +57,11 @@ def _steps(site: Site, seen: Seen) -> Iterator[Run]:
     port, there = site.port, site.network_os
     outer, inner = seen.named(there, port.outer), seen.named(site.guest, port.inner)
     if outer is None or inner is None:
-        lines = [f"link delete dev {port.outer}"] if outer is not None else []
-        if inner is not None:
-            yield from batch(site.guest, [f"link delete dev {port.inner}"])
-        lines.append(f"link add name {port.outer} type veth peer name {port.inner} netns {site.guest}")
+        # One end takes the other with it, and a namespace that has just died both: it may take a moment.
+        for namespace, name, end in ((there, port.outer, outer), (site.guest, port.inner, inner)):
+            if end is not None:
+                yield from batch(namespace, [f"link delete dev {name}"], tolerant=True)
+        lines = [f"link add name {port.outer} type veth peer name {port.inner} netns {site.guest}"]
         yield from batch(there, lines)
     yield from batch(
         site.guest,
