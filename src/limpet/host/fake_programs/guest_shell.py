@@ -105,14 +105,22 @@ def _mount_image(files: FakeFiles, image: Path, point: Path) -> Said:
     found = files.info(image)
     if found is None or not found.is_file:
         return Said(stderr=f"mount: {point}: failed to setup loop device for {image}.", exit_code=32)
-    if image not in files.volumes:
+    content = files.nodes[image].content
+    held = next((files.volumes[path] for path in files.volumes if _content(files, path) == content), None)
+    if held is None:
         return Said(stderr=f"mount: {point}: wrong fs type, bad option, bad superblock.", exit_code=32)
     with by_the_kernel(files):
-        for inner, node in files.volumes[image].items():
+        for inner, node in held.items():
             files.make_folder((point / inner).parent)
             files.nodes[point / inner] = node
         _add_mount(files, f"61 1 7:0 / {point} ro,relatime - squashfs /dev/loop0 ro\n")
     return Said()
+
+
+def _content(files: FakeFiles, path: Path) -> bytes | None:
+    """A copy of an image file has what the image has."""
+    node = files.nodes.get(path)
+    return None if node is None else node.content
 
 
 def _umount(files: FakeFiles, call: Call) -> Said:
