@@ -50,7 +50,7 @@ def lease_for(
 ) -> AcquiredLease:
     """A lease for a NIC that is up. address: the one it has, which is asked for again first. Raises: HostError, with the reason."""
     deadline = clock.monotonic() + timeout
-    window, problem = _FIRST_WINDOW, "there was no time"
+    window, problems = _FIRST_WINDOW, dict[str, None]()
     transaction = dhcp_client.transaction(chance)
     while (left := deadline - clock.monotonic()) > 0:
         if address is not None:
@@ -72,14 +72,14 @@ def lease_for(
             wire.close()
         if session.answer is not None:
             return lease_of(session.answer, session.offer, interface, clock.now())[0]
-        problem = "; ".join(session.reasons)
+        problems.update(dict.fromkeys(session.reasons))
         if address is not None:
             address = None  # it may be another one now: ask anew
             continue
         # A server that says no at once must not be asked without a pause.
         clock.sleep(max(0.0, min(window, deadline - clock.monotonic()) / 2))
         window = min(2 * window, _LONGEST_WINDOW)
-    raise HostError(f"no DHCP lease on {interface} within {timeout:g} s: {problem}")
+    raise HostError(f"no DHCP lease on {interface} within {timeout:g} s: {'; '.join(problems)[:500]}")
 
 
 def interface_of(mac: bytes) -> str:
