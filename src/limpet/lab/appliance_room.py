@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from limpet.lab.emulator import Emulator
     from limpet.lab.machine import Machine
 
 NAME = "appliance"
@@ -39,6 +40,12 @@ NETWORKS = ("networking.service", "ifup@eth0.service", "systemd-networkd.service
 """Debian's own ways to bring a NIC up; here boot does."""
 NEIGHBOUR = 200
 TIME_TO_REBOOT = 60.0
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+NEW_BOOT = (
+    "cat /proc/sys/kernel/random/uuid > /run/limpet-lab/boot_id",
+    f"mount --bind -o ro /run/limpet-lab/boot_id {BOOT_ID}",
+)
+"""The kernel's name of a boot is this machine's own, which goes on: each boot of an appliance has another, as a VM's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +53,7 @@ class Wish:
     """What the platform is asked for. account: members of the fabric's VM. disc: options of ``limpet emulator media``.
 
     nics: 1 to 16. volume: bytes of the data volume. serve: further arguments of the emulator.
-    configuration: of limpet, in /etc/limpet.toml.
+    configuration: of limpet, in /etc/limpet.toml. page_port: of the dashboard, on this machine's loopback; 0 takes a free one.
     """
 
     account: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -56,6 +63,7 @@ class Wish:
     volume: int = SIZE
     serve: Sequence[str] = ("--strict",)
     configuration: str = CONFIGURATION
+    page_port: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,8 +88,10 @@ class Appliance:
         volume: DataVolume,
         hardware: Hardware,
         vm_id: str,
+        emulator: Emulator,
     ) -> None:
         self.room, self.world, self.machine, self.vm_id = place, world, machine, vm_id
+        self.emulator = emulator
         self.cards = list(cards)
         self.volume = volume
         self._hardware = hardware
@@ -274,9 +284,9 @@ def appliance(parts: Parts, wish: Wish | None = None, *, place: Room | None = No
         raise LabError(f"an appliance has 1 to {MOST_NICS} NICs, not {wanted.nics}")
     with ExitStack() as stack:
         where = place or stack.enter_context(room())
-        admin = where.emulator("--dhcp", netns.BRIDGE, *wanted.serve).admin
-        world = stack.enter_context(fabric(admin))
-        yield stack.enter_context(_appliance(where, world, admin, parts, wanted))
+        emulator = where.emulator("--dhcp", netns.BRIDGE, *wanted.serve, page_port=wanted.page_port)
+        world = stack.enter_context(fabric(emulator.admin))
+        yield stack.enter_context(_appliance(where, world, emulator, parts, wanted))
 
 
 def described(cards: Sequence[Card]) -> list[dict[str, str]]:
@@ -285,7 +295,9 @@ def described(cards: Sequence[Card]) -> list[dict[str, str]]:
 
 
 @contextmanager
-def _appliance(where: Room, world: Fabric, admin: Path, parts: Parts, wish: Wish) -> Iterator[Appliance]:
+def _appliance(
+    where: Room, world: Fabric, emulator: Emulator, parts: Parts, wish: Wish
+) -> Iterator[Appliance]:
     machine, port = where.machine(parts.layers, name=NAME, addressed=False)
     where.fabric.ip(f"link delete {where.port_name(port)}")  # its NICs have cables of their own
     cards = [card_of(int(port.address.rsplit(".", 1)[1]), number) for number in range(wish.nics)]
@@ -296,10 +308,10 @@ def _appliance(where: Room, world: Fabric, admin: Path, parts: Parts, wish: Wish
     with ExitStack() as stack:
         volume = DataVolume(where.workspace.folder / "volume", size=wish.volume)
         stack.callback(volume.close)
-        hardware = Hardware(sysfs=azure_dmi(vm_id, generation=wish.generation))
+        hardware = Hardware(sysfs=azure_dmi(vm_id, generation=wish.generation), early=NEW_BOOT)
         if wish.disc is not None:
             image = where.workspace.folder / f"{machine.name}.iso"
-            options = ("--admin", f"unix:{admin}", "--from-vm", machine.name, *wish.disc)
+            options = ("--admin", f"unix:{emulator.admin}", "--from-vm", machine.name, *wish.disc)
             drive = stack.enter_context(disc(image, *options))
             hardware = hardware.joined(Hardware(drives={DVD: drive}))
         stack.enter_context(_shown(parts.image, machine))
@@ -308,7 +320,15 @@ def _appliance(where: Room, world: Fabric, admin: Path, parts: Parts, wish: Wish
             machine.path(f"/etc/systemd/system/{unit}").symlink_to("/dev/null")
         machine.write("/etc/limpet.toml", wish.configuration)
         yield Appliance(
-            where, world, machine, wires=wires, cards=cards, volume=volume, hardware=hardware, vm_id=vm_id
+            where,
+            world,
+            machine,
+            wires=wires,
+            cards=cards,
+            volume=volume,
+            hardware=hardware,
+            vm_id=vm_id,
+            emulator=emulator,
         )
 
 
