@@ -56,7 +56,9 @@ class RealCommands:
         try:
             process = self._started(argv, talks=bool(stdin))
         except FileNotFoundError:
-            return Completed(exit_code=NOT_FOUND, stdout=b"", stderr=b"no such program", seconds=0.0)
+            missing = b"the interpreter of its first line is not there"
+            said = missing if self.exists(argv[0]) else b"no such program"
+            return Completed(exit_code=NOT_FOUND, stdout=b"", stderr=said, seconds=0.0)
         except (OSError, ValueError) as error:
             raise HostError(f"cannot start {argv[0]}: {error}") from error
         try:
