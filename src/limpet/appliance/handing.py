@@ -100,6 +100,9 @@ def give(appliance: Appliance, nic: Nic) -> None:
     site, driver = appliance.site(), appliance.network_os
     appliance.note("move", mac=nic.mac, name=nic.name, to="network OS")
     move = driver.claim(nic, site, appliance.look())
-    appliance.do(move.forward)
+    try:
+        appliance.do(move.forward)
+    except HostError as error:
+        raise HostError(f"cannot {move.purpose}: {error}") from error
     appliance.do(driver.dress(nic, site.leases.get(nic.mac), site, appliance.look()))
     appliance.machine.log.info("handover.moved", nic=nic.name, mac=nic.mac)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Answer, Content, Step, Task
     from limpet.host.ports import Clock, Commands, Devices, Files, Kernel
 
+_NO_REASON = "Command failed "
+"""How the line begins that `ip -batch` ends with, after the one that says why."""
 _LONGEST_COMPLAINT = 300
 _MOST_NOTED = 16 * 1024
 _LARGEST_LOG = 1024 * 1024
@@ -120,7 +122,8 @@ class Interpreter:
             if step.answer is not None:
                 self._keep(step.answer, done.stdout)
             return
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        said = [line for line in lines if not line.startswith(_NO_REASON)] or lines
         # What goes to a file of its own is not repeated: it is somebody else's, and may have secrets in it.
         reason = redacted(said[-1][:_LONGEST_COMPLAINT]) if said and step.output is None else ""
         if done.exit_code is None:
