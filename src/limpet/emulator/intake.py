@@ -79,10 +79,16 @@ def _summary(report: StatusReport) -> dict[str, object]:
         }
         for handler in report.status.handlers
     ]
-    goal_state = report.status.goal_state
+    status = report.status
+    goal_state = status.goal_state
+    told = {
+        "computerName": status.guest.computer_name,
+        "state": status.status,
+        "message": status.message.message,
+    }
     aggregate = goal_state and {
         "status": goal_state.status,
         "code": goal_state.code,
         "inSvdSeqNo": goal_state.svd_sequence_number,
     }
-    return {**found, "handlers": handlers, "goalState": aggregate}
+    return {**found, **told, "handlers": handlers, "goalState": aggregate}
