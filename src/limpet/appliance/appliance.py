@@ -19,7 +19,7 @@ from limpet.model.errors import HostError, MalformedDocument
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from limpet.appliance.guest.contract import Runtime, ShellPlan, ShellSight
     from limpet.appliance.journal import Journal
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from limpet.config.settings import Config
     from limpet.guest.agent_news import AgentNews
     from limpet.guest.namespaces import Seen
-    from limpet.guest.site import Site
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.site import Nic, Site
     from limpet.guest.steps import Outcome, Step, Task
     from limpet.host.appliance_ports import Child
 
@@ -37,6 +38,7 @@ _LEFT_FIRST, _LEFT_LONGEST = 30.0, 600.0
 _STATUS_AGAIN = 2.0
 """How long after a start that failed the status-only agent is started again, seconds."""
 
+_NEWS = EXCHANGE / NEWS
 WISH = "wish"
 """In the exchange folder: an operator's word, read when a signal comes."""
 
@@ -76,6 +78,10 @@ class Appliance:
         )
         self.status_agent: Child | None = None
         self.problem: str | None = None
+        self._news: AgentNews | None = None
+        self._news_content = b""
+        self._site: tuple[tuple[tuple[Nic, ...], Mapping[str, AcquiredLease], str], Site] | None = None
+        self._shell: tuple[Site, ShellPlan] | None = None
         self.steadfast = False
         """Whether an end that was asked for has to wait: half of the NICs moved is no state to be left in."""
         self._end_asked = False
@@ -125,11 +131,16 @@ class Appliance:
 
     def news(self) -> AgentNews | None:
         """What the agent that has the fabric lease says of itself; None while it has said nothing under this grant."""
-        content = bytes_of(self.machine.files, EXCHANGE / NEWS, at_most=LARGEST)
-        try:
-            found = None if content is None else parse_news(content)
-        except MalformedDocument:
+        content = bytes_of(self.machine.files, _NEWS, at_most=LARGEST)
+        if content is None:
             return None
+        if content != self._news_content:
+            try:
+                self._news = parse_news(content)
+            except MalformedDocument:
+                self._news = None
+            self._news_content = content
+        found = self._news
         return found if found is not None and found.epoch == self.lease.epoch else None
 
     # --- the world
@@ -141,17 +152,26 @@ class Appliance:
 
     def site(self) -> Site:
         """The network as it shall be. Raises: HostError."""
-        return site_of(
-            self.chronicle.nics, self.chronicle.leases, self.config, self.machine.kernel.host_name()
-        )
+        key = (self.chronicle.nics, self.chronicle.leases, self.machine.kernel.host_name())
+        if (
+            self._site is None
+            or any(one is not other for one, other in zip(self._site[0][:2], key[:2], strict=True))
+            or self._site[0][2] != key[2]
+        ):
+            self._site = (key, site_of(key[0], key[1], self.config, key[2]))
+        return self._site[1]
 
     def shell(self) -> ShellPlan:
         """The guest shell as it shall be. Raises: HostError, when there is no image."""
         return shell_plan(self.config, self.chronicle, self.site(), self.machine.files)
 
     def guest(self) -> ShellSight:
-        """How the guest shell is. Raises: HostError."""
-        return self.runtime.look(self.shell(), self.machine.files, self.machine.commands)
+        """How the guest shell is, also when its image has gone meanwhile. Raises: HostError."""
+        site = self.site()
+        known = self._shell
+        if known is None or known[0] is not site or known[1].instance != (self.chronicle.instance or "none"):
+            known = self._shell = (site, self.shell())
+        return self.runtime.look(known[1], self.machine.files, self.machine.commands)
 
     def apply(self, tasks: Iterable[Task]) -> list[Outcome]:
         """Do all tasks; those that another one needs are left out when that fails. Raises: HostError, for one that failed."""

@@ -76,7 +76,11 @@ def address(appliance: Appliance, nic: Nic, site: Site) -> None:
     lease = site.leases.get(nic.mac)
     try:
         name = next(
-            (link.name for place, link in (appliance.seen or appliance.look()).of_mac(nic.mac) if place == HOST and not link.vf),
+            (
+                link.name
+                for place, link in (appliance.seen or appliance.look()).of_mac(nic.mac)
+                if place == HOST and not link.vf
+            ),
             None,
         )
         if lease is None or name is None:

@@ -50,7 +50,7 @@ class Window:
         found = document(self._appliance)
         if stopped:
             found |= {"stage": State.STOPPED.value, "words": State.STOPPED.words}
-        content = json.dumps(found, indent=1).encode("ascii") + b"\n"
+        content = json.dumps(found).encode("ascii") + b"\n"
         if content == self._shown:
             return
         files = self._appliance.machine.files
@@ -112,7 +112,7 @@ def _network_os(appliance: Appliance) -> dict[str, Any]:
         pulse = appliance.network_os.health(appliance.site(), machine.files, machine.commands, deep=False)
     except HostError as error:
         return {"driver": name, "health": Health.GONE.value, "problem": redacted(str(error))}
-    return {"driver": name, "health": pulse.health.value, "problem": pulse.problem}
+    return {"driver": name, "health": pulse.health.value, "problem": _shown(pulse.problem)}
 
 
 def _nics(appliance: Appliance) -> list[dict[str, Any]]:
@@ -164,7 +164,11 @@ def _guest(appliance: Appliance) -> dict[str, Any]:
         state = "running" if chronicle.holder.value == "guest-shell" else "parked"
     else:
         state = "failed" if sight.problem else "stopped"
-    return shown | {"state": state, "image": plan.image.name, "problem": sight.problem}
+    return shown | {"state": state, "image": plan.image.name, "problem": _shown(sight.problem)}
+
+
+def _shown(problem: str | None) -> str | None:
+    return None if problem is None else redacted(problem)
 
 
 def _lease(lease: AcquiredLease | None) -> dict[str, Any] | None:

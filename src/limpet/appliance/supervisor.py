@@ -39,6 +39,8 @@ ACTIVITIES: Mapping[State, Callable[[Appliance], Event]] = {
 STEADFAST = frozenset({State.HANDING_OVER, State.ROLLING_BACK})
 """In these an end that was asked for waits: they are short, and half of the NICs moved is no state to be left in."""
 _REMEMBERED = 600.0
+_QUIET = 60.0
+"""How long the same defect is not logged again, seconds."""
 _LONGEST_PAUSE = 60.0
 
 
@@ -89,6 +91,7 @@ class Defects:
     def __init__(self, appliance: Appliance) -> None:
         self._appliance = appliance
         self._recent: list[float] = []
+        self._quiet: dict[str, float] = {}
 
     def caught(self, activity: Callable[[Appliance], Event]) -> Event:
         """How it ended."""
@@ -119,6 +122,10 @@ class Defects:
         )
 
     def _log(self, error: Exception) -> None:
+        now, what = self._appliance.machine.clock.monotonic(), repr(error)
+        if now < self._quiet.get(what, now):
+            return
+        self._quiet = {**dict(list(self._quiet.items())[-15:]), what: now + _QUIET}
         from traceback import format_exception  # noqa: PLC0415 - it should never be needed
 
         where = "".join(format_exception(error)[-6:])

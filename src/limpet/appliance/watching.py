@@ -38,6 +38,8 @@ LASTING = 600.0
 """How long a handover must have been well until those that failed before it are forgotten, seconds."""
 LINKS_EVERY = 0.5
 """How often the NICs are looked at while the kernel tells of changes: a storm of them starts no storm of processes."""
+BLIND = 30
+"""How many looks in a row may fail."""
 RETRY_DEGRADED = 600.0
 
 
@@ -61,6 +63,7 @@ class Watch:
         self._news: AgentNews | None = None
         self._news_changed = now
         self._gone: set[str] = set()
+        self._blind = 0
         self._image_confirmed = False
         appliance.wishes.discard("guest")
 
@@ -71,16 +74,29 @@ class Watch:
         while True:
             try:
                 event = self._noticed(happened)
+                self._blind = 0
             except HostError as error:
-                appliance.machine.log.warning("watch.failed", problem=error)
-                event = None
+                event = self._not_seen(error)
             if event is not None:
                 return event
             happened = appliance.pause(LOOK_EVERY)
 
+    def _not_seen(self, error: HostError) -> Event | None:
+        """What cannot be looked at for a while is not well."""
+        appliance = self._appliance
+        if self._blind == 0:
+            appliance.machine.log.warning("watch.failed", problem=error)
+        self._blind += 1
+        if self._degraded or self._blind < BLIND:
+            return None
+        appliance.with_problem(f"it cannot be seen how the appliance is: {error}")
+        return Event.GUEST_DOWN
+
     def _noticed(self, happened: set[str]) -> Event | None:
         appliance = self._appliance
         now = appliance.machine.clock.monotonic()
+        if self._degraded:
+            self._stand_in()
         deep = now >= self._deep
         if deep:
             self._deep = now + DEEP_EVERY
@@ -99,7 +115,6 @@ class Watch:
             self._relieve()
         self._last(now)
         if self._degraded:
-            self._stand_in()
             enabled = "guest" in appliance.wishes and wanted(appliance.machine.files) is Wanted.ENABLED
             appliance.wishes.discard("guest")
             return Event.RETRY if enabled or now >= self._until or "retry" in appliance.wishes else None
