@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from tests.emulator import scenes
 from tests.system.sights import HOSTILE, VM, Sight, browser, fits, hostile, looking, process, sight
@@ -119,6 +120,24 @@ def test_everything_that_can_be_used_has_a_name_and_is_large_enough(
           .filter((node) => node.checkVisibility() && !(node.textContent.trim() || (node.labels && node.labels.length) || node.ariaLabel))
           .map((node) => node.outerHTML)""")
         assert unnamed == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_rules_of_accessible_pages_are_kept(browser: Browser, process: Process, width: int) -> None:
+    with looking(browser, process, viewport={"width": width, "height": 800}) as sight:
+        sight.api.publish(VM, {"changes": [scenes.change("Acme.First", 0)]})
+        sight.api.add_fault({"endpoint": "status", "status": 503, "count": 2})
+        sight.tell("preparing")
+        sight.report(scenes.entry("Acme.First", ExtensionState.WARNING, "well"))
+        sight.tell("steady")
+        expect(sight.page.locator("#stage")).to_have_text("Steady")
+        sight.page.locator("#rule-details summary").click()
+        found = Axe().run(sight.page)
+        broken = {
+            each["id"]: [node["html"] for node in each["nodes"]] for each in found.response["violations"]
+        }
+        assert broken == {}
+        assert len(found.response["passes"]) > 30
 
 
 @pytest.mark.parametrize(("wish", "moves"), [("reduce", False), ("no-preference", True)])

@@ -69,7 +69,7 @@ def interrupted(
     if begun is not None and begun != member(before, "handover", "before") and _is_fresh(begun, now):
         return begun, _HANDOVER
     was, holder = (member(document, "fabricLease", "holder") for document in (before, after))
-    if holder != was and (holder or was):
+    if holder != was and was not in {None, "boot"}:  # boot reports no status: after it nothing is missing
         if holder not in _ON_LINUX and begun is not None and gaps and gaps[-1].opened == begun:
             return None  # the gap of this handover is known already
         said = member(after, "fabricLease", "since")

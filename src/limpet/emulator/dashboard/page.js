@@ -189,7 +189,7 @@
       nos.problem ? "error" : nos.health);
     const guest = document_.guestShell || {};
     put($("guest-eyebrow"), joined("Stage 2", guest.runtime));
-    stateOf("guest", guest.problem || joined(guest.state || "not made yet", guest.instance,
+    stateOf("guest", guest.problem || joined(guest.state || "not made yet", (guest.instance || "").replace(/^([0-9a-f]{8})-[0-9a-f-]{27}$/, "$1"),
       guest.restarts ? `${guest.restarts} restart${guest.restarts === 1 ? "" : "s"}` : ""),
     guest.problem ? "error" : guest.state);
     drawNics(document_.nics || []);
