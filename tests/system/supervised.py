@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limpet.lab import cgroups, clock
 from limpet.lab.appliance_room import CONFIGURATION, Parts, Wish, appliance
 from limpet.lab.appliance_sight import HOST, NOS
-from limpet.lab.clock import now, seconds, wait_for
+from limpet.lab.clock import now, wait_for
 from limpet.lab.commands import LabError
 
 if TYPE_CHECKING:
@@ -151,6 +152,21 @@ class Supervised:
         """The number of the journal's last record."""
         return max((each.number for each in self.journal()), default=0)
 
+    @contextmanager
+    def halted(self, holds: Callable[[Noted], bool], what: str, *, after: int = 0, timeout: float = 45) -> Iterator[Noted]:
+        """All processes of the machine stand still from such a record of the journal on until the end of this."""
+
+        def look() -> Noted | None:
+            try:
+                found = self.journal()
+            except OSError:
+                return None
+            return next((each for each in found if each.number > after and holds(each)), None)
+
+        record = wait_for(look, f"the journal to have {what}", timeout=timeout, pause=0.001)
+        with cgroups.frozen(self.made.machine.cgroup):
+            yield record
+
     # What the fabric sees
 
     def serial(self) -> int:
@@ -275,6 +291,16 @@ class Supervised:
         assert found.stdout == "", found.stdout
 
 
+def moves(name: str) -> Callable[[Noted], bool]:
+    """Whether a record says that a NIC is about to go to the network OS."""
+    return lambda each: each.kind == "move" and each.facts["name"] == name and each.facts["to"] == "network OS"
+
+
+def enters(state: str) -> Callable[[Noted], bool]:
+    """Whether a record says that a state begins."""
+    return lambda each: each.kind == "state" and each.facts["state"] == state
+
+
 def text_of(report: Mapping[str, Any]) -> str:
     """The agent's own words in a report."""
     message = (report.get("status") or {}).get("message") or {}
@@ -321,8 +347,4 @@ def steady(parts: Parts, **wish: Any) -> Iterator[Supervised]:
         yield found
 
 
-def timed(action: Callable[[], object]) -> float:
-    """How long something takes, seconds."""
-    began = seconds()
-    action()
-    return round(seconds() - began, 2)
+pause = clock.pause
