@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from limpet.appliance.commanding import AGAIN, WORKER, CommandKeeper
+from limpet.appliance.commanding import AGAIN, DOOR, CommandKeeper
+from limpet.config.settings import Config
 from limpet.guest.steps import Run
-from limpet.host.fake import FakeClock, FakeLog
+from limpet.host.fake import FakeClock, FakeLog, FakeMachine
 from limpet.host.fake_appliance import FakeChild, FakeChildren
 from limpet.model.errors import HostError
 
@@ -22,15 +23,19 @@ class Setting:
 
     name: str = "hooks"
     takes: bool = True
-    programs: dict[str, Callable[[FakeChild], None]] = field(default_factory=lambda: {WORKER: lambda _: None})
+    programs: dict[str, Callable[[FakeChild], None]] = field(default_factory=lambda: {DOOR: lambda _: None})
 
     def __post_init__(self) -> None:
         self.clock, self.log = FakeClock(), FakeLog()
         self.children = FakeChildren(programs=self.programs)
-        machine = SimpleNamespace(clock=self.clock, log=self.log, children=self.children)
+        files = FakeMachine().files
+        machine = SimpleNamespace(clock=self.clock, log=self.log, children=self.children, files=files)
         driver = SimpleNamespace(name=self.name, command=self.command)
         appliance: Any = SimpleNamespace(
-            machine=machine, network_os=driver, options=("--set", "commands.allow=show")
+            machine=machine,
+            network_os=driver,
+            options=("--set", "commands.allow=show"),
+            config=Config(commands_group=27),
         )
         self.keeper = CommandKeeper(appliance)
 
@@ -45,7 +50,7 @@ def test_it_is_started_with_the_supervisors_own_options_once() -> None:
     setting.keeper.tick()
     setting.keeper.tick()
     assert [(each.module, each.arguments) for each in setting.children.started] == [
-        (WORKER, ("--set", "commands.allow=show"))
+        (DOOR, ("/run/limpet/appliance/command.sock", "27", "--set", "commands.allow=show"))
     ]
 
 

@@ -23,6 +23,7 @@ from limpet.guest.command_protocol import (
 )
 from limpet.guest.steps import Run
 from limpet.host.clock import Deadline, RealClock
+from limpet.host.command_door import Door
 from limpet.host.command_socket import MOST_CLIENTS, CommandSocket
 from limpet.host.fake import FakeClock, FakeLog
 from limpet.host.ports import Completed
@@ -67,7 +68,9 @@ class Desk:
         self.commands.may_end.set()
         self.log = FakeLog()
         self.place = place
-        self.channel = CommandSocket(place, clock or RealClock())
+        self.door = Door(str(place))
+        listener = socket.socket(fileno=os.dup(self.door.descriptor))
+        self.channel = CommandSocket(listener, clock or RealClock())
         self.desk = CommandDesk(
             self.channel,
             rights or Rights(users=frozenset({os.geteuid()})),
@@ -122,6 +125,7 @@ class Desk:
     def close(self) -> None:
         self.commands.may_end.set()
         self.desk.close()
+        self.door.close()
         for client in self.clients:
             client.close()
 
@@ -334,34 +338,10 @@ def test_a_member_of_the_group_may_ask(tmp_path: Path) -> None:
         desk.close()
 
 
-def test_the_socket_is_for_its_owner_alone(desk: Desk) -> None:
-    assert desk.place.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_link_in_the_place_of_the_socket_leads_nowhere(tmp_path: Path) -> None:
-    victim = tmp_path / "shadow"
-    victim.write_text("secret")
-    victim.chmod(0o640)
-    place = tmp_path / "command.sock"
-    place.symlink_to(victim)
-    desk = Desk(place)
-    try:
-        assert victim.read_text() == "secret"
-        assert victim.stat().st_mode & 0o777 == 0o640
-        assert place.is_socket()
-        assert not place.is_symlink()
-    finally:
-        desk.close()
-
-
-def test_a_socket_that_was_removed_is_made_anew(tmp_path: Path) -> None:
-    clock = FakeClock()
-    desk = Desk(tmp_path / "command.sock", clock=clock)
-    try:
-        desk.turn()
-        desk.place.unlink()
-        clock.sleep(10.0)
-        desk.turn()
-        assert desk.reply(desk.ask("show version")).exit_code == 0
-    finally:
-        desk.close()
+def test_a_desk_that_closes_leaves_the_door_open(desk: Desk) -> None:
+    assert desk.reply(desk.ask("show version")).exit_code == 0
+    assert desk.desk.quiet
+    desk.desk.close()
+    client = desk.connect()
+    assert desk.door.knocked(PLENTY)
+    client.close()

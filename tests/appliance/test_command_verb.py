@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from limpet.appliance.command_worker import rights
 from limpet.config.load import load_config
 from limpet.guest.command_protocol import CommandReply, parse_request
 from limpet.host.clock import Deadline, RealClock
+from limpet.host.command_door import Door
 from limpet.host.command_socket import Asked, CommandSocket
 from limpet.host.fake import FakeMachine
 
@@ -30,7 +33,8 @@ def answering(tmp_path: Path) -> Iterator[Callable[[CommandReply], Path]]:
     threads: list[threading.Thread] = []
 
     def begin(reply: CommandReply) -> Path:
-        channel = CommandSocket(tmp_path / "command.sock", RealClock())
+        door = Door(str(tmp_path / "command.sock"))
+        channel = CommandSocket(socket.socket(fileno=os.dup(door.descriptor)), RealClock())
 
         def serve() -> None:
             deadline = Deadline(PLENTY)
@@ -39,6 +43,7 @@ def answering(tmp_path: Path) -> Iterator[Callable[[CommandReply], Path]]:
                     heard.append(asked)
                     channel.reply(asked.number, reply)
             channel.close()
+            door.close()
 
         thread = threading.Thread(target=serve)
         thread.start()

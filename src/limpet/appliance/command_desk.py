@@ -80,7 +80,7 @@ class CommandDesk:
         self._thread.start()
 
     def step(self, timeout: float) -> None:
-        """Serve for at most `timeout` seconds. Raises: HostError, when there can be no socket any more."""
+        """Serve for at most `timeout` seconds."""
         for asked in self._channel.step(timeout):
             self._consider(asked)
         while not self._done.empty():
@@ -88,6 +88,11 @@ class CommandDesk:
             self._waiting -= 1
             self._note("done", job.peer, job.request.line, reply, seconds)
             self._channel.reply(job.number, reply)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody is there, and nothing is done."""
+        return self._channel.quiet and self._waiting == 0
 
     def close(self) -> None:
         """Take no more; what runs is the commands port's to end."""

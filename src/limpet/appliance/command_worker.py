@@ -1,21 +1,21 @@
 """The process that serves the guest shell's requests for commands, beside the supervisor, which may not wait for anybody.
 
-    limpet.appliance.command_worker [--config FILE] [--set NAME=VALUE …]
+    limpet.appliance.command_worker DESCRIPTOR [--config FILE] [--set NAME=VALUE …]
 
-The supervisor starts it (`Children.start`, with its own options) and it ends with the supervisor; it needs no other input.
+DESCRIPTOR: of the listening socket, inherited from `command_door`, which starts this one when somebody knocks. It ends when
+nobody has wanted anything for a while, and when it is told to.
 """
 
 from __future__ import annotations
 
 import signal
+import socket
 from typing import TYPE_CHECKING
 
 from limpet.appliance.command_desk import LOG, CommandDesk, Rights
 from limpet.appliance.networkos.drivers import network_os
 from limpet.config.load import load_config
 from limpet.guest.command_policy import CommandPolicy
-from limpet.guest.command_protocol import SOCKET
-from limpet.guest.fabric_lease import EXCHANGE
 from limpet.host.clock import RealClock
 from limpet.host.command_socket import CommandSocket
 from limpet.host.commands import RealCommands
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from limpet.config.settings import Config
 
+IDLE = 60.0
+"""Seconds without anybody after which it ends."""
 _STEP = 5.0
 
 
@@ -35,16 +37,15 @@ class _Ended(BaseException):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until told to end. Raises: ConfigurationError, HostError."""
-    config = _config(arguments)
+    """Serve. Raises: ConfigurationError, HostError."""
+    signal.signal(signal.SIGTERM, _end)
+    descriptor, *options = arguments
+    config = _config(options)
     files, clock, commands = RealFiles(), RealClock(), RealCommands()
     if files.info(LOG) is None:
         files.replace(LOG, b"", mode=0o600, durable=False)
-    files.make_folder(EXCHANGE)
-    signal.signal(signal.SIGTERM, _end)
-    channel = CommandSocket(EXCHANGE / SOCKET, clock, group=config.commands_group)
     desk = CommandDesk(
-        channel,
+        CommandSocket(socket.socket(fileno=int(descriptor)), clock),
         rights(config),
         network_os(config, files).command,
         commands=commands,
@@ -52,11 +53,14 @@ def main(arguments: Sequence[str]) -> int:
         log=FileLog(LOG, files=files, clock=clock),
     )
     try:
-        while True:
+        until = clock.monotonic() + IDLE
+        while clock.monotonic() < until:
             desk.step(_STEP)
+            if not desk.quiet:
+                until = clock.monotonic() + IDLE
     except (_Ended, KeyboardInterrupt):
         commands.end_all()
-        desk.close()
+    desk.close()
     return 0
 
 

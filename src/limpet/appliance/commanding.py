@@ -1,16 +1,18 @@
-"""The process that serves the guest shell's requests for commands (command_worker) is kept running beside the supervisor."""
+"""The process at which the guest shell knocks for commands (command_door) is kept running beside the supervisor."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limpet.guest.command_protocol import SOCKET
+from limpet.guest.fabric_lease import EXCHANGE
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
     from limpet.host.appliance_ports import Child
 
-WORKER = "limpet.appliance.command_worker"
+DOOR = "limpet.appliance.command_door"
 AGAIN = 60.0
 """Seconds from one start to the next at least."""
 
@@ -38,7 +40,10 @@ class CommandKeeper:
             said = b"" if ended is None else ended.stderr
             machine.log.warning("commands.ended", said=said.decode("utf-8", "replace")[-300:].strip())
         try:
-            self._child = machine.children.start(WORKER, *self._appliance.options)
+            machine.files.make_folder(EXCHANGE)
+            group = self._appliance.config.commands_group
+            words = (str(EXCHANGE / SOCKET), str(-1 if group is None else group))
+            self._child = machine.children.start(DOOR, *words, *self._appliance.options)
         except HostError as error:
             machine.log.warning("commands.not_started", problem=error)
 

@@ -6,7 +6,6 @@ connected; what is beyond that is told so, or closed. No client can make the ser
 
 from __future__ import annotations
 
-import os
 import selectors
 import socket
 import struct
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 MOST_CLIENTS = 16
 PATIENCE = 5.0
 """Seconds for a request to come whole, and for a reply to be taken whole."""
-LOOK_EVERY = 5.0
-"""Seconds between two looks at whether the socket is still where clients find it: the guest can remove it."""
-_BACKLOG = 32
 _PIECE = 64 * 1024
 _CREDENTIALS = struct.Struct("3i")
 _SO_PEERGROUPS = 59
@@ -78,11 +74,9 @@ class _Client:
 class CommandSocket:
     """The server's end. Not for several threads, but for `wake`."""
 
-    def __init__(self, path: Path, clock: Clock, *, group: int | None = None) -> None:
-        """group: the id of a group whose members may connect, besides root. Raises: HostError."""
-        self._path = path
+    def __init__(self, listener: socket.socket, clock: Clock) -> None:
+        """listener: from `command_door.Door`, which goes on listening when this is closed."""
         self._clock = clock
-        self._group = group
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
@@ -90,10 +84,14 @@ class CommandSocket:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._clients: dict[int, _Client] = {}
         self._numbers = 0
-        self._listener: socket.socket | None = None
-        self._place: tuple[int, int] | None = None
-        self._look = 0.0
-        self._listen()
+        self._listener = listener
+        listener.setblocking(False)
+        self._selector.register(listener, selectors.EVENT_READ)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody is connected."""
+        return not self._clients
 
     def wake(self) -> None:
         """Have `step` return soon; from any thread."""
@@ -101,12 +99,8 @@ class CommandSocket:
             self._waker.send(b"!")
 
     def step(self, timeout: float) -> list[Asked]:
-        """Serve whoever is there, for at most `timeout` seconds; give the requests that came whole. Raises: HostError."""
+        """Serve whoever is there, for at most `timeout` seconds; give the requests that came whole."""
         now = self._clock.monotonic()
-        if now >= self._look:
-            self._look = now + LOOK_EVERY
-            if self._found() != self._place:
-                self._listen()
         ends = [client.until for client in self._clients.values() if client.until is not None]
         ready = self._selector.select(max(0.0, min([timeout, *(end - now for end in ends)])))
         asked = []
@@ -131,53 +125,16 @@ class CommandSocket:
         self._selector.register(client.channel, selectors.EVENT_WRITE, client)
 
     def close(self) -> None:
-        """Let go of everybody, and of the socket."""
+        """Let go of everybody."""
         for client in list(self._clients.values()):
             self._drop(client)
-        if self._listener is not None:
-            self._listener.close()
-            if self._found() == self._place:
-                self._path.unlink(missing_ok=True)
         self._selector.close()
-        self._waker.close()
-        self._woken.close()
-
-    def _listen(self) -> None:
-        """Be where clients look. What somebody else has put there goes. Raises: HostError."""
-        if self._listener is not None:
-            self._selector.unregister(self._listener)
-            self._listener.close()
-            self._listener = None
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        # By the mask and not by chmod, which would follow a link that the guest put there meanwhile.
-        before = os.umask(0o177 if self._group is None else 0o117)
-        try:
-            self._path.unlink(missing_ok=True)
-            listener.bind(str(self._path))
-            if self._group is not None:
-                os.chown(self._path, -1, self._group, follow_symlinks=False)
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            listener.close()
-            raise HostError(f"cannot listen at {self._path}: {error.strerror or error}") from error
-        finally:
-            os.umask(before)
-        self._listener, self._place = listener, self._found()
-        self._selector.register(listener, selectors.EVENT_READ)
-
-    def _found(self) -> tuple[int, int] | None:
-        try:
-            found = self._path.lstat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+        for each in (self._listener, self._waker, self._woken):
+            each.close()
 
     def _accept(self) -> None:
-        listener = self._listener
-        if listener is None:
-            return
         try:
-            channel, _ = listener.accept()
+            channel, _ = self._listener.accept()
         except OSError:  # it went again, or there is no descriptor left
             return
         channel.setblocking(False)
