@@ -60,12 +60,14 @@ def lease_lines(
     """Lines for `ip` in the network OS. group: of links, for rules. metric: of the default route, None for the best."""
     name, table = link.name, table_of(nic)
     yield f"rule flush table {table}"
-    yield f"route flush table all dev {name} {_OURS}"
+    bare = not link.up and not link.addresses
+    if not bare:  # a link that is down has no routes: looking for them in a router's tables takes time
+        yield f"route flush table all dev {name} {_OURS}"
     yield f"link set dev {name} group {group} up"
     mark = label(name, lease, primary=nic.primary)
     address = IPv4Interface((lease.address, lease.prefix))
     stays = _ours(link) == [(address, mark)]
-    if not stays:
+    if not stays and not bare:
         yield f"address flush dev {name} label {name}:*"
         if address in link.addresses and not any(each == address for each, _ in _ours(link)):
             yield f"address delete {address} dev {name}"  # somebody gave it already, without our label
