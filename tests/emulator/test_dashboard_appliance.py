@@ -225,10 +225,15 @@ def test_a_roll_back_has_a_gap_of_its_own() -> None:
     assert gaps(vm) == [(1, 5), (5, 7)]
 
 
-def test_a_network_os_under_repair_opens_a_gap_though_the_holder_stays() -> None:
+def test_a_network_os_under_repair_is_no_gap_while_the_holder_stays() -> None:
     vm = reported(after(plain_vm(), NOW, stage="steady", **holding("guest-shell")), NOW + 1)
-    vm = after(vm, NOW + 2, stage="repairing", **holding("guest-shell"))
-    assert gaps(vm) == [(1, None)]
+    assert gaps(after(vm, NOW + 2, stage="repairing", **holding("guest-shell"))) == []
+
+
+@pytest.mark.parametrize("earlier", ["boot", "nobody"])
+def test_the_first_stage_that_reports_at_all_opens_no_gap(earlier: str) -> None:
+    vm = reported(after(plain_vm(), NOW, **holding(earlier)), NOW + 0.9)
+    assert gaps(after(vm, NOW + 1, **holding("status-only", 4))) == []
 
 
 def test_without_a_status_before_there_is_no_gap() -> None:
@@ -266,7 +271,7 @@ def test_a_late_word_of_a_holder_does_not_open_a_second_gap() -> None:
     vm = reported(after(plain_vm(), NOW, **holding("status-only")), NOW + 1)
     vm = after(vm, NOW + 2, **holding("nobody", 4))
     vm = reported(after(vm, NOW + 8, **holding("nobody", 4)), NOW + 8.5)
-    vm = after(vm, NOW + 9, **holding("status-only", 5))
+    vm = after(vm, NOW + 9, handover={"startedAt": NOW + 1.5}, **holding("status-only", 5))
     assert gaps(vm) == [(1, 8.5)]
 
 

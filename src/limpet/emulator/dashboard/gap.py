@@ -29,7 +29,6 @@ _HOLDERS = {
     "guest-shell": _HANDOVER,
     "nobody": "nobody holds the fabric lease",
 }
-_TROUBLE = {"repairing": "the network OS is being repaired", "degraded": "the guest shell keeps failing"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,19 +68,19 @@ def interrupted(
     if begun is not None and begun != member(before, "handover", "before") and _is_fresh(begun, now):
         return begun, _HANDOVER
     was, holder = (member(document, "fabricLease", "holder") for document in (before, after))
-    if holder != was and was not in {None, "boot"}:  # boot reports no status: after it nothing is missing
-        if holder not in _ON_LINUX and begun is not None and gaps and gaps[-1].opened == begun:
-            return None  # the gap of this handover is known already
-        said = member(after, "fabricLease", "since")
-        if said is not None and _is_fresh(said, now):
-            at = said
-        else:
-            at = _silence(reports, last, now) if holder in _ON_LINUX and now - last <= LATE else now
-        return at, _HOLDERS.get(holder or "nobody", f"{holder} holds the fabric lease")
-    stage = after.get("stage")
-    if stage in _TROUBLE and before.get("stage") != stage:
-        return now, _TROUBLE[stage]
-    return None
+    if holder == was or was in {None, "boot"}:  # boot reports no status: after it nothing is missing
+        return None
+    linux = holder in _ON_LINUX
+    if linux and was != "guest-shell" and member(after, "handover", "startedAt") is None:
+        return None  # the first one that reports at all
+    if not linux and begun is not None and gaps and gaps[-1].opened == begun:
+        return None  # the gap of this handover is known already
+    said = member(after, "fabricLease", "since")
+    if said is not None and _is_fresh(said, now):
+        at = said
+    else:
+        at = _silence(reports, last, now) if linux and now - last <= LATE else now
+    return at, _HOLDERS.get(holder or "nobody", f"{holder} holds the fabric lease")
 
 
 def _silence(reports: Sequence[float], last: float, now: float) -> float:
