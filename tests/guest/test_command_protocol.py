@@ -142,6 +142,14 @@ def test_a_pattern_is_what_a_line_begins_with(allow: tuple[str, ...], line: str,
     assert (CommandPolicy(allow=allow).refusal(line) is None) is allowed
 
 
+def test_each_command_of_a_line_must_be_allowed() -> None:
+    policy = CommandPolicy(allow=("show", "clear counters"), deny=())
+    assert policy.refusal("show version ; clear counters") is None
+    assert policy.refusal("show version ; configure terminal") is not None
+    assert policy.refusal("show version;reload") is not None
+    assert policy.refusal("; show version") is not None
+
+
 def test_what_is_denied_is_denied_whatever_is_allowed() -> None:
     policy = CommandPolicy(allow=("*",), deny=("reload", "|"))
     assert policy.refusal("show version") is None

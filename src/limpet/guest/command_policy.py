@@ -24,8 +24,10 @@ class CommandPolicy:
         for text in self.deny:
             if text and text.casefold() in folded:
                 return f"lines with {text!r} are denied here (setting commands.deny)"
-        words = folded.split()
-        if any(_begins(words, pattern.casefold().split()) for pattern in self.allow):
+        patterns = [pattern.casefold().split() for pattern in self.allow]
+        # Some network operating systems take several commands in a line: each must be allowed.
+        parts = [part.split() for part in folded.split(";")]
+        if all(any(_begins(words, pattern) for pattern in patterns) for words in parts):
             return None
         return "this line is not among those that are allowed here (setting commands.allow)"
 

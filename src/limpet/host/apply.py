@@ -142,6 +142,8 @@ class Interpreter:
         text = Redactor().block(complaint[:_MOST_NOTED].decode("utf-8", "replace"))
         lines = [f"{program}: {_printable(line)}\n" for line in text.splitlines()]
         with suppress(HostError):  # what the program did counts, not whether that could be noted
+            if self.files.info(answer.log) is None:
+                self.files.replace(answer.log, b"", mode=0o600, durable=False)
             self.files.append(answer.log, "".join(lines).encode(), at_most=_LARGEST_LOG)
 
     def _keep(self, answer: Answer, said: bytes) -> None:

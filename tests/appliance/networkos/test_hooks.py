@@ -140,6 +140,9 @@ def test_complaints_go_to_a_log_without_secrets_and_without_what_a_terminal_obey
     log = vendor.machine.files.read(hooks.LOG, at_most=1 << 20)
     assert log.startswith(b"/opt/acme/hooks/dress: password=<redacted>")
     assert b"\x1b" not in log
+    info = vendor.machine.files.info(hooks.LOG)
+    assert info is not None
+    assert info.mode & 0o777 == 0o600
     assert len(log) < 20_000
 
 
