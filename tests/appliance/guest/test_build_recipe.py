@@ -8,6 +8,7 @@ import pytest
 
 from limpet.appliance.guest.build_recipe import (
     ALIASES,
+    DOHOST_TEXT,
     FORGOTTEN,
     MASKED,
     PACKAGES,
@@ -77,6 +78,14 @@ def test_the_agent_is_started_by_a_unit_and_what_is_the_machines_is_masked() -> 
     assert {links[f"{units}/{name}"] for name in MASKED} == {"/dev/null"}
     assert "Restart=always" in UNIT_TEXT
     assert "ExecStart=/usr/bin/limpet agent" in UNIT_TEXT
+
+
+def test_the_network_oss_commands_are_in_reach_as_scripts_know_it() -> None:
+    written = {str(step.path): step for step in steps("/x") if isinstance(step, Write)}
+    script = written["/x/usr/bin/dohost"]
+    assert script.mode == 0o755
+    assert script.content == DOHOST_TEXT.encode()
+    assert 'exec limpet nos -- "$@"' in DOHOST_TEXT
 
 
 def test_programs_that_have_no_place_in_a_guest_shell_stay_out() -> None:

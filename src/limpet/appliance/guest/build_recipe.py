@@ -66,6 +66,12 @@ sys.path.insert(0, "/{LIBRARY}")
 from limpet.cli import entry
 sys.exit(entry())
 """
+DOHOST = Path("usr/bin/dohost")
+DOHOST_TEXT = """\
+#!/bin/sh
+# As scripts for IOS XE's guest shell know it: dohost "show version"
+exec limpet nos -- "$@"
+"""
 UNIT_TEXT = f"""\
 [Unit]
 Description=Azure VM agent in the guest shell (limpet)
@@ -183,6 +189,7 @@ def _limpet(recipe: Recipe, tree: Path, now: int) -> tuple[Step, ...]:
     return (
         *steps,
         Write(tree / LAUNCHER, LAUNCHER_TEXT.encode(), mode=0o755),
+        Write(tree / DOHOST, DOHOST_TEXT.encode(), mode=0o755),
         Run((*compiling, *unchecked, f"/{LIBRARY}"), timeout=LONGEST),
         # The launcher's -OO looks for compiled files that Debian does not ship; without them each new guest would make them.
         Run(("sh", "-c", COMPILING, "sh", str(tree)), timeout=LONGEST),
