@@ -71,3 +71,13 @@ def test_refusals_are_those_of_the_goal_state_being_processed() -> None:
     assert board.refusal("x") == REFUSAL
     board.begin()
     assert board.refusal("x") is None
+
+
+def test_who_waits_for_the_first_report_goes_on_when_it_was_taken_or_nobody_will_wait() -> None:
+    board = Board()
+    board.await_report(0.0)
+    board.reported()
+    board.await_report(3600.0)
+    ending = Board()
+    ending.stop()
+    ending.await_report(3600.0)

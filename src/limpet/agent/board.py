@@ -38,6 +38,7 @@ class Board:
         self._processing = False
         self._fast_track = False
         self._stopping = False
+        self._reported = False
         self._refusals: dict[str, HandlerStatus] = {}
         self._troubles: dict[str, str] = {}
 
@@ -123,6 +124,18 @@ class Board:
         """Something that a report would show has changed."""
         with self._changed:
             self._ring()
+
+    def reported(self) -> None:
+        """The fabric has taken a report."""
+        if not self._reported:
+            with self._changed:
+                self._reported = True
+                self._changed.notify_all()
+
+    def await_report(self, seconds: float) -> None:
+        """Wait until the fabric has taken the first report, at most `seconds`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._reported or self._stopping, seconds)
 
     def stop(self) -> None:
         """Let every task end."""

@@ -150,8 +150,12 @@ def assemble(
     host_plugin: str,
     more: Sequence[Chore] = (),
     news: News | None = None,
+    status_first: float = 0.0,
 ) -> Agent:
-    """The agent on any machine. more: chores beside those that have to do with the fabric. news: what a supervisor is told."""
+    """The agent on any machine. more: chores beside those that have to do with the fabric. news: what a supervisor is told.
+
+    status_first: see Poller.
+    """
     files, clock, log = machine.files, machine.clock, machine.log
     layout = Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
@@ -197,6 +201,7 @@ def assemble(
             machine,
             layout=layout,
             news=news,
+            status_first=status_first,
             **polling(config),
         ),
         worker=Worker(

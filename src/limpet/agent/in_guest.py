@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 
 READY_AGAIN = 5.0
 """How long after a Ready that was not taken another one is sent, seconds."""
+READY_AFTER = 0.1
+"""When it is sent first, seconds after the grant: the status goes before."""
 NEVER = 365 * 24 * 3600.0
 
 
 def run(running: Running, clock: Clock, log: Log) -> int:
     """Park, then run the agent until it is told to stop or has lost the lease. Gives the exit code. Raises: HostError."""
-    from limpet.agent.resident import Tasks  # noqa: PLC0415 - it is what imports this
+    from limpet.agent.resident import STATUS_FIRST, Tasks  # noqa: PLC0415 - it is what imports this
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # while it is parked there is nothing to finish
@@ -52,7 +54,7 @@ def run(running: Running, clock: Clock, log: Log) -> int:
     changes = SignalledFolder(IN_THE_GUEST)
     prepare(machine)
     lease.park(changes)
-    tasks = granted(running, machine, lease, Tasks)
+    tasks = granted(running, machine, lease, Tasks, status_first=STATUS_FIRST)
     changes.call(tasks.look_at_lease)
     return tasks.run()
 
@@ -66,9 +68,15 @@ def prepare(machine: Machine) -> None:
 
 
 def granted(
-    running: Running, machine: Machine, lease: FabricLease, tasks: type[Tasks], exchange: Path = IN_THE_GUEST
+    running: Running,
+    machine: Machine,
+    lease: FabricLease,
+    tasks: type[Tasks],
+    exchange: Path = IN_THE_GUEST,
+    *,
+    status_first: float = 0.0,
 ) -> Tasks:
-    """The agent behind the fence, with the lease in its hand."""
+    """The agent behind the fence, with the lease in its hand. status_first: see Poller; nothing where there are no threads."""
     machine = replace(
         machine, http=LeasedHttp(machine.http, lease), fetcher=LeasedFetcher(machine.fetcher, lease)
     )
@@ -80,6 +88,7 @@ def granted(
         host_plugin=running.host_plugin,
         more=[owed(running, machine, news)] if running.owes_ready else [],
         news=news,
+        status_first=status_first,
     )
     return tasks(agent, machine.log, lease)
 
@@ -101,7 +110,7 @@ def owed(running: Running, machine: Machine, news: News) -> Chore:
         news.is_ready()
         return NEVER
 
-    return Chore(do=say, period=READY_AGAIN, first=0.0)
+    return Chore(do=say, period=READY_AGAIN, first=READY_AFTER)
 
 
 __all__ = ["LOST", "granted", "owed", "prepare", "run"]

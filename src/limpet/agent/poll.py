@@ -53,8 +53,12 @@ class Poller:
         honour_hold: bool = True,
         initial_period: float = 1.0,
         news: News | None = None,
+        status_first: float = 0.0,
     ) -> None:
-        """news: hears of goal states and of trouble, where somebody wants to know."""
+        """news: hears of goal states and of trouble, where somebody wants to know.
+
+        status_first: how long what needs processes of its own waits, at the start, for the first report to be taken, seconds.
+        """
         self._fabric = fabric
         self._board = board
         self._certificates = certificates
@@ -70,6 +74,7 @@ class Poller:
         self._honour_hold = honour_hold
         self._initial_period = initial_period
         self._news = news
+        self._status_first = status_first
         self._goal_state: GoalState | None = None
         self._settings: ExtensionsGoalState | None = None
         self._etag: Etag | None = None
@@ -167,7 +172,9 @@ class Poller:
 
     def _adopt(self, state: GoalState, *, renewed: bool) -> None:
         """Decide between the channels and post what wins. Nothing is kept when a part cannot be fetched."""
-        self._fetcher.warm()
+        status_first, self._status_first = self._status_first, 0.0
+        if not status_first:
+            self._fetcher.warm()
         fabric = self._extensions_config(state) if renewed else None
         snapshot = self._board.snapshot
         chosen = arbitration.choose(
@@ -188,6 +195,8 @@ class Poller:
             if missing and not renewed:
                 latest = self._fabric.goal_state()
         finally:
+            if status_first:
+                self._board.await_report(status_first)
             if renewed or missing:
                 self._fetch_certificates(latest)
         self._goal_state = state  # not the latest: what is new in that one is taken in by the next look

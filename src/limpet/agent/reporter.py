@@ -151,6 +151,7 @@ class Reporter:
         self._failures = 0
         self._sent, self._reported_at = replace(status, timestamp=""), now
         self._pace.sent(now)
+        self._board.reported()
         if self._news is not None:
             self._news.accepted(code, state)
         self._history.keep("waagent_status.json", content)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LOST = 4
 """The exit code of an agent that has lost the fabric lease."""
+STATUS_FIRST = 0.5
+"""How long other work waits for the first report, where it ends a time without any, seconds: it would take its processor."""
 GRACE = 60.0
 """How long a handler's command that runs at the end may go on, seconds."""
 _LARGEST = 64 * 1024
@@ -116,6 +118,8 @@ class Tasks:
 
     def _work(self) -> None:
         board = self._agent.board
+        if self._lease is not None:
+            board.await_report(STATUS_FIRST)
         while not board.stopping:
             seen = board.count
             if not self._agent.worker.work():
