@@ -141,7 +141,7 @@ def test_an_address_that_is_none_is_refused(desk: Desk, address: str) -> None:
 def test_the_unit_at_boot_gives_a_command_that_there_is() -> None:
     (line,) = [
         line
-        for text in units.FILES.values()
+        for text in map(bytes.decode, units.VM.files("").values())
         for line in text.splitlines()
         if line.startswith("ExecStart=") and "firewall" in line
     ]

@@ -16,12 +16,13 @@ from limpet.host.fake import PowerCut
 from limpet.host.fake_commands import Said
 from limpet.host.fake_programs.deprovision import RUNNING
 from limpet.manage.install_command import install, parser, uninstall, uninstall_parser
-from limpet.manage.units import FILES, MARK
+from limpet.manage.units import MARK, SUPERVISED, VM
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from limpet.host.fake import FakeMachine
 
+FILES = {path: content.decode() for path, content in VM.files("@LIMPET@").items()}
 VERB = {name: VERBS[name] for name in ("config", "man")}
 UNITS = "/etc/systemd/system"
 AGENT = f"{UNITS}/limpet-agent.service"
@@ -286,3 +287,43 @@ def test_limits_that_another_agent_has_set_for_its_service_do_not_become_ours() 
     tree = image(**{f"/image{quota}": "[Service]\nCPUQuota=5%\n"})
     assert installed(tree, "--root", "/image") == 0
     assert not exists(tree, f"/image{quota}")
+
+
+SUPERVISOR = f"{UNITS}/limpet-appliance.service"
+
+
+def test_an_appliance_gets_the_supervisor_and_none_of_a_plain_vms_services() -> None:
+    machine = running()
+    assert installed(machine, "--appliance") == 0
+    assert "ExecStart=/usr/bin/limpet appliance run" in text_of(machine, SUPERVISOR)
+    assert target(machine, f"{UNITS}/multi-user.target.wants/limpet-appliance.service") == SUPERVISOR
+    assert target(machine, f"{UNITS}/walinuxagent.service") == SUPERVISOR
+    assert not exists(machine, AGENT)
+    assert installed(machine, "--appliance", "--json") == 0
+
+
+def test_installing_an_appliance_starts_nothing_that_would_take_the_nics_now() -> None:
+    machine = running()
+    installed(machine, "--appliance")
+    started = [call.argv for call in machine.commands.ran if call.argv[:2] == ("systemctl", "start")]
+    assert not started
+
+
+@pytest.mark.parametrize(("first", "then"), [((), ("--appliance",)), (("--appliance",), ())])
+def test_a_machine_that_becomes_something_else_keeps_nothing_of_the_other_role(
+    first: tuple[str, ...], then: tuple[str, ...]
+) -> None:
+    changed, fresh = image(), image()
+    for words in (first, then):
+        assert installed(changed, "--root", "/image", *words) == 0
+    assert installed(fresh, "--root", "/image", *then) == 0
+    assert picture(changed) == picture(fresh)
+
+
+def test_an_appliance_is_uninstalled_as_a_plain_vm_is() -> None:
+    machine, untouched = image(), image()
+    installed(machine, "--root", "/image", "--appliance")
+    assert uninstalled(machine, "--root", "/image") == 0
+    assert not any(exists(machine, f"/image/{path}") for path in SUPERVISED.units)
+    assert not any(exists(machine, f"/image/{path}") for path in SUPERVISED.links())
+    assert exists(untouched, "/image/usr/bin/limpet")

@@ -9,7 +9,7 @@ import pytest
 
 from limpet.manage import shim_names
 from limpet.manage.shim_program import _COMMANDS, _OPTIONS, _WHOLE
-from limpet.manage.units import ALIASES, FILES
+from limpet.manage.units import ALIASES, VM
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,5 +35,5 @@ def test_every_importable_name_is_listed(page: str) -> None:
 
 
 def test_every_installed_file_is_listed(page: str) -> None:
-    names = [path.rpartition("/")[2] for path in FILES] + list(ALIASES)
+    names = [path.rpartition("/")[2] for path in VM.files("")] + list(ALIASES)
     assert [name for name in names if name not in page and f"/{name}" not in page] == []

@@ -15,6 +15,7 @@ from limpet.appliance.guest.runtimes import runtime
 from limpet.appliance.journal import Journal
 from limpet.appliance.machine import Machine
 from limpet.appliance.networkos.drivers import network_os
+from limpet.appliance.states import State
 from limpet.config.load import load_config
 from limpet.config.options import add_options
 from limpet.guest.fabric_lease import EXCHANGE, LOCK
@@ -29,6 +30,7 @@ from limpet.host.journal_file import RealJournalFile
 from limpet.host.kernel import RealKernel
 from limpet.host.lock import SingleInstance
 from limpet.host.log import open_log
+from limpet.host.service_manager import tell
 from limpet.host.surroundings import RealSurroundings
 from limpet.model.errors import HostError
 
@@ -127,8 +129,14 @@ def _run(config: Config, words: Sequence[str]) -> int:
                 remedy="none needed: it was being written when the power went",
             )
         driver, container = network_os(config, files), runtime(config.runtime, files)
-        run(Appliance(machine, config, driver, container, journal, words))
+        run(Appliance(machine, config, driver, container, journal, words), entered=_tell)
     return 0
+
+
+def _tell(state: State) -> None:
+    """What waits for this service starts when the boot stage has ended, however."""
+    words = f"STATUS={state.value}: {state.words}"
+    tell(words if state is State.BOOTING else f"READY=1\n{words}")
 
 
 def _retry() -> int:

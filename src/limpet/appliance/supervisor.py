@@ -54,8 +54,16 @@ def beginning(appliance: Appliance) -> State:
     return state
 
 
-def run(appliance: Appliance, *, until: Callable[[State], bool] = lambda _state: False) -> State:
-    """Supervise until this process is asked to end, or `until` says so of a state that was entered. Gives the last state."""
+def run(
+    appliance: Appliance,
+    *,
+    until: Callable[[State], bool] = lambda _state: False,
+    entered: Callable[[State], None] = lambda _state: None,
+) -> State:
+    """Supervise until this process is asked to end, or `until` says so of a state that was entered. Gives the last state.
+
+    entered: told of each state, when the journal has it.
+    """
     defects = Defects(appliance)
     state = beginning(appliance)
     window = Window(appliance)
@@ -70,6 +78,7 @@ def run(appliance: Appliance, *, until: Callable[[State], bool] = lambda _state:
     if appliance.chronicle.boot == appliance.boot:
         defects.contained(appliance.lease.restore)
     _enter(appliance, state, None)
+    entered(state)
     defects.contained(window.publish)
     while state is not State.STOPPED and not until(state):
         appliance.steadfast = state in STEADFAST
@@ -77,6 +86,7 @@ def run(appliance: Appliance, *, until: Callable[[State], bool] = lambda _state:
         state = follow(state, event)
         if state is not State.STOPPED:
             _enter(appliance, state, event)
+            entered(state)
             defects.contained(window.publish)
     if state is State.STOPPED:
         defects.contained(lambda: end(appliance))

@@ -12,7 +12,7 @@ from limpet.manage.acting import interpreter, require_root
 from limpet.manage.installing import InstallFacts, look, plan_install, plan_uninstall
 from limpet.manage.shared_files import shared_files
 from limpet.manage.telling import ended, planned, say, say_json, say_outcome, say_plan
-from limpet.manage.units import ALIASES, UNIT_FOLDER, files
+from limpet.manage.units import ALIASES, SUPERVISED, UNIT_FOLDER, VM, Role
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ examples:
   limpet install --dry-run
   limpet install
   limpet install --root /mnt/image --command /usr/bin/limpet
+  limpet install --appliance --root /mnt/image
 
 Files: units in /etc/systemd/system, names of NICs in /etc/systemd/network, rules in /etc/udev/rules.d, /etc/logrotate.d/limpet,
 the manual page and completion below /usr/local/share, and /etc/limpet.toml where there is none. /etc/waagent.conf stays and is
@@ -58,6 +59,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--no-enable", action="store_true", help="put the files in place; enable and start nothing"
+    )
+    made.add_argument(
+        "--appliance",
+        action="store_true",
+        help="the supervisor of a network appliance instead of the services of a plain VM; it begins with the next start",
     )
     made.add_argument(
         "--command",
@@ -101,11 +107,12 @@ def main(arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
 def install(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str, Verb]) -> int:
     """The command on any machine. Raises: ConfigurationError, HostError."""
     root = checked_root(options.root, acting.files)
-    wanted = everything(command_in(root, options.command, acting.files), verbs)
+    role = SUPERVISED if options.appliance else VM
+    wanted = everything(command_in(root, options.command, acting.files), verbs, role)
     facts = look(acting.files, acting.commands, root, wanted)
-    code = carry_out(plan_install(wanted, facts, enable=not options.no_enable), options, acting)
+    code = carry_out(plan_install(wanted, facts, enable=not options.no_enable, role=role), options, acting)
     if not options.json and not options.no_enable and not options.dry_run and code == 0:
-        _explain(facts, acting.files)
+        _explain(facts, acting.files, role)
     return code
 
 
@@ -122,9 +129,9 @@ def uninstall(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[s
     return code
 
 
-def everything(command: str, verbs: Mapping[str, Verb]) -> Mapping[str, bytes]:
+def everything(command: str, verbs: Mapping[str, Verb], role: Role = VM) -> Mapping[str, bytes]:
     """Every file, by its path below the root."""
-    return {**files(command), **shared_files(verbs)}
+    return {**role.files(command), **shared_files(verbs)}
 
 
 def carry_out(tasks: Sequence[Task], options: argparse.Namespace, acting: Interpreter) -> int:
@@ -186,13 +193,13 @@ def command_in(root: Path, given: Path | None, files: Files) -> str:
     )
 
 
-def _explain(facts: InstallFacts, files: Files) -> None:
+def _explain(facts: InstallFacts, files: Files, role: Role) -> None:
     if hidden := _peers(facts, files):
         say(
             f"{', '.join(hidden)} is now this agent's name, and the other agent does not start. Whoever removes its package stops"
             " the service of this name: run limpet install again then. limpet uninstall gives the name back."
         )
-    if not facts.running:
+    if not facts.running or role.starts == ():
         say("The services start with the next boot of this tree.")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.host.facts import peers
 from limpet.host.facts.reading import is_there
+from limpet.manage.appliance_unit import APPLIANCE
 from limpet.manage.interface_names import NETWORK_FOLDER
 from limpet.manage.units import (
     AGENT,
@@ -22,8 +23,10 @@ from limpet.manage.units import (
     CONFIGURATION_TEXT,
     FIREWALL,
     MARK,
+    ROLES,
     UNIT_FOLDER,
-    WANTED_BY,
+    VM,
+    Role,
 )
 from limpet.model.errors import HostError
 
@@ -75,27 +78,19 @@ class InstallFacts:
     leftovers: tuple[Path, ...] = ()
 
 
-def links() -> Mapping[str, str]:
-    """The links that enable the services, and those that hide the peers' units, with what they lead to."""
-    found = {
-        f"{UNIT_FOLDER}/{target}.wants/{unit}": f"/{UNIT_FOLDER}/{unit}" for unit, target in WANTED_BY.items()
-    }
-    return found | {f"{UNIT_FOLDER}/{alias}": f"/{UNIT_FOLDER}/{AGENT}" for alias in ALIASES}
-
-
 def look(files: Files, commands: Commands, root: Path, wanted: Mapping[str, bytes]) -> InstallFacts:
-    """See what is there of the files `wanted` and of the links. Raises: HostError, when something cannot be looked at."""
+    """See what is there of the files `wanted`, of the links, and of other roles' units. Raises: HostError, when that cannot be."""
+    paths = {*wanted, CONFIGURATION, *(path for role in ROLES for path in role.units)}
+    links = {path for role in ROLES for path in role.links()}
     here = root == Path("/")
     running = here and is_there(files, root / _SYSTEMD)
     return InstallFacts(
         root=root,
         running=running,
-        files={path: _found(files, root / path) for path in (*wanted, CONFIGURATION)},
-        links={path: _found(files, root / path) for path in links()},
+        files={path: _found(files, root / path) for path in sorted(paths)},
+        links={path: _found(files, root / path) for path in sorted(links)},
         missing=frozenset(
-            folder
-            for path in (*wanted, CONFIGURATION, *links())
-            if files.info(folder := (root / path).parent) is None
+            folder for path in (*paths, *links) if files.info(folder := (root / path).parent) is None
         ),
         active=_active(commands) if running else frozenset(),
         udev=running and is_there(files, Path("/run/udev/control")),
@@ -115,7 +110,7 @@ def _found(files: Files, path: Path) -> Found:
 
 
 def _active(commands: Commands) -> frozenset[str]:
-    units = (AGENT, FIREWALL, *ALIASES)
+    units = (AGENT, FIREWALL, APPLIANCE, *ALIASES)
     try:
         said = (
             commands.run(("systemctl", "is-active", *units), timeout=30)
@@ -127,16 +122,42 @@ def _active(commands: Commands) -> frozenset[str]:
     return frozenset(unit for unit, state in zip(units, said, strict=False) if state == "active")
 
 
-def plan_install(wanted: Mapping[str, bytes], facts: InstallFacts, *, enable: bool) -> list[Task]:
-    """Files first, then links, then what runs is told. Nothing is left to do when it was done before."""
-    tasks = [_file(path, content, facts) for path, content in wanted.items()]
+def plan_install(
+    wanted: Mapping[str, bytes], facts: InstallFacts, *, enable: bool, role: Role = VM
+) -> list[Task]:
+    """Files first, then links, then what runs is told. Nothing is left to do when it was done before.
+
+    role: what the machine is from now on; services of another role are taken out.
+    """
+    tasks = [*_other_roles(facts, role), *(_file(path, content, facts) for path, content in wanted.items())]
     if facts.files[CONFIGURATION].nothing:
         tasks.append(_written(facts, CONFIGURATION, CONFIGURATION_TEXT.encode()))
     if enable:
         tasks += _peers(facts)
-        tasks += [_enabling(path, target, facts) for path, target in links().items()]
+        tasks += [_enabling(path, target, facts) for path, target in role.links().items()]
     tasks = [task for task in tasks if task.steps or task.problem is not None]
-    return [*tasks, *_telling(facts, tasks, start=enable)]
+    return [*tasks, *_telling(facts, tasks, starts=role.starts if enable else ())]
+
+
+def _other_roles(facts: InstallFacts, role: Role) -> Iterator[Task]:
+    """What another role has here: its links and its units, where they are ours. Its names become those of this role."""
+    kept = role.links()
+    for other in ROLES:
+        if other is role:
+            continue
+        running = tuple(sorted(facts.active & set(other.wanted_by)))
+        if running:
+            yield Task(
+                name="other-role",
+                purpose=f"stop the services of a {other.name}",
+                steps=(Run(("systemctl", "stop", *running)),),
+            )
+        for path, target in other.links().items():
+            if path not in kept and facts.links[path].target == target:
+                yield _gone(facts, path)
+        for path in other.units:
+            if facts.files[path].ours:
+                yield _gone(facts, path)
 
 
 def plan_uninstall(
@@ -152,12 +173,14 @@ def plan_uninstall(
     if FIREWALL in facts.active and command is not None:
         stopping.append(Run((command, "firewall", "remove")))
     tasks = [Task(name="stop", purpose="stop the agent", steps=tuple(stopping))]
-    tasks += [_gone(facts, path) for path, target in links().items() if facts.links[path].target == target]
-    tasks += [_gone(facts, path) for path in wanted if facts.files[path].ours]
+    every = dict.fromkeys(link for role in ROLES for link in role.links().items())
+    tasks += [_gone(facts, path) for path, target in every if facts.links[path].target == target]
+    units = [path for role in ROLES for path in role.units]
+    tasks += [_gone(facts, path) for path in dict.fromkeys([*wanted, *units]) if facts.files[path].ours]
     if facts.files[CONFIGURATION].content == CONFIGURATION_TEXT.encode():
         tasks.append(_gone(facts, CONFIGURATION))
     tasks = [task for task in tasks if task.steps]
-    return [*tasks, *_telling(facts, tasks, start=False)]
+    return [*tasks, *_telling(facts, tasks, starts=())]
 
 
 def _file(path: str, content: bytes, facts: InstallFacts) -> Task:
@@ -208,11 +231,11 @@ def _enabling(path: str, target: str, facts: InstallFacts) -> Task:
 
 def _peers(facts: InstallFacts) -> Iterator[Task]:
     """A peer that runs is stopped while its unit still has its name. It stays enabled: without the links it would start."""
-    ours = f"/{UNIT_FOLDER}/{AGENT}"
+    ours = {f"/{UNIT_FOLDER}/{role.main}" for role in ROLES}
     theirs = [
         unit
         for unit in ALIASES
-        if unit in facts.active and facts.links[f"{UNIT_FOLDER}/{unit}"].target != ours
+        if unit in facts.active and facts.links[f"{UNIT_FOLDER}/{unit}"].target not in ours
     ]
     if theirs:
         yield Task(
@@ -228,7 +251,7 @@ def _peers(facts: InstallFacts) -> Iterator[Task]:
         )
 
 
-def _telling(facts: InstallFacts, tasks: list[Task], *, start: bool) -> Iterator[Task]:
+def _telling(facts: InstallFacts, tasks: list[Task], *, starts: tuple[str, ...]) -> Iterator[Task]:
     if not facts.running:
         return
     changed = [task.name for task in tasks if task.steps]
@@ -237,8 +260,8 @@ def _telling(facts: InstallFacts, tasks: list[Task], *, start: bool) -> Iterator
     if facts.udev and any(name.startswith(("etc/udev", NETWORK_FOLDER)) for name in changed):
         reload = Run(("udevadm", "control", "--reload"))
         yield Task(name="udev", purpose="tell udev", steps=(reload,), required=False)
-    idle = [unit for unit in (FIREWALL, AGENT) if unit not in facts.active]
-    if start and idle:
+    idle = [unit for unit in starts if unit not in facts.active]
+    if idle:
         failed = tuple(task.name for task in tasks if task.problem is not None)
         steps = (Run(("systemctl", "start", *idle)),)
         yield Task(name="start", purpose=f"start {', '.join(idle)}", steps=steps, after=failed)

@@ -53,4 +53,7 @@ def page() -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cell.replace('|', BAR) for cell in row)} |" for row in (head, ["---"] * len(head), *rows)]
+    return [
+        f"| {' | '.join(cell.replace('|', BAR) for cell in row)} |"
+        for row in (head, ["---"] * len(head), *rows)
+    ]

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from limpet.manage import interface_names
+from limpet.manage import appliance_unit, interface_names
+from limpet.manage.appliance_unit import APPLIANCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,7 @@ WANTED_BY: Mapping[str, str] = {
     AGENT: "multi-user.target",
     FIREWALL: "multi-user.target",
 }
+"""The services of a plain VM."""
 ALIASES = ("walinuxagent.service", "waagent.service")
 """Names under which scripts and handlers know the agent's service. Source: extensions.md §12.3, assumption 18.
 
@@ -173,15 +176,20 @@ ENV{{DEVTYPE}}=="disk", SYMLINK+="disk/azure/$env{{.LIMPET_DISK}}"
 LABEL="limpet_storage_end"
 """
 
-FILES: Mapping[str, str] = {
-    f"{UNIT_FOLDER}/{BOOT}": _BOOT,
-    f"{UNIT_FOLDER}/{AGENT}": _AGENT,
-    f"{UNIT_FOLDER}/{FIREWALL}": _FIREWALL,
+_EVERYWHERE: Mapping[str, str] = {
     "etc/logrotate.d/limpet": _LOGROTATE,
     "etc/udev/rules.d/66-limpet-azure-storage.rules": _STORAGE,
     **interface_names.files(MARK),
 }
-"""By path below the root."""
+_PLAIN: Mapping[str, str] = {
+    f"{UNIT_FOLDER}/{BOOT}": _BOOT,
+    f"{UNIT_FOLDER}/{AGENT}": _AGENT,
+    f"{UNIT_FOLDER}/{FIREWALL}": _FIREWALL,
+}
+_APPLIANCE: Mapping[str, str] = {
+    f"{UNIT_FOLDER}/{APPLIANCE}": appliance_unit.UNIT_TEXT.format(mark=MARK, unit=APPLIANCE, command=COMMAND)
+}
+
 
 CONFIGURATION = "etc/limpet.toml"
 CONFIGURATION_TEXT = f"""\
@@ -192,6 +200,40 @@ CONFIGURATION_TEXT = f"""\
 """
 
 
-def files(command: str) -> Mapping[str, bytes]:
-    """Every file with the command's path in it."""
-    return {path: text.replace(COMMAND, command).encode() for path, text in FILES.items()}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Role:
+    """What a machine is to limpet. wanted_by: its services, in no order, with the target that starts each.
+
+    main: the one that other agents' names lead to. starts: those that are started when it is installed, in order.
+    """
+
+    name: str
+    units: Mapping[str, str]
+    wanted_by: Mapping[str, str]
+    main: str
+    starts: tuple[str, ...]
+
+    def files(self, command: str) -> Mapping[str, bytes]:
+        """Every file, by its path below the root, with the command's path in it."""
+        every = {**self.units, **_EVERYWHERE}
+        return {path: text.replace(COMMAND, command).encode() for path, text in every.items()}
+
+    def links(self) -> Mapping[str, str]:
+        """The links that enable the services, and those that hide the peers' units, with what they lead to."""
+        found = {
+            f"{UNIT_FOLDER}/{target}.wants/{unit}": f"/{UNIT_FOLDER}/{unit}"
+            for unit, target in self.wanted_by.items()
+        }
+        return found | {f"{UNIT_FOLDER}/{alias}": f"/{UNIT_FOLDER}/{self.main}" for alias in ALIASES}
+
+
+VM = Role(name="plain VM", units=_PLAIN, wanted_by=WANTED_BY, main=AGENT, starts=(FIREWALL, AGENT))
+SUPERVISED = Role(
+    name="appliance",
+    units=_APPLIANCE,
+    wanted_by={APPLIANCE: "multi-user.target"},
+    main=APPLIANCE,
+    # It takes the NICs: that is for the next start of the machine, not for the moment of installing.
+    starts=(),
+)
+ROLES = (VM, SUPERVISED)
