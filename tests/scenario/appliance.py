@@ -27,6 +27,7 @@ from limpet.model.errors import LeaseLost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from limpet.emulator.vm import ProvisioningReport
     from limpet.wire.http import Request, Response
 
 PORTS = ("http", "files", "commands", "processes", "workers", "cgroups", "vault", "fetcher", "clock", "chance", "guest")  # fmt: skip
@@ -214,3 +215,13 @@ def appliance(*, thumbprints: tuple[str, ...] = (TENANT,), owed: bool = False, *
     core = Core.start(machine.clock, thumbprints=thumbprints)
     play = Stage(machine=machine, core=core, config=Config(library=LIBRARY, log_dir=LOGS), log=Journal())
     return Appliance(play, owed=owed, config=config)
+
+
+def in_guest(*, owed: bool = False) -> Appliance:
+    made = appliance(owed=owed)
+    made.give(Holder.GUEST_SHELL)
+    return made
+
+
+def reports_of(made: Appliance) -> list[ProvisioningReport]:
+    return [each.value for each in made.core.vm.inbox.health.items]

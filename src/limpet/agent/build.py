@@ -152,26 +152,17 @@ def assemble(
     news: News | None = None,
     status_first: float = 0.0,
 ) -> Agent:
-    """The agent on any machine. more: chores beside those that have to do with the fabric. news: what a supervisor is told.
-
-    status_first: see Poller.
-    """
+    """The agent on any machine. more: chores beside those for the fabric. news, status_first: see Poller."""
     files, clock, log = machine.files, machine.clock, machine.log
     layout = Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
     board = Board()
-    services = {
-        wire_server.removesuffix(":80"): "the wire server",
-        host_plugin: "the host plugin",
-        config.metadata_endpoint: "the instance metadata service",
-    }
-    machine = replace(machine, http=WatchedHttp(machine.http, board, clock, log, services))
+    machine = watched(config, machine, board, wire_server, host_plugin)
     fabric = Fabric(machine.http, clock, machine.chance, wire_server=wire_server, host_plugin=host_plugin)
     store = Store(files, layout, log)
     certificates = Certificates(fabric, machine, library=layout.library)
-    artifacts = Artifacts(
-        fabric, machine.fetcher, files, machine.chance, log, scratch=layout.library / ".fetched"
-    )
+    scratch = layout.library / ".fetched"
+    artifacts = Artifacts(fabric, machine.fetcher, files, machine.chance, log, scratch=scratch)
     history = History(files, clock, log, layout.history)
     facts = machine_parameters(machine.guest)
     common = Common(fabric, board, machine, facts=facts, metadata=config.metadata_endpoint)
@@ -181,11 +172,6 @@ def assemble(
     commands = Commands(
         store, machine, telemetry, wire_server=address, environment=dict(os.environ), limiter=owner.limiter
     )
-    packages = Packages(store, artifacts, machine.fetcher, clock, log)
-    steps = Steps(store, packages, commands, certificates, machine, changed=board.ring)
-    runner = Runner(store, packages, steps, log, board)
-    dependencies = Dependencies(Statuses(store, clock), board, machine)
-    cloud_init = CloudInit(machine, config.wait_for_cloud_init, config.cloud_init_timeout, layout.library)
     statuses = Statuses(store, clock)
     report = Report(board, store, statuses, clock, machine.guest, **reporting(config))
     found = chores(config, HostHealth(fabric, clock), telemetry)
@@ -204,16 +190,7 @@ def assemble(
             status_first=status_first,
             **polling(config),
         ),
-        worker=Worker(
-            board,
-            runner,
-            dependencies,
-            cloud_init,
-            store,
-            machine,
-            extensions_enabled=config.extensions_enabled,
-            policy=Policy.of(config),
-        ),
+        worker=worker(config, machine, board, store, artifacts, certificates, commands),
         reporter=Reporter(
             board, report, statuses, fabric, history, machine, heartbeat=config.status_heartbeat, news=news
         ),
@@ -221,6 +198,42 @@ def assemble(
         commands=commands,
         owner=owner,
         machine=machine,
+    )
+
+
+def watched(
+    config: Config | Running, machine: Machine, board: Board, wire_server: str, host_plugin: str
+) -> Machine:
+    """`machine`, with an eye on a platform that refuses all that is asked."""
+    services = {
+        wire_server.removesuffix(":80"): "the wire server",
+        host_plugin: "the host plugin",
+        config.metadata_endpoint: "the instance metadata service",
+    }
+    return replace(machine, http=WatchedHttp(machine.http, board, machine.clock, machine.log, services))
+
+
+def worker(
+    config: Config | Running,
+    machine: Machine,
+    board: Board,
+    store: Store,
+    artifacts: Artifacts,
+    certificates: Certificates,
+    commands: Commands,
+) -> Worker:
+    """What does the goal states' work."""
+    packages = Packages(store, artifacts, machine.fetcher, machine.clock, machine.log)
+    steps = Steps(store, packages, commands, certificates, machine, changed=board.ring)
+    return Worker(
+        board,
+        Runner(store, packages, steps, machine.log, board),
+        Dependencies(Statuses(store, machine.clock), board, machine),
+        CloudInit(machine, config.wait_for_cloud_init, config.cloud_init_timeout, config.library),
+        store,
+        machine,
+        extensions_enabled=config.extensions_enabled,
+        policy=Policy.of(config),
     )
 
 
