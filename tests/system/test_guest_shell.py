@@ -15,7 +15,7 @@ import pytest
 from tests.system import shell_driver
 from tests.system.conftest import say
 
-from limpet.lab import recipes, rootfs
+from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.appliance_room import Appliance, Parts, Wish, appliance
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import run
@@ -235,10 +235,28 @@ def test_a_guest_that_fills_its_disk_fills_no_other_and_gets_room_to_report(boun
     assert bounded.status()["running"]
 
 
+def test_logs_that_have_grown_too_large_are_cut_and_their_ends_are_kept(appliance_parts: Parts) -> None:
+    with booted(appliance_parts) as made:
+        shell = Shell(made, "lxc", "guest_shell.log=8")
+        shell.do("enable")
+        assert shell.settle() == "running"
+        assert shell.inside("systemctl is-active limpet-logs.timer").stdout == "active\n"
+        shell.inside(
+            "yes | head -c 9000000 > /var/log/loud.log; echo the end >> /var/log/loud.log; cp /var/log/loud.log /var/log/old.1"
+        )
+        shell.inside("systemctl start limpet-logs").checked()
+        said = shell.inside(
+            "tail -n 1 /var/log/loud.log; ls /var/log/old.1; du -sm --exclude=journal /var/log | cut -f 1"
+        )
+        assert said.stdout.splitlines()[0] == "the end"
+        assert "old.1" not in said.stdout
+        assert int(said.stdout.split()[-1]) <= 4
+
+
 @pytest.fixture(scope="session")
-def image_file(appliance_parts: Parts) -> Path:
+def image_file() -> Path:
     """The guest shell's image as a squashfs file, made once."""
-    del appliance_parts
+    requirements.require()
 
     def pack(folder: Path) -> None:
         tree = rootfs.root_file_system(recipes.GUEST_SHELL, rootfs.default_cache(), say)

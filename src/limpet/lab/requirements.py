@@ -41,7 +41,12 @@ VM_COMMANDS = {
 }
 """The same, of what virtual machines need besides."""
 
-APPLIANCE_COMMANDS = {"cp": "coreutils", "mke2fs": "e2fsprogs", "nft": "nftables"}
+APPLIANCE_COMMANDS = {
+    "cp": "coreutils",
+    "mke2fs": "e2fsprogs",
+    "mksquashfs": "squashfs-tools",
+    "nft": "nftables",
+}
 """The same, of what appliances need besides."""
 
 LOGIN_COMMANDS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client"}

@@ -12,8 +12,8 @@ from tests.appliance.guest.shells import Shell, machine
 from limpet.appliance.guest import ceilings
 from limpet.appliance.guest.contract import Limits
 from limpet.appliance.guest.layout import Layout
+from limpet.appliance.guest.logs import journal
 from limpet.appliance.guest.lxc import Lxc
-from limpet.appliance.guest.rootfs import journal_limits
 from limpet.appliance.guest.storage import LOW, PLENTY, RESERVE, Room, relief, room_of
 from limpet.host.fake_devices import by_the_kernel
 
@@ -77,7 +77,7 @@ def test_a_kernel_without_controllers_holds_no_limit_and_it_is_said() -> None:
 
 @given(st.integers(1, 1 << 40))
 def test_the_journal_takes_no_more_than_half_of_what_logs_may_but_never_less_than_it_needs(log: int) -> None:
-    words = dict(line.split("=") for line in journal_limits(log).splitlines() if "=" in line)
+    words = dict(line.split("=") for line in journal(log).splitlines() if "=" in line)
     most = int(words["SystemMaxUse"].removesuffix("M")) << 20
     assert most <= max(8 << 20, log // 2)
     assert most >= 8 << 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.layout import PERSISTENT, Layout
+from limpet.appliance.guest.logs import bounds
 from limpet.guest.steps import Answer, MakeFolder, Remove, Run, Task, Write
 from limpet.model.errors import MalformedDocument
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from limpet.appliance.guest.contract import ShellPlan, ShellSight
     from limpet.guest.steps import Step
 
-MIB = 1024 * 1024
 _TIME_TO_FORMAT = 120.0
 
 
@@ -102,13 +102,17 @@ def _unmounted(points: tuple[Path, ...]) -> tuple[Step, ...]:
 def dressing(plan: ShellPlan) -> tuple[Step, ...]:
     """What is written into the root file system before each start, for names, resolvers and logs; it must be mounted."""
     root = Layout.of(plan).root
+    logs = bounds(plan.limits.log)
     hosts = f"127.0.0.1 localhost\n127.0.1.1 {plan.host_name}\n::1 localhost ip6-localhost\n"
     return (
         _written(root, "etc/hostname", f"{plan.host_name}\n"),
         _written(root, "etc/hosts", hosts),
         resolving(plan),
-        MakeFolder(root / "etc/systemd/journald.conf.d", beneath=root),
-        _written(root, "etc/systemd/journald.conf.d/90-limpet.conf", journal_limits(plan.limits.log)),
+        *(
+            MakeFolder(root / folder, beneath=root)
+            for folder in sorted({path.rpartition("/")[0] for path in logs})
+        ),
+        *(_written(root, path, text) for path, text in logs.items()),
     )
 
 
@@ -151,15 +155,6 @@ def resolving(plan: ShellPlan) -> Write:
     """The resolvers; may be done at any time, also while it runs. Source: network-appliance.md R10."""
     root = Layout.of(plan).root
     return _written(root, "etc/resolv.conf", "".join(f"nameserver {address}\n" for address in plan.dns[:3]))
-
-
-def journal_limits(log: int) -> str:
-    """Half of what logs may take is the journal's, on the disk; in memory it is small."""
-    return (
-        "# Written by limpet at each start of the guest shell.\n[Journal]\n"
-        f"SystemMaxUse={max(8, log // 2 // MIB)}M\nSystemMaxFileSize={max(1, log // 8 // MIB)}M\n"
-        f"RuntimeMaxUse={max(4, min(16, log // 8 // MIB))}M\nForwardToConsole=no\n"
-    )
 
 
 def _written(root: Path, path: str, text: str) -> Write:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from limpet.appliance.guest.layout import Layout
-from limpet.appliance.guest.rootfs import MIB
+from limpet.appliance.guest.logs import MIB
 from limpet.guest.steps import Allocate, Remove, Run, Task
 from limpet.model.errors import HostError
 
