@@ -100,6 +100,7 @@ class FakeNetwork:
         self.broken: dict[str, Callable[[tuple[str, ...]], str | None]] = {}
         self._last_index = 1
         self._shown: dict[Path, str] = {}
+        self._sight: object = None
 
     def add_nic(
         self, name: str, mac: str, *, vf: bool = False, follows: bool = False, device: str | None = None
@@ -300,12 +301,18 @@ class FakeNetwork:
 
     def show(self) -> None:
         """Let the files say what there is."""
+        host = self.namespaces[HOST]
+        links = [(each.name, each.mac, each.up, each.vf, each.kind, *each.addresses) for each in host.links]
+        sight = (tuple(self.namespaces), links, list(host.routes))
+        if sight == self._sight:
+            return
+        self._sight = sight
         wanted = dict(self._files())
         with by_the_kernel(self.files):
             for path in self._shown.keys() - wanted.keys():
-                self.files.remove(path)
+                self.files.nodes.pop(path, None)
             for folder in {path.parent for path in self._shown} - {path.parent for path in wanted}:
-                self.files.remove(folder)
+                self.files.nodes.pop(folder, None)
             for path, text in wanted.items():
                 if self._shown.get(path) != text:
                     self.files.make_folder(path.parent)
