@@ -14,7 +14,7 @@ LAB_PACKAGES := tools/apt.sh tools/packages-lab.txt \
 # Virtual machines take minutes where the CPU is emulated: the whole of them is a target of its own.
 QUICK := not vm or ci
 
-.PHONY: help setup demo test vm-test check bench clean
+.PHONY: help setup demo demo-vm test vm-test check bench clean
 
 help: ## List these targets
 	@echo "usage: make TARGET [ARGS='more arguments']"
@@ -27,9 +27,13 @@ setup: $(READY) ## Make .venv with the limpet command
 $(READY): pyproject.toml requirements.lock tools/venv.sh tools/packages-setup.txt
 	@tools/venv.sh
 
-demo: setup ## Show a new VM that provisions itself, and the agent at work in it (root)
+demo: setup ## Show a network appliance hand over to its network OS, and what it survives (root)
 	@$(LAB_PACKAGES)
 	@$(VENV)/bin/limpet lab demo $(ARGS)
+
+demo-vm: setup ## Show a new plain VM that provisions itself, and the agent at work in it (root)
+	@$(LAB_PACKAGES)
+	@$(VENV)/bin/limpet lab demo-vm $(ARGS)
 
 test: setup ## Run the tests: unit tests first, then system tests (those need root)
 	@$(LAB_PACKAGES)

@@ -1,68 +1,53 @@
-"""`limpet lab demo`: a fabric and a VM on this machine, the agent in it, and what they do, as it happens."""
+"""`limpet lab demo`: a network appliance on this machine, its handover to a network OS, and what it survives, as it happens."""
 
 from __future__ import annotations
 
 import argparse
-import select
-import signal
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from limpet import __version__
-from limpet.lab import requirements, timeline_boot
-from limpet.lab.agents import LIMPET
+from limpet.lab import requirements
+from limpet.lab.appliance_run import ApplianceRun
+from limpet.lab.appliance_show import MARK, appliance_show
+from limpet.lab.appliance_sources import watched
+from limpet.lab.appliance_stage import Plot, stage
+from limpet.lab.appliance_story import HANDLERS, Surprise, tell
 from limpet.lab.commands import LabError
-from limpet.lab.demo_run import Run
-from limpet.lab.demo_stage import VM, WITHOUT_DRIVES, Stage, stage
-from limpet.lab.demo_story import HANDLERS, tell
-from limpet.lab.timeline_show import JsonLines, for_people
+from limpet.lab.demo_life import EXIT_CODES, FAILED, LACKING, at_a_terminal, lacking, signals, until_enter
 from limpet.lab.timeline_sources import fabric_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from limpet.lab.appliance_room import Appliance
+    from limpet.lab.appliance_show import ApplianceShow
     from limpet.lab.requirements import Lack
-    from limpet.lab.timeline_show import Show
 
-INTRODUCTION = (
-    "A fabric and a VM on this machine, in namespaces without a way out. The VM is new, from an image of Debian 12 with "
-    f"limpet {__version__}. Times are milliseconds: since the beginning, and since what the chapter counts from."
-)
-
-LACKS = partial(requirements.lacks, logins=True)
-FAILED = 1
-LACKING = 3
+LACKS = partial(requirements.lacks, appliances=True)
 LOG_LINES = 25
 REQUESTS = 15
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-EPILOG = """\
+EPILOG = f"""\
 example:
   sudo limpet lab demo
-  sudo limpet lab demo --json | jq 'select(.type == "moment")'
+  sudo limpet lab demo --json | jq 'select(.type == "gap")'
 
-exit codes: 0 everything was reached, 1 something was not, 2 wrong usage, 3 this machine lacks something
+{EXIT_CODES}
 """
 
 
-def main(
-    argv: Sequence[str] = (),
-    *,
-    lacks: Callable[[], Sequence[Lack]] = LACKS,
-) -> int:
+def main(argv: Sequence[str] = (), *, lacks: Callable[[], Sequence[Lack]] = LACKS) -> int:
     """Run the demo. Gives the exit code. lacks: what this machine has not. Raises: LabError."""
     options = parser().parse_args(argv)
-    if missing := lacks():
-        lines = ["The demo cannot run here:", *(f"  - {lack}" for lack in missing)]
-        sys.stderr.write("\n".join(lines) + "\n")
+    if lacking("The demo", lacks()):
         return LACKING
-    show = JsonLines(sys.stdout) if options.json else for_people(sys.stdout)
-    at_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-    stays = at_terminal and not (options.no_wait or options.json)
-    with _signals():
-        return _demo(show, stays=stays, drives=not options.no_disc)
+    plot = Plot(driver="frr", runtime="lxc", nics=3, handlers=HANDLERS)
+    show = appliance_show(sys.stdout, as_json=options.json, driver="FRRouting", runtime="LXC")
+    with signals():
+        return _demo(show, plot, stays=at_a_terminal() and not (options.no_wait or options.json))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,97 +55,84 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="limpet lab demo",
         description=(
-            "Run a fabric and a new VM with systemd in namespaces of this machine; show how the VM provisions itself, "
-            "and what the agent in it does with a sample handler. Nothing can leave them, and nothing stays."
+            "Run a fabric and a network appliance in namespaces of this machine, with FRRouting and LXC; show how its NICs "
+            "go to the network OS, the agent to the guest shell, and what happens when something dies. Nothing can leave "
+            "them, and nothing stays."
         ),
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--json", action="store_true", help="tell it as JSON lines, for programs")
-    made.add_argument(
-        "--no-disc",
-        action="store_true",
-        help="let the VM be provisioned by instance metadata, as where there are no loop devices",
-    )
     made.add_argument("--no-wait", action="store_true", help="end at once, on a terminal too")
     return made
 
 
-def _demo(show: Show, *, stays: bool, drives: bool) -> int:
-    show.note(INTRODUCTION)
+def _demo(show: ApplianceShow, plot: Plot, *, stays: bool) -> int:
     with ExitStack() as stack:
         with show.busy("setting up"):
-            made = stack.enter_context(stage(HANDLERS, show.note, drives=drives))
-        if not made.drives:
-            show.note(WITHOUT_DRIVES)
-        run = Run(show, vm=VM, unit=LIMPET.unit)
-        stack.enter_context(fabric_events(made.emulator.admin, run.take_event))
+            made = stack.enter_context(stage(plot, show.note))
+        show.note(introduction(made))
+        run = ApplianceRun(show, vm=made.name, nics=tuple(card.name for card in made.cards))
+        surprise = Surprise(made.name)
+        admin = made.emulator.admin
+        stack.enter_context(fabric_events(admin, run.take_event))
+        stack.enter_context(watched(made.machine, admin, run.take_record, surprise.react))
         try:
-            tell(made, run, stack)
+            tell(made, run, surprise)
         except LabError as error:
-            show.failure(str(error), _evidence(made))
+            show.failure(str(error), evidence(made))
             return FAILED
         if stays:
-            _stay(made, run)
+            until_enter(run, hints(made))
     return 0
 
 
-def _evidence(made: Stage) -> dict[str, list[str]]:
-    """What may explain a failure: the last requests, and the last lines of the boot stage's and the agent's logs."""
+def introduction(made: Appliance) -> str:
+    """What is there to see."""
+    return (
+        f"A network appliance (Debian 12, limpet {__version__}) and a fabric, in namespaces of this machine without a way out.\n"
+        f"The same live in a browser: {made.emulator.page}\n"
+        f"Times are seconds since power on; {MARK} marks who may talk to the fabric, * the primary NIC."
+    )
+
+
+def hints(made: Appliance) -> str:
+    """How to look around, for who is root."""
+    return (
+        "\nEverything is still there. To look around, as root in another terminal:\n"
+        f"  export LIMPET_EMULATOR=unix:{made.emulator.admin}\n"
+        '  limpet emulator publish Limpet.Sample.Hello --settings \'{"greeting": "Hi"}\'\n'
+        f"  nsenter --target {made.machine.init} --all bash     # Linux in the appliance; there:\n"
+        "    limpet show; limpet appliance history; limpet guestshell run journalctl -u limpet-agent\n"
+        "    vtysh -N limpet-nos                 # the network OS\n"
+        f"  {made.emulator.page}               # the page\n"
+        "Press Enter to end."
+    )
+
+
+def evidence(made: Appliance) -> dict[str, list[str]]:
+    """What may explain a failure: the last requests, records of the journal, and lines of the logs."""
     found = {}
     try:
-        requests = made.fabric.requests(VM)[-REQUESTS:]
-        found["the VM's last requests"] = [
+        requests = made.world.requests(made.name)[-REQUESTS:]
+        found["its last requests"] = [
             f"{request['method']} {request['target']} → {request['status']}" for request in requests
         ]
         if not made.machine.running:
-            found["the VM's console"] = _tail(made.machine.last_words())
+            found["its console"] = _tail(made.machine.last_words())
             return found
-        found["the boot stage's log"] = _tail(_boot_log(made))
-        found["the agent's log"] = _tail(LIMPET.log(made.machine))
+        found["its journal"] = _tail(made.run(["limpet", "appliance", "history"]).stdout)
+        log = ["journalctl", "--no-pager", "--output", "short-precise", "--unit", "limpet-appliance"]
+        found["the supervisor's log"] = _tail(made.run(log).stdout)
+        inside = ["limpet", "guestshell", "run", "journalctl", "--no-pager", "--unit", "limpet-agent"]
+        found["the agent's log"] = _tail(made.run(inside).stdout)
     except LabError as error:
         found["what cannot be asked any more"] = [str(error)]
-        found["what the emulator printed"] = _tail(made.emulator.log.read_text("utf-8", "backslashreplace"))
+        found["what the emulator printed"] = _tail(
+            made.emulator.log.read_text(encoding="utf-8", errors="backslashreplace")
+        )
     return found
-
-
-def _boot_log(made: Stage) -> str:
-    journal = ["journalctl", "--no-pager", "--output", "short-precise", "--unit", timeline_boot.UNIT]
-    return made.machine.run(journal).stdout
 
 
 def _tail(text: str) -> list[str]:
     return text.splitlines()[-LOG_LINES:]
-
-
-def _stay(made: Stage, run: Run) -> None:
-    """Keep everything, and go on showing what happens, until Enter or Ctrl-C."""
-    run.show.note(
-        "\nEverything is still there, and what happens is shown. To look around, as root in another terminal:\n"
-        f"  export LIMPET_EMULATOR=unix:{made.emulator.admin}\n"
-        "  limpet emulator status\n"
-        '  limpet emulator publish Limpet.Sample.Hello --settings \'{"greeting": "Hi"}\'\n'
-        f"  nsenter --target {made.machine.init} --all bash     # a shell in the VM\n"
-        "Press Enter to end."
-    )
-    run.count_from("published", again=True)
-    with suppress(KeyboardInterrupt):
-        while not select.select([sys.stdin], [], [], 0)[0]:
-            run.follow()
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does: with everything cleaned up, without being disturbed in that."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        for each in ENDING:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = {each: signal.signal(each, interrupt) for each in ENDING}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -1,4 +1,4 @@
-"""`limpet lab`: the demo and the benches, on this machine."""
+"""`limpet lab`: the demos and the benches, on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ limpet lab COMMAND --help says more about each, with its exit codes.
 """
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "demo": ("limpet.lab.demo", "Show a new VM that provisions itself, and the agent at work in it."),
+    "demo": ("limpet.lab.demo", "Show a network appliance hand over to its network OS, and what it survives."),
+    "demo-vm": ("limpet.lab.demo_vm", "Show a new VM that provisions itself, and the agent at work in it."),
     "bench": ("limpet.lab.bench", "Measure the agent and its peer side by side."),
     "bench-boot-ns": (
         "limpet.lab.boot_bench",

@@ -26,11 +26,15 @@ class Who(Enum):
     AGENT = "agent"
     HANDLER = "handler"
     USER = "user"
+    SUPERVISOR = "supervisor"
+    GUEST = "guest shell"
+    NETWORK_OS = "network OS"
 
 
 class Tone(Enum):
-    """How much it matters to a reader."""
+    """How much it matters to a reader. QUIET: only programs are told."""
 
+    QUIET = "quiet"
     PLAIN = "plain"
     NEWS = "news"
     GOOD = "good"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WIDEST = 110
 NARROWEST = 20
 """Columns that words are given, however narrow the terminal is."""
-STYLES = {Tone.PLAIN: "", Tone.NEWS: "bold", Tone.GOOD: "green", Tone.BAD: "red"}
+STYLES = {Tone.QUIET: "dim", Tone.PLAIN: "", Tone.NEWS: "bold", Tone.GOOD: "green", Tone.BAD: "red"}
 CELLS = {"success": "green", "Ready": "green", "error": "red", "NotReady": "red"}
 WHO_STYLES = {
     Who.FABRIC: "blue",
@@ -35,6 +35,9 @@ WHO_STYLES = {
     Who.AGENT: "cyan",
     Who.HANDLER: "yellow",
     Who.USER: "yellow",
+    Who.SUPERVISOR: "cyan",
+    Who.GUEST: "magenta",
+    Who.NETWORK_OS: "magenta",
 }
 
 
@@ -115,9 +118,12 @@ class Lines:
         self._hang((None, None), who, text, "italic")
 
     def _hang(self, times: Sequence[int | None], who: Who, words: str, style: str) -> None:
-        """What is too long goes on below its beginning."""
         head = Text("".join(f"{'' if value is None else value:>8}" for value in times) + "  ")
         head.append(f"{who.value:<8}", style=WHO_STYLES[who])
+        self._hang_after(head, words, style)
+
+    def _hang_after(self, head: Text, words: str, style: str) -> None:
+        """Words after a head; what is too long goes on below their beginning."""
         parts = textwrap.wrap(redacted(words), max(self._console.width - head.cell_len, NARROWEST))
         head.append(f"\n{' ' * head.cell_len}".join(parts), style=style)
         self._console.print(head, soft_wrap=True)
@@ -162,7 +168,12 @@ class Lines:
 
 
 def for_people(stream: IO[str], environment: Mapping[str, str] = os.environ) -> Lines:
-    """Lines on `stream`, at most 110 columns; in colour on a terminal, unless NO_COLOR is set."""
+    """Lines on `stream`; see `people_console`."""
+    return Lines(people_console(stream, environment))
+
+
+def people_console(stream: IO[str], environment: Mapping[str, str] = os.environ) -> Console:
+    """A console on `stream`, of at most 110 columns; in colour on a terminal, unless NO_COLOR is set."""
     console = Console(
         file=stream,
         force_terminal=stream.isatty(),
@@ -173,7 +184,7 @@ def for_people(stream: IO[str], environment: Mapping[str, str] = os.environ) -> 
     )
     if not console.is_terminal or console.width > WIDEST:
         console.width = WIDEST
-    return Lines(console)
+    return console
 
 
 class JsonLines:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from limpet.lab import demo
+from limpet.lab import demo_vm
 from limpet.lab import main as lab
 from limpet.lab.commands import LabError
 from limpet.lab.demo_run import Awaited, Happening, NotReached, Run
@@ -233,13 +233,13 @@ def test_no_chapter_tells_the_protected_settings() -> None:
 
 def test_a_machine_that_lacks_something_is_told_what(capsys: pytest.CaptureFixture[str]) -> None:
     lack = Lack(what="no command `ip`", remedy="apt-get install iproute2")
-    assert demo.main([], lacks=lambda: [lack]) == demo.LACKING
+    assert demo_vm.main([], lacks=lambda: [lack]) == demo_vm.LACKING
     told = capsys.readouterr()
     assert told.err == "The demo cannot run here:\n  - no command `ip`: apt-get install iproute2\n"
     assert told.out == ""
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["demo", "--help"]])
+@pytest.mark.parametrize("argv", [["--help"], ["demo-vm", "--help"]])
 def test_help_has_an_example(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         lab.main(argv)
@@ -247,7 +247,7 @@ def test_help_has_an_example(argv: list[str], capsys: pytest.CaptureFixture[str]
     assert "example:\n  sudo limpet lab demo" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("argv", [[], ["dmeo"], ["demo", "--colour"]])
+@pytest.mark.parametrize("argv", [[], ["dmeo"], ["demo-vm", "--colour"]])
 def test_wrong_usage_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         lab.main(argv)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
-DEMO = (sys.executable, "-m", "limpet", "lab", "demo")
+DEMO = (sys.executable, "-m", "limpet", "lab", "demo-vm")
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
