@@ -46,9 +46,9 @@ def parse_saying(content: bytes) -> Saying:
     if not isinstance(found, dict) or found.get("version") != VERSION:
         raise MalformedDocument(SAYING, f"it is not of version {VERSION}")
     state, text, health = found.get("state"), found.get("text"), found.get("health")
-    if state not in {READY, NOT_READY}:
+    if not isinstance(state, str) or state not in {READY, NOT_READY}:
         raise MalformedDocument(SAYING, f"state is neither {READY} nor {NOT_READY}")
-    if health not in {None, READY, PROVISIONING, FAILED}:
+    if health is not None and (not isinstance(health, str) or health not in {READY, PROVISIONING, FAILED}):
         raise MalformedDocument(SAYING, f"health is none of {READY}, {PROVISIONING}, {FAILED}")
     if not isinstance(text, str) or not one_line(text):
         raise MalformedDocument(SAYING, "there is no text")
