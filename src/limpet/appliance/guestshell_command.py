@@ -119,6 +119,7 @@ def _planned(options: argparse.Namespace, deeds: Deeds) -> tuple[Task, ...]:
     if options.command == "enable":
         if sight.running:
             return ()
+        plan = deeds.startable("a new one")
         network = network_task(plan, deeds.here.files)
         return (
             _noted(Wanted.ENABLED, deeds), *network, *runtime.stop(plan, sight), *runtime.prepare(plan, sight),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest import upgrade
+from limpet.appliance.guest import images, upgrade
 from limpet.appliance.guest.layout import NAMES
 from limpet.appliance.guest.planning import shell_of
 from limpet.appliance.guest.runtimes import require, runtime
@@ -116,24 +116,29 @@ class Deeds:
         self._config = config
         self.runtime = runtime(config.runtime, here.files)
 
-    def plan(self, instance: str) -> ShellPlan:
-        """The guest shell as the settings have it."""
-        return shell_of(
-            self._config,
-            self.here.files,
-            instance=instance,
-            network=NETWORK,
-            dns=_resolvers(self._config.guest_dns),
-        )
+    def plan(self, instance: str = "unknown") -> ShellPlan:
+        """The guest shell as the settings have it, for all but a start: it can be stopped when its image has gone."""
+        try:
+            return self.startable(instance)
+        except HostError:
+            return self._plan(images.FACTORY[-1], instance)
+
+    def startable(self, instance: str) -> ShellPlan:
+        """The same. Raises: HostError, when there is no image that can be started."""
+        return self._plan(images.image_to_start(self.here.files), instance)
+
+    def _plan(self, image: Path, instance: str) -> ShellPlan:
+        dns = _resolvers(self._config.guest_dns)
+        return shell_of(self._config, image=image, instance=instance, network=NETWORK, dns=dns)
 
     def look(self) -> ShellSight:
         """How it is. Raises: HostError."""
-        return self.runtime.look(self.plan("unknown"), self.here.files, self.here.commands)
+        return self.runtime.look(self.plan(), self.here.files, self.here.commands)
 
     def enable(self, tell: Callable[[Outcome], None]) -> str:
         """Have it run."""
         require(self.runtime.name, self.here.commands)
-        self.plan("unknown")  # says so at once when there is no image
+        self.startable("unknown")
         self._note(Wanted.ENABLED)
         supervisor = self.here.supervisor()
         if supervisor is not None:
@@ -142,7 +147,7 @@ class Deeds:
             sight = self.look()
             if sight.running:
                 return "The guest shell runs already."
-            plan = self.plan(self.here.chance.guid())
+            plan = self.startable(self.here.chance.guid())
             self._apply(self.runtime.stop(plan, sight), tell)
             self._apply(network_task(plan, self.here.files), tell)
             self._apply(self.runtime.prepare(plan, self.look()), tell)
@@ -156,13 +161,13 @@ class Deeds:
         if supervisor is not None:
             return self._ask(supervisor, running=False)
         with self.here.locked():
-            self._apply(self.runtime.stop(self.plan("unknown"), self.look()), tell)
+            self._apply(self.runtime.stop(self.plan(), self.look()), tell)
         return "The guest shell is stopped; what is in it is kept."
 
     def destroy(self, tell: Callable[[Outcome], None], *, everything: bool) -> str:
         """Stop it and forget its root file system, or everything but the images."""
         self.disable(tell)
-        plan, sight = self.plan("unknown"), self.look()
+        plan, sight = self.plan(), self.look()
         verb = self.runtime.destroy if everything else self.runtime.reset
         self._apply(verb(plan, sight), tell)
         kept = "images" if everything else "images, the agent's state, logs and homes"

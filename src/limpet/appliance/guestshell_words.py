@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from limpet.appliance.guest import ceilings, images
 from limpet.appliance.guest.storage import stored
 from limpet.appliance.guest.wanted import wanted
+from limpet.model.errors import HostError
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
@@ -23,9 +24,12 @@ MIB = 1024 * 1024
 def found(deeds: Deeds) -> dict[str, Any]:
     """How it is, as JSON has it. Raises: HostError."""
     files = deeds.here.files
-    plan, sight = deeds.plan("unknown"), deeds.look()
-    chosen = images.choose(files)
+    plan, sight = deeds.plan(), deeds.look()
     slots = images.read_slots(files)
+    try:
+        chosen, lack = images.choose(files), None
+    except HostError as error:
+        chosen, lack = None, str(error)
     limits = plan.limits
     return {
         "wanted": wanted(files).value,
@@ -37,12 +41,13 @@ def found(deeds: Deeds) -> dict[str, Any]:
         "mounted": sight.mounted,
         "changed": sight.changed,
         "image": {
-            "path": str(chosen.path),
-            "slot": chosen.slot,
+            "path": None if chosen is None else str(chosen.path),
+            "slot": None if chosen is None else chosen.slot,
+            "problem": lack,
             "confirmed": slots.confirmed,
             "tried": slots.tried,
             "bad": dict(slots.bad),
-            "passed": list(chosen.passed),
+            "passed": [] if chosen is None else list(chosen.passed),
         },
         "limits": {
             "cpu": limits.cpu,
@@ -69,7 +74,8 @@ def as_text(known: dict[str, Any]) -> str:
     lines = [
         f"guest shell: {state}; it is {known['wanted']}",
         f"runtime:     {known['runtime']}" + (f", first process {known['init']}" if known["init"] else ""),
-        f"image:       {image['path']} ({where}{tried})",
+        f"image:       {image['problem'] or image['path']}"
+        + ("" if image["problem"] else f" ({where}{tried})"),
         *(f"             bad: slot {slot}: {why}" for slot, why in image["bad"].items()),
         (
             f"limits:      {limits['cpu']} % of a processor, {limits['memory'] // MIB} MiB of memory, {limits['pids']} processes,"

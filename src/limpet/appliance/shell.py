@@ -4,39 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest.binds import exchange, flash
-from limpet.appliance.guest.contract import Limits, ShellPlan
 from limpet.appliance.guest.images import image_to_start
-from limpet.guest.shell_brief import VARIABLE, ShellBrief
+from limpet.appliance.guest.planning import shell_of
+from limpet.guest.shell_brief import ShellBrief
 from limpet.guest.site import WIRE_SERVER
 
 if TYPE_CHECKING:
     from limpet.appliance.chronicle import Chronicle
+    from limpet.appliance.guest.contract import ShellPlan
     from limpet.config.settings import Config
     from limpet.guest.site import Site
     from limpet.host.ports import Files
-
-MIB = 1024 * 1024
 
 
 def shell_plan(config: Config, chronicle: Chronicle, site: Site, files: Files) -> ShellPlan:
     """Raises: HostError, when there is no image that can be started."""
     instance = chronicle.instance or "none"
-    return ShellPlan(
-        image=image_to_start(files),
-        instance=instance,
-        network=site.guest,
-        dns=site.dns,
-        binds=(*exchange(), flash(config.bootflash)),
-        limits=Limits(
-            cpu=config.guest_cpu,
-            memory=config.guest_memory * MIB,
-            disk=config.guest_disk * MIB,
-            pids=config.guest_pids,
-            log=config.guest_log * MIB,
-        ),
-        environment={VARIABLE: instance},
-    )
+    return shell_of(config, image=image_to_start(files), instance=instance, network=site.guest, dns=site.dns)
 
 
 def brief(chronicle: Chronicle, site: Site) -> ShellBrief:

@@ -201,6 +201,20 @@ def test_without_an_image_or_a_runtime_the_error_says_what_to_do() -> None:
         operator.types("enable")
 
 
+def test_one_whose_image_has_gone_is_shown_and_can_be_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    operator = Operator(machine())
+    operator.types("enable")
+    with by_the_kernel(operator.machine.files):
+        operator.machine.files.remove(IMAGE)
+    found = status(operator, capsys)
+    assert found["running"]
+    assert "no image" in found["image"]["problem"]
+    operator.types("status")
+    assert "no image" in capsys.readouterr().out
+    assert operator.types("destroy", "--all") == 0
+    assert not status(operator, capsys)["running"]
+
+
 def test_an_image_is_put_in_place_and_started_next(capsys: pytest.CaptureFixture[str]) -> None:
     operator = Operator(machine())
     squashfs(operator.machine, Path("/mnt/new.squashfs"))

@@ -6,24 +6,23 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.binds import exchange, flash
 from limpet.appliance.guest.contract import Limits, ShellPlan
-from limpet.appliance.guest.images import image_to_start
 from limpet.guest.shell_brief import VARIABLE
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address
+    from pathlib import Path
 
     from limpet.config.settings import Config
-    from limpet.host.ports import Files
 
 MIB = 1024 * 1024
 
 
 def shell_of(
-    config: Config, files: Files, *, instance: str, network: str, dns: tuple[IPv4Address, ...]
+    config: Config, *, image: Path, instance: str, network: str, dns: tuple[IPv4Address, ...]
 ) -> ShellPlan:
-    """Raises: HostError, when there is no image that can be started."""
+    """image: what it is started from, as `images.image_to_start` says. The rest is as in `ShellPlan`."""
     return ShellPlan(
-        image=image_to_start(files),
+        image=image,
         instance=instance,
         network=network,
         dns=dns,
