@@ -246,6 +246,16 @@ def test_changed_rules_are_noticed_and_rules_of_others_are_not_ours(rig: Rig) ->
         watch.loaded(protecting, commands)
 
 
+def test_a_wire_server_elsewhere_is_guarded_like_the_well_known_one() -> None:
+    lease = replace(lease_for(0), wire_server=IPv4Address("10.77.0.1"))
+    rig = kernel(replace(site_for(1), leases={mac_of(0): lease}))
+    rig.hand_over()
+    for name in (rules.FORWARD, rules.TRANSIT):
+        assert "ip daddr { 168.63.129.16, 169.254.169.254, 10.77.0.1 }" in inside(rig).tables[name]
+    guests = rig.network.namespaces[rig.site.guest].tables[firewall.TABLE]
+    assert "ip daddr 10.77.0.1 tcp dport != 53" in guests, "as the agent there will have it"
+
+
 @pytest.mark.parametrize("line", ["route show", "link show eth0", f"route get {WIRE_SERVER}"])
 def test_commands_that_look_are_taken(line: str) -> None:
     assert KernelNetworkOs().command(line).argv[:3] == ("ip", "-netns", "limpet-nos")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.networkos.iproute import inside
 from limpet.appliance.networkos.moving import PRIMARY_GROUP
 from limpet.guest import firewall
-from limpet.guest.site import PLATFORM
+from limpet.guest.site import PLATFORM, WIRE_SERVER
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address
@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 FORWARD, TRANSIT, NAT = "limpet_forward", "limpet_transit", "limpet_nat"
 OWNED = (firewall.TABLE, FORWARD, TRANSIT, NAT)
 """Tables (family ip) in the network OS; in the guest there is only the first."""
-_PLATFORM = ", ".join(str(each) for each in PLATFORM)
+
+
+def wire_server(site: Site) -> IPv4Address:
+    """Where the wire server is: as DHCP says on the primary NIC, else the well-known address."""
+    lease = site.leases.get(site.primary.mac)
+    return WIRE_SERVER if lease is None or lease.wire_server is None else lease.wire_server
+
+
+def _platform(site: Site) -> str:
+    return ", ".join(str(each) for each in dict.fromkeys((*PLATFORM, wire_server(site))))
 
 
 def _replaced(name: str, body: str) -> str:
@@ -38,16 +47,16 @@ def _replaced(name: str, body: str) -> str:
 
 def forward_set(site: Site) -> str:
     """Through the network OS: the platform is for the guest, and speaks first to nobody behind the router."""
-    port, guest = site.port.outer, site.port.inner_address.ip
+    port, guest, platform = site.port.outer, site.port.inner_address.ip, _platform(site)
     return _replaced(
         FORWARD,
         f"""\
     chain forward {{
         type filter hook forward priority -10; policy accept;
-        ip daddr {{ {_PLATFORM} }} iifname "{port}" ip saddr {guest} accept
-        ip daddr {{ {_PLATFORM} }} counter drop
-        ip saddr {{ {_PLATFORM} }} oifname "{port}" ct state established,related accept
-        ip saddr {{ {_PLATFORM} }} counter drop
+        ip daddr {{ {platform} }} iifname "{port}" ip saddr {guest} accept
+        ip daddr {{ {platform} }} counter drop
+        ip saddr {{ {platform} }} oifname "{port}" ct state established,related accept
+        ip saddr {{ {platform} }} counter drop
     }}
 """,
     )
@@ -55,9 +64,8 @@ def forward_set(site: Site) -> str:
 
 def transit_set(site: Site) -> str:
     """Into the network OS by its data plane: nothing for the platform, nothing in the name of the guest's network."""
-    port, network, guest = (
-        site.port.outer, site.port.outer_address.network, site.port.inner_address.ip,
-    )  # fmt: skip
+    port, guest, platform = site.port.outer, site.port.inner_address.ip, _platform(site)
+    network = site.port.outer_address.network
     return _replaced(
         TRANSIT,
         f"""\
@@ -65,7 +73,7 @@ def transit_set(site: Site) -> str:
         type filter hook prerouting priority -310; policy accept;
         iifname "{port}" ip saddr != {guest} counter drop
         iifname {{ "lo", "{port}" }} accept
-        ip daddr {{ {_PLATFORM} }} counter drop
+        ip daddr {{ {platform} }} counter drop
         ip saddr {network} counter drop
     }}
 """,
@@ -104,14 +112,14 @@ def nat_mark(site: Site, address: IPv4Address | None) -> str:
 
 def network_os_steps(site: Site) -> tuple[Run, ...]:
     """All that is owned in the network OS, in one transaction."""
-    own = firewall.script(str(PLATFORM[0])).decode()
+    own = firewall.script(str(wire_server(site))).decode()
     sets = (own, forward_set(site), transit_set(site), nat_set(site, primary_address(site)))
     return (_loaded(site.network_os, "".join(sets)),)
 
 
 def guest_steps(site: Site) -> tuple[Run, ...]:
     """In the guest: only root opens connections to the wire server, as its agent will have it, too."""
-    return (_loaded(site.guest, firewall.script(str(PLATFORM[0])).decode()),)
+    return (_loaded(site.guest, firewall.script(str(wire_server(site))).decode()),)
 
 
 def _loaded(namespace: str, script: str) -> Run:
