@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ STATE = "/var/lib/limpet/guest/state"
 """The guest's folders that stay, as the host has them while its volume is mounted."""
 QUICK = """
 retry_pause = 1
-confirm_timeout = 4
+confirm_timeout = 2
 """
 """So that what fails is tried again within a test."""
 PASSWORD, PROTECTED = "never-to-be-seen-9", "never-to-be-seen-10"
@@ -91,6 +92,16 @@ class Supervised:
         self.made.run(["systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT]).checked()
         wait_for(lambda: not self.runs(), "the supervisor to be dead", timeout=10)
 
+    def kill_at(self, record: Callable[[Noted], bool], what: str, *, after: int = 0) -> Noted:
+        """Kill it at the moment that such a record is in the journal, while nothing else goes on."""
+        with self.halted(record, what, after=after) as found:
+            for process in _processes(self.made.machine.cgroup):
+                with suppress(OSError):
+                    if b"appliance\0run\0" in Path(f"/proc/{process}/cmdline").read_bytes():
+                        os.kill(process, signal.SIGKILL)
+        wait_for(lambda: not self.runs(), "the supervisor to be dead", timeout=10)
+        return found
+
     def runs(self) -> bool:
         return self.made.run(["systemctl", "is-active", "--quiet", UNIT]).exit_code == 0
 
@@ -113,7 +124,9 @@ class Supervised:
 
     def await_stage(self, *stages: str, timeout: float = 45) -> dict[str, Any]:
         """Wait until it is in one of these stages, and give what it shows then."""
-        return self.await_shown(lambda found: found.get("stage") in stages, " or ".join(stages), timeout=timeout)
+        return self.await_shown(
+            lambda found: found.get("stage") in stages, " or ".join(stages), timeout=timeout
+        )
 
     def await_shown(
         self, holds: Callable[[dict[str, Any]], bool], what: str, *, timeout: float = 45
@@ -137,7 +150,11 @@ class Supervised:
     def journal(self) -> list[Noted]:
         """What it noted. A line that is being written is left out."""
         found = []
-        for line in self.made.machine.path(JOURNAL).read_bytes().splitlines():
+        try:
+            lines = self.made.machine.path(JOURNAL).read_bytes().splitlines()
+        except OSError:
+            return []
+        for line in lines:
             with suppress(ValueError, KeyError):
                 record = json.loads(line.partition(b" ")[2])
                 found.append(Noted(**record))
@@ -153,15 +170,13 @@ class Supervised:
         return max((each.number for each in self.journal()), default=0)
 
     @contextmanager
-    def halted(self, holds: Callable[[Noted], bool], what: str, *, after: int = 0, timeout: float = 45) -> Iterator[Noted]:
+    def halted(
+        self, holds: Callable[[Noted], bool], what: str, *, after: int = 0, timeout: float = 45
+    ) -> Iterator[Noted]:
         """All processes of the machine stand still from such a record of the journal on until the end of this."""
 
         def look() -> Noted | None:
-            try:
-                found = self.journal()
-            except OSError:
-                return None
-            return next((each for each in found if each.number > after and holds(each)), None)
+            return next((each for each in self.journal() if each.number > after and holds(each)), None)
 
         record = wait_for(look, f"the journal to have {what}", timeout=timeout, pause=0.001)
         with cgroups.frozen(self.made.machine.cgroup):
@@ -197,6 +212,17 @@ class Supervised:
             return wait_for(look, "a report of the guest shell", timeout=timeout, pause=0.05)
         except LabError as error:
             raise LabError(f"{error}\n{self.told()}") from error
+
+    def await_poll(self, *, timeout: float = 30) -> None:
+        """Wait until the agent has asked for the goal state once more."""
+        asked = self.world.requests(self.name)
+        self.world.wait(
+            self.name,
+            endpoint="goal-state",
+            requests=1,
+            after=asked[-1]["id"] if asked else 0,
+            timeout=timeout,
+        )
 
     # The guest
 
@@ -271,7 +297,11 @@ class Supervised:
         for each in self.world.statuses(self.name):
             holder, before, _ = _holder(times, each["at"])
             talker = "status-only" if is_stand_in(each) else "guest-shell"
-            assert talker in {holder, before if holder == "nobody" else holder}, (text_of(each), holder, before)
+            assert talker in {holder, before if holder == "nobody" else holder}, (
+                text_of(each),
+                holder,
+                before,
+            )
         for each in self.world.requests(self.name):
             if each["service"] not in PLATFORM_SERVICES or each["endpoint"] in PROBES:
                 continue
@@ -293,7 +323,9 @@ class Supervised:
 
 def moves(name: str) -> Callable[[Noted], bool]:
     """Whether a record says that a NIC is about to go to the network OS."""
-    return lambda each: each.kind == "move" and each.facts["name"] == name and each.facts["to"] == "network OS"
+    return lambda each: (
+        each.kind == "move" and each.facts["name"] == name and each.facts["to"] == "network OS"
+    )
 
 
 def enters(state: str) -> Callable[[Noted], bool]:
@@ -312,6 +344,11 @@ def is_stand_in(report: Mapping[str, Any]) -> bool:
     return any(words in text_of(report) for words in STAND_IN)
 
 
+def _processes(cgroup: Path) -> Iterator[int]:
+    for file in cgroup.rglob("cgroup.procs"):
+        yield from map(int, file.read_text(encoding="ascii").split())
+
+
 def _holder(times: list[tuple[float, str]], at: float) -> tuple[str, str | None, float]:
     """Who had the lease at a moment, who had it before, and since when."""
     past = [each for each in times if each[0] <= at]
@@ -324,12 +361,16 @@ def _holder(times: list[tuple[float, str]], at: float) -> tuple[str, str | None,
 
 @contextmanager
 def machine(
-    parts: Parts, *, network_os: str = "kernel", nics: int = 1, settings: str = "", guest: str = "", **wish: Any
+    parts: Parts,
+    *,
+    network_os: str = "kernel",
+    nics: int = 1,
+    settings: str = "",
+    guest: str = "",
+    **wish: Any,
 ) -> Iterator[Supervised]:
     """An appliance that was booted, and whose supervisor was not started yet. guest: settings of the guest shell."""
-    configuration = (
-        f'{CONFIGURATION}\n[appliance]\nnetwork_os = "{network_os}"\n{QUICK}{settings}\n[guest_shell]\n{guest}\n'
-    )
+    configuration = f'{CONFIGURATION}\n[appliance]\nnetwork_os = "{network_os}"\n{QUICK}{settings}\n[guest_shell]\n{guest}\n'
     wanted = Wish(nics=nics, account=ACCOUNT, configuration=configuration, **wish)
     with appliance(parts, wanted) as made:
         made.boot()

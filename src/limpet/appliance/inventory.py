@@ -44,7 +44,8 @@ def nics_of(seen: Seen, config: Config, primary_mac: str | None) -> tuple[Nic, .
     """
     links = [link for link in seen.links(HOST) if _is_nic(link, config)]
     real = [link for link in links if link.kind is None] or links  # a container has veths only
-    synthetic = [link for link in real if not link.vf]
+    twins = {id(link) for link in real if link.vf or _is_function(link, real)}
+    synthetic = [link for link in real if id(link) not in twins]
     if not synthetic:
         return ()
     by_name = sorted(synthetic, key=lambda link: natural(link.name))
@@ -57,10 +58,22 @@ def nics_of(seen: Seen, config: Config, primary_mac: str | None) -> tuple[Nic, .
             mac=link.mac,
             primary=link is primary,
             device=link.device,
-            vf=next((other.name for other in real if other.vf and other.mac == link.mac), None),
+            vf=next((each.name for each in real if id(each) in twins and each.mac == link.mac), None),
         )
         for link in ordered
     )
+
+
+def _is_function(link: SeenLink, links: Iterable[SeenLink]) -> bool:
+    """Whether another link of the same MAC is the NIC: a virtual function that has just come does not serve it yet (F3)."""
+    same = [each for each in links if each.mac == link.mac and not each.vf]
+    return link is not min(same, key=_unlike_a_nic, default=link)
+
+
+def _unlike_a_nic(link: SeenLink) -> tuple[bool, bool, bool, int]:
+    """A NIC has a name on the VMBus, not on PCI, and addresses; functions are named after PCI domains. Source: network-appliance.md §6.6."""
+    on_pci = link.device is not None and ":" in link.device
+    return on_pci, not link.addresses, link.name.startswith("enP"), link.index
 
 
 def _is_nic(link: SeenLink, config: Config) -> bool:

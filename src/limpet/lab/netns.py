@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 BRIDGE = "br0"
+ROUTER_MAC = "12:34:56:78:9a:bc"
+"""Of the bridge, as the platform's routers have it: a bridge without one of its own takes another port's when that one goes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +65,7 @@ def network(name: str) -> Iterator[Network]:
 def add_bridge(where: Network, addresses: Sequence[str]) -> None:
     """Make the bridge of a network, with addresses in CIDR notation. Raises: LabError."""
     where.ip(
-        f"link add name {BRIDGE} type bridge",
+        f"link add name {BRIDGE} address {ROUTER_MAC} type bridge",
         *(f"addr add {address} dev {BRIDGE}" for address in addresses),
         f"link set {BRIDGE} up",
     )
