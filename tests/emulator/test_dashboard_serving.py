@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import re
@@ -21,6 +22,7 @@ from tests.emulator.test_hostplugin import STATUS, put_status
 from tests.emulator.worlds import Client
 
 from limpet.emulator.admin.guarding import HEADERS, objection
+from limpet.emulator.commands.serve import page_address
 from limpet.emulator.dashboard import serving
 from limpet.emulator.dashboard.appliance import LARGEST_DOCUMENT
 from limpet.emulator.exchange import Service
@@ -281,3 +283,14 @@ def test_a_second_socket_is_refused_where_others_could_reach_it() -> None:
         page_socket(HostPort(host="192.0.2.1", port=1)),
     ):
         pass
+
+
+@pytest.mark.parametrize("text_", ["fd:", "fd:x", "fd:12345678", "localhost:80", "127.0.0.1"])
+def test_where_the_page_cannot_be_is_wrong_usage(text_: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="fd:NUMBER"):
+        page_address(text_)
+
+
+def test_the_page_may_be_at_an_address_or_at_an_open_socket() -> None:
+    assert page_address("127.0.0.1:0") == HostPort(host="127.0.0.1", port=0)
+    assert page_address("fd:7") == 7

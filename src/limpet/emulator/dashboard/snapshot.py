@@ -156,11 +156,10 @@ def _appliance(vm: VirtualMachine) -> dict[str, Any] | None:
 
 
 def _gap(gap: Gap) -> dict[str, Any]:
-    seconds = gap.seconds
     return {
         "since": gap.since,
         "until": gap.until,
-        "seconds": None if seconds is None else round(seconds, 3),
+        "seconds": gap.seconds,
         "cause": text(gap.cause),
     }
 

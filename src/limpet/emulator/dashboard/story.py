@@ -120,7 +120,8 @@ def _handover(before: Mapping[str, Any], after: Mapping[str, Any], now: float) -
 
 
 def _problem(document: Mapping[str, Any]) -> str | None:
-    return member(document, "problem") or member(document, "handover", "problem")
+    found = member(document, "problem") or member(document, "handover", "problem")
+    return None if found is None else str(found)
 
 
 def _happening(at: float, kind: str, words: str, *, bad: bool = False) -> Happening:
