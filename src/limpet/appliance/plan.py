@@ -10,9 +10,11 @@ from limpet.appliance.booting import with_colons
 from limpet.appliance.inventory import nics_of, site_of
 from limpet.appliance.networkos.drivers import network_os
 from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease
+from limpet.guest.steps import Run
 from limpet.host.facts import namespaces
 from limpet.host.facts.reading import bytes_of
 from limpet.model.errors import MalformedDocument
+from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
     from limpet.appliance.moves import Move
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from limpet.host.ports import Commands, Files, Kernel
 
 NAMES = ("limpet-nos", "limpet-guest")
+_MOST_LINES = 60
 
 
 def show(config: Config, files: Files, commands: Commands, kernel: Kernel, *, as_json: bool) -> int:
@@ -49,8 +52,7 @@ def plan(config: Config, files: Files, commands: Commands, kernel: Kernel) -> di
         "before": [_task(each) for each in driver.start(site, seen)],
         "moves": [_move(driver.claim(nic, site, seen)) for nic in site.nics],
         "addresses": {
-            nic.name: [step.describe() for step in driver.dress(nic, site.leases.get(nic.mac), site, seen)]
-            for nic in site.nics
+            nic.name: _steps(driver.dress(nic, site.leases.get(nic.mac), site, seen)) for nic in site.nics
         },
     }
 
@@ -69,7 +71,16 @@ def _move(move: Move) -> dict[str, Any]:
 
 
 def _steps(steps: tuple[Step, ...]) -> list[str]:
-    return [step.describe() for step in steps]
+    """Each step, with what a program is given on its input: most of a handover is in that."""
+    return [line for step in steps for line in (step.describe(), *_given(step))]
+
+
+def _given(step: Step) -> list[str]:
+    if not isinstance(step, Run) or isinstance(step.stdin, Secret):
+        return []
+    lines = step.stdin.decode("utf-8", "replace").splitlines()
+    left_out = [f"| ({len(lines) - _MOST_LINES} more lines)"] if len(lines) > _MOST_LINES else []
+    return [f"| {line}" for line in lines[:_MOST_LINES] if line.strip()] + left_out
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

@@ -1,0 +1,42 @@
+"""`limpet appliance plan`: what a handover would do, said so that a person can check it, and nothing is changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.appliance.networkos.rigs import kernel, lease_for, site_for
+
+from limpet.appliance.plan import plan, show
+from limpet.config.settings import Config
+from limpet.guest.lease import SAVED_LEASE, render_lease
+
+if TYPE_CHECKING:
+    from tests.appliance.networkos.rigs import Rig
+
+
+@pytest.fixture
+def rig() -> Rig:
+    made = kernel(site_for(2))
+    made.machine.files.make_folder(SAVED_LEASE.parent)
+    made.machine.files.replace(SAVED_LEASE, render_lease(lease_for(0)))
+    return made
+
+
+def test_every_move_is_there_with_its_opposite_and_the_primary_nic_is_last(rig: Rig) -> None:
+    machine = rig.machine
+    found = plan(Config(), machine.files, machine.commands, machine.kernel)
+    assert [move["name"] for move in found["moves"]] == ["claim eth1", "claim eth0"]
+    assert "| link set dev eth0 netns limpet-nos name eth0" in found["moves"][1]["forward"]
+    assert "| link set dev eth0 netns 1 name eth0" in found["moves"][1]["back"]
+    assert any("address add 10.0.0.16/24" in line for line in found["addresses"]["eth0"])
+    assert any("snat to 10.0.0.16" in line for task in found["before"] for line in task["steps"])
+
+
+def test_showing_a_plan_changes_nothing(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    machine = rig.machine
+    before = (rig.linux(), dict(machine.files.nodes))
+    assert show(Config(), machine.files, machine.commands, machine.kernel, as_json=False) == 0
+    assert (rig.linux(), dict(machine.files.nodes)) == before
+    said = capsys.readouterr().out
+    assert said.index("give eth1 to the network OS") < said.index("give eth0 to the network OS")
