@@ -103,6 +103,7 @@ def give(appliance: Appliance, nic: Nic) -> None:
     try:
         appliance.do(move.forward)
     except HostError as error:
-        raise HostError(f"cannot {move.purpose}: {error}") from error
+        reason = error.__cause__ or error  # without the command's name: what it was for is said here
+        raise HostError(f"cannot {move.purpose}: {reason}") from error
     appliance.do(driver.dress(nic, site.leases.get(nic.mac), site, appliance.look()))
     appliance.machine.log.info("handover.moved", nic=nic.name, mac=nic.mac)

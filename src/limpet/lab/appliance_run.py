@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from limpet.lab.appliance_show import ApplianceShow
     from limpet.lab.timeline import Moment
 
+WORDS = {
+    "off": "it starts",
+    "booting": "boot provisions the VM",
+    "preparing": "network OS and guest shell are prepared; Linux has the NICs",
+    "handing-over": "the NICs go to the network OS",
+    "confirming": "the guest shell looks for the fabric",
+    "steady": "the guest shell talks to the fabric through the network OS",
+    "repairing": "network OS or guest shell is being restarted",
+    "degraded": "the guest shell keeps failing",
+    "rolling-back": "the NICs return to Linux",
+    "rescue": "Linux has the NICs and says why; it is tried again",
+}
+"""The stages, for who looks on."""
 HOLD = 0.12
 """Seconds that a moment is kept back: both sources are as quick as that."""
 
@@ -93,7 +106,7 @@ class ApplianceRun(Run):
         """As a run does; what moves on a terminal is moved."""
         found = super().follow(last)
         picture = self._journal.picture
-        self.show.pulse(picture.stage.replace("-", " "), self._gap())
+        self.show.pulse(WORDS.get(picture.stage, picture.stage), self._gap())
         return found
 
     def _gap(self) -> float | None:

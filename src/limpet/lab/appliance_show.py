@@ -18,7 +18,7 @@ from limpet.lab.timeline import Moment, Tone, Who
 from limpet.lab.timeline_show import STYLES, WHO_STYLES, JsonLines, Lines, Show, people_console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from rich.console import Console
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MARK = "◆"
 TIMES, WHOM = 7, 13
 """Columns of the time, with two decimals, and of who does something."""
+SPINNING = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+MOST_NAMED = 3
 LINUX, NETWORK_OS = 19, 18
 """Columns of those that have NICs."""
 
@@ -55,6 +57,7 @@ class ApplianceLines(Lines):
         super().__init__(console)
         self._driver, self._runtime = driver, runtime
         self._live: Live | None = None
+        self._turns = 0
 
     def chapter(self, number: int, title: str, about: str) -> None:
         """A ruled heading, and a line about it."""
@@ -129,22 +132,29 @@ class ApplianceLines(Lines):
         """Nothing, unless it can move."""
         if self._live is None:
             return
-        line = Text(f"{'':{TIMES}}  {words}", style="dim", no_wrap=True, overflow="ellipsis")
+        turn = SPINNING[self._turns % len(SPINNING)]
+        self._turns += 1
+        line = Text(f"{turn:>{TIMES}}  ", no_wrap=True, overflow="ellipsis")
+        line.append(words, style="dim")
         if gap is not None:
-            line.append(f"   no status for {gap:.2f} s", style="bold red" if gap > 1 else "bold yellow")
+            line.append(f"   status gap: {gap:.2f} s and counting", style="bold yellow")
         self._live.update(line)
 
 
-def _named(line: Text, facts: Mapping[str, Any], names: list[str], width: int) -> None:
-    """NICs in a column: the primary one with a star, one on its way with an arrow."""
-    written = 0
-    for name in names:
-        moving = name == facts["moving"]
-        word = f"{name}{'*' if name == facts['primary'] else ''}{'→' if moving else ''}"
-        line.append(word, style="bold yellow" if moving else "")
-        line.append(" ")
-        written += len(word) + 1
-    line.append(" " * max(0, width - written))
+def _named(line: Text, facts: Mapping[str, Any], names: Sequence[str], width: int) -> None:
+    """NICs in a column: the primary one with a star, one on its way with an arrow; of many the others are counted."""
+    shown = [
+        name for name in names if len(names) <= MOST_NAMED or name in {facts["primary"], facts["moving"]}
+    ]
+    words = [
+        f"{name}{'*' if name == facts['primary'] else ''}{'→' if name == facts['moving'] else ''}"
+        for name in shown
+    ]
+    if others := len(names) - len(shown):
+        words.append(f"{'+ ' if shown else ''}{others} NICs")
+    for word in words:
+        line.append(f"{word} ", style="bold yellow" if word.endswith("→") else "")
+    line.append(" " * max(0, width - sum(len(word) + 1 for word in words)))
 
 
 class ApplianceJson(JsonLines):

@@ -32,6 +32,7 @@ PROTECTED = {"password": "between you and the appliance"}
 LIMIT = 40.0
 """Seconds that a part of a chapter may take."""
 LINUX, GUEST = "Linux", "the guest shell"
+FRR = "^/usr/lib/frr/"
 ANSWERS = frozenset({"connected", "Connection refused"})
 """What becomes of a connection to a machine that is there."""
 SECOND = 1
@@ -92,7 +93,7 @@ def tell(made: Appliance, run: ApplianceRun, surprise: Surprise) -> None:
             extend(made, run, told)
             kill_network_os(made, run, told, sender)
         kill_guest_shell(made, run, told)
-        fail(made, run)
+        fail(made, run, told)
     run.show.figures(told.figures)
 
 
@@ -117,26 +118,32 @@ def hand_over(run: ApplianceRun, surprise: Surprise, told: Told) -> None:
     """Every NIC to the network OS, and the fabric lease to the guest shell."""
     run.show.chapter(
         2,
-        "Handover: every NIC goes to the network OS, the primary one last",
-        "Both are prepared before. At the moment nobody may talk to the fabric, an extension is published.",
+        "Handover: the NICs go to the network OS, the primary one last",
+        "Network OS and guest shell are prepared before. While nobody may talk to the fabric, an extension is published.",
     )
-    run.show.owners_begin()
-    since = now()
-    run.until_all(Reached(stage="steady"), Reported(sender=GUEST, since=0.0), limit=LIMIT)
+    published, *_ = run.until_all(
+        Happening(kind="published", what="the extension to be published"),
+        Reached(stage="steady"),
+        Reported(sender=GUEST, since=0.0),
+        limit=LIMIT,
+    )
     if surprise.problem is not None:
         raise surprise.problem
     gap = gap_between_stages(run.accepted)
     if gap is None:
-        raise NotReached(f"No status of Linux and then of the guest shell since {since:.2f}.")
+        raise NotReached("The fabric has no status of Linux that is followed by one of the guest shell.")
     run.show.gap(gap)
+    run.show.finding(
+        Who.FABRIC,
+        f"has this on record, from the last status of Linux to the first of the guest shell; "
+        f"the extension came {published.at - gap.last.at:.2f} s into it",
+    )
     told.add("status gap of the handover", gap.seconds)
 
 
 def extend(made: Appliance, run: ApplianceRun, told: Told) -> None:
     """What was published during the gap, and new settings."""
-    run.show.chapter(
-        3, "The guest shell installs what was published during the gap, then gets new settings", ""
-    )
+    run.show.chapter(3, "The guest shell installs what was published during the gap", "")
     run.until(awaited(0), limit=LIMIT)
     quote(made, run)
     at = now()
@@ -153,15 +160,20 @@ def quote(made: Appliance, run: ApplianceRun) -> None:
 
 def kill_network_os(made: Appliance, run: ApplianceRun, told: Told, sender: Pings) -> None:
     """Its daemons die; packets go through it all the while, the guest shell's too."""
-    run.show.chapter(
-        4, "The network OS is killed, then the guest shell", "Meanwhile somebody sends through it."
-    )
+    run.show.chapter(4, "The network OS is killed, then the guest shell", "")
     run.show.owners_begin()
     end = seconds() + LIMIT
     while not sender.answered() and seconds() < end:
         run.follow()
-    killed = made.kill("^/usr/lib/frr/")
-    at = happens(run, Who.USER, f"kills FRRouting: all {len(killed)} daemons, kill -9", "kill", tone=Tone.BAD)
+    daemons = made.run(["pgrep", "--list-name", "--full", FRR]).stdout.split()[1::2]
+    made.kill(FRR)
+    at = happens(
+        run,
+        Who.USER,
+        f"kills FRRouting, all of it: kill -9 of {' and '.join(daemons)}",
+        "kill",
+        tone=Tone.BAD,
+    )
     made.world.publish(made.name, change("Good night"))
     status, _ = run.until_all(awaited(2), Reached(stage="steady", since=at), limit=LIMIT)
     passage = sender.end()
@@ -169,8 +181,7 @@ def kill_network_os(made: Appliance, run: ApplianceRun, told: Told, sender: Ping
         raise NotReached(f"{passage.lost} of {passage.sent} packets were lost while the network OS was dead.")
     run.show.finding(
         Who.NETWORK_OS,
-        f"forwards all the while: {passage.sent} packets, {passage.lost} lost, "
-        f"the longest time without one {round(passage.longest * 1000)} ms",
+        f"forwards all the while: {passage.sent} packets through it, {passage.lost} lost",
     )
     told.add("network OS killed → next status", status.at - at)
 
@@ -192,7 +203,7 @@ def kill_guest_shell(made: Appliance, run: ApplianceRun, told: Told) -> None:
     told.add("guest shell killed → next status", status.at - at)
 
 
-def fail(made: Appliance, run: ApplianceRun) -> None:
+def fail(made: Appliance, run: ApplianceRun, told: Told) -> None:
     """After a power cut the network OS refuses a NIC; all is taken back, and tried again."""
     run.show.chapter(5, "A handover that fails half-way is taken back", "")
     run.show.owners_begin()
@@ -203,15 +214,16 @@ def fail(made: Appliance, run: ApplianceRun) -> None:
     at = happens(
         run,
         Who.USER,
-        f"cuts the power, and again on; in the network OS something takes every name that {refused.name} could have",
+        f"cuts the power; when it is back, something in the network OS has taken every name that {refused.name} could have",
         "power",
         tone=Tone.BAD,
     )
     made.boot(settle=False)
-    run.until(Reached(stage="rolling-back", since=at), limit=LIMIT)
-    back, _ = run.until_all(
+    (begun,) = run.until_all(Reached(stage="rolling-back", since=at), limit=LIMIT)
+    back, status = run.until_all(
         Reached(stage="rescue", since=at), Reported(sender=LINUX, since=at, state="NotReady"), limit=LIMIT
     )
+    told.add("handover refused → Linux says why", status.at - begun.at)
     answer = made.probe(0, 22)
     if answer not in ANSWERS:
         raise NotReached(

@@ -52,6 +52,7 @@ class ApplianceWords:
         self._vm = vm
         self._fabric = FabricWords(vm)
         self._said: tuple[Any, ...] = ()
+        self._known: set[tuple[Any, ...]] = set()
         self.accepted: tuple[Accepted, ...] = ()
 
     def moment(self, event: Mapping[str, Any]) -> Moment | None:
@@ -71,19 +72,21 @@ class ApplianceWords:
         return found if found.kind in _TOLD else replace(found, tone=Tone.QUIET)
 
     def _status(self, at: float, data: Mapping[str, Any], news: Moment | None) -> Moment:
-        """Who says what for the first time is told; then what is new of handlers; a mere repetition to programs only."""
+        """Who says what for the first time is told, and trouble; then what is new of handlers; all else to programs only."""
         sender = Who.GUEST if data.get("computerName") == GUEST_NAME else Who.BOOT
         report = Accepted(at=at, sender=sender)
         self.accepted = (*self.accepted, report)
         said = (sender, data.get("state"), data.get("message"))
-        new, self._said = said != self._said, said
+        ready = data.get("state") == "Ready"
+        new = said not in self._known if ready else said != self._said
+        self._said = said
+        self._known.add(said)
         facts = {**data, "sender": report.name}
         handlers = "" if news is None else news.what.partition(": ")[2]
         tone = Tone.QUIET if news is None else news.tone
         if handlers == "no handlers yet" or (news is not None and not _is_settled(data)):
             handlers, tone = "", Tone.QUIET
         if new:
-            ready = data.get("state") == "Ready"
             what = f'accepts from {report.name}: {"" if ready else "NotReady, "}"{data.get("message")}"'
             tone = Tone.GOOD if ready else Tone.BAD
         else:

@@ -83,7 +83,7 @@ def _demo(show: ApplianceShow, plot: Plot, *, stays: bool) -> int:
             show.failure(str(error), evidence(made))
             return FAILED
         if stays:
-            until_enter(run, hints(made))
+            until_enter(run, hints(made, plot))
     return 0
 
 
@@ -96,16 +96,16 @@ def introduction(made: Appliance) -> str:
     )
 
 
-def hints(made: Appliance) -> str:
+def hints(made: Appliance, plot: Plot) -> str:
     """How to look around, for who is root."""
+    console = "vtysh -N limpet-nos" if plot.driver == "frr" else "ip -n limpet-nos route"
     return (
         "\nEverything is still there. To look around, as root in another terminal:\n"
         f"  export LIMPET_EMULATOR=unix:{made.emulator.admin}\n"
         '  limpet emulator publish Limpet.Sample.Hello --settings \'{"greeting": "Hi"}\'\n'
         f"  nsenter --target {made.machine.init} --all bash     # Linux in the appliance; there:\n"
         "    limpet show; limpet appliance history; limpet guestshell run journalctl -u limpet-agent\n"
-        "    vtysh -N limpet-nos                 # the network OS\n"
-        f"  {made.emulator.page}               # the page\n"
+        f"    {console}\n"
         "Press Enter to end."
     )
 

@@ -19,6 +19,7 @@ limpet lab COMMAND --help says more about each, with its exit codes.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("limpet.lab.demo", "Show a network appliance hand over to its network OS, and what it survives."),
     "demo-vm": ("limpet.lab.demo_vm", "Show a new VM that provisions itself, and the agent at work in it."),
+    "appliance": ("limpet.lab.appliance_command", "Keep a network appliance running, to look around in."),
     "bench": ("limpet.lab.bench", "Measure the agent and its peer side by side."),
     "bench-boot-ns": (
         "limpet.lab.boot_bench",
