@@ -14,7 +14,7 @@ LAB_PACKAGES := tools/apt.sh tools/packages-lab.txt \
 # Virtual machines take minutes where the CPU is emulated: the whole of them is a target of its own.
 QUICK := not vm or ci
 
-.PHONY: help setup demo demo-vm test vm-test check bench clean
+.PHONY: help setup demo demo-vm test vm-test check simulate bench clean
 
 help: ## List these targets
 	@echo "usage: make TARGET [ARGS='more arguments']"
@@ -47,6 +47,11 @@ check: setup ## Lint, types and import rules
 	@code=0; for tool in "ruff check ." "ruff format --check ." mypy lint-imports; do \
 		echo "check: $$tool"; $(VENV)/bin/$$tool || code=1; \
 	done; exit $$code
+
+SEEDS ?= 20000
+simulate: setup ## Live through an appliance's life with faults, in memory: SEEDS=20000 lives, or SEED=1234 with its story
+	@$(VENV)/bin/python -m tests.appliance.simulation.run \
+		$(if $(SEED),--seed $(SEED),--points --seeds $(SEEDS)) $(ARGS)
 
 bench: setup ## Measure ours and its peers side by side: the agent, boot in namespaces, boot in VMs (root)
 	@$(LAB_PACKAGES)

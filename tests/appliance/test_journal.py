@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.appliance.journal import COMPACT_FROM, Journal, Record, parse_journal, render_record
+from limpet.appliance.chronicle import compacted, fold
+from limpet.appliance.journal import COMPACT_FROM, LARGEST, Journal, Record, parse_journal, render_record
 from limpet.host.fake import Battery, PowerCut
 from limpet.host.fake_appliance import FakeJournalFile
 from limpet.model.errors import HostError
@@ -71,13 +74,54 @@ def test_a_record_that_could_not_be_read_again_is_not_written() -> None:
     assert file.content == b""
 
 
-def test_a_full_disk_is_said_and_the_journal_goes_on_when_there_is_room() -> None:
-    file = FakeJournalFile(full=True)
+def test_while_the_disk_is_full_records_are_kept_and_written_when_there_is_room() -> None:
+    file = FakeJournalFile()
     journal = Journal(file)
-    with pytest.raises(HostError, match="No space left"):
-        journal.note("state", {}, at=0.0, boot="b")
+    journal.note("state", {"state": "booting"}, at=0.0, boot="b")
+    file.full = True
+    for number in (2, 3):
+        assert journal.note("state", {"state": "steady"}, at=0.0, boot="b").number == number
+    assert (journal.behind, len(Journal(file).records)) == (2, 1)
+    assert journal.problem is not None
+    assert "No space left" in journal.problem
     file.full = False
-    assert journal.note("state", {}, at=0.0, boot="b").number == 1
+    journal.settle()
+    assert journal.behind == 0
+    assert not journal.problem
+    assert [each.number for each in Journal(file).records] == [1, 2, 3]
+
+
+def test_a_journal_that_cannot_be_read_is_begun_anew_and_says_so() -> None:
+    file = FakeJournalFile(content=bytes(LARGEST + 1))
+    journal = Journal(file)
+    assert journal.unreadable is not None
+    journal.note("state", {"state": "steady"}, at=0.0, boot="b")
+    assert [each.kind for each in Journal(file).records] == ["state"]
+
+
+WRITTEN = st.lists(
+    st.one_of(
+        st.tuples(st.just("handover"), st.fixed_dictionaries({}, optional={"attempts": st.integers(0, 9), "before": st.none() | st.floats(0, 9), "confirmed": st.booleans()})),
+        st.tuples(st.just("guest"), st.fixed_dictionaries({}, optional={"instance": st.sampled_from("ab"), "failures": st.lists(st.floats(0, 9), max_size=2), "discard": st.booleans()})),
+        st.tuples(st.just("move"), st.fixed_dictionaries({"mac": st.sampled_from("mn"), "to": st.sampled_from(["linux", "network OS"])})),
+        st.tuples(st.just("grant"), st.fixed_dictionaries({"holder": st.sampled_from(["boot", "nobody"]), "epoch": st.integers(0, 9)})),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(WRITTEN)
+def test_a_compacted_journal_says_the_same_in_few_records(
+    written: list[tuple[str, dict[str, object]]],
+) -> None:
+    journal = Journal(FakeJournalFile())
+    for kind, facts in written:
+        journal.note(kind, facts, at=0.0, boot="b")
+    fewer = compacted(journal.records)
+    assert len(fewer) <= 5
+    whole, short = fold(journal.records), fold(fewer)
+    assert replace(short, moved=()) == replace(whole, moved=())
+    assert set(short.moved) == set(whole.moved)
 
 
 def test_a_journal_that_has_grown_begins_again_with_what_matters_and_counts_on() -> None:

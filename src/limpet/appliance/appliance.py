@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from limpet.appliance.networkos.contract import NetworkOs
     from limpet.config.settings import Config
     from limpet.guest.agent_news import AgentNews
-    from limpet.guest.namespaces import Seen
     from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic, Site
     from limpet.guest.steps import Outcome, Step, Task
     from limpet.host.appliance_ports import Child

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from limpet.appliance.states import Event, State
 from limpet.guest.namespaces import HOST
 from limpet.guest.network import plan_lease
-from limpet.host.facts import interfaces
 from limpet.guest.saying import NOT_READY
+from limpet.host.facts import interfaces
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:

@@ -57,9 +57,9 @@ class Window:
         try:
             files.make_folder(SHOWN.parent)
             files.replace(SHOWN, content, durable=False)
+            self._shown = content
         except HostError as error:
             self._appliance.machine.log.warning("show.unwritable", problem=error)
-        self._shown = content
 
 
 def document(appliance: Appliance) -> dict[str, Any]:

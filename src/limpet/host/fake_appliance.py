@@ -42,7 +42,9 @@ class FakeJournalFile:
         self.content += content
 
     def replace(self, content: bytes) -> None:
-        """Put `content` in its place."""
+        """Put `content` in its place. Raises: HostError, when the disk is full."""
+        if self.full:
+            raise HostError("cannot write to the journal: No space left on device")
         self.before()
         self.content = content
 

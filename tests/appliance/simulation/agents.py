@@ -12,12 +12,12 @@ from tests.appliance.simulation.fabric import GATEWAY, Party
 from tests.appliance.simulation.networks import GUEST
 
 from limpet.agent.lease import FabricLease
-from limpet.appliance.appliance import SAYING
 from limpet.guest.agent_news import NEWS, AgentNews, render_news
 from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER, Holder
 from limpet.guest.lease import SAVED_LEASE, AcquiredLease, render_lease
 from limpet.guest.marker import MARKER, Marker, parse_marker, render_marker
 from limpet.guest.namespaces import HOST
+from limpet.guest.saying import SAYING
 from limpet.guest.shell_brief import BRIEF, parse_brief
 from limpet.host.reported import Accepted, boot_id, note_accepted, ready_is_known
 from limpet.model.errors import FabricUnreachable, HostError, LeaseLost, MalformedDocument
@@ -172,7 +172,7 @@ def _talk(world: World, party: Party, lease: FabricLease) -> None:
             lease.require()
 
 
-def status_only(world: World, child: FakeChild) -> None:
+def status_only(world: World, child: FakeChild) -> None:  # noqa: C901 - its whole life
     """`limpet.agent.main --status-only`: one more party, on the host or in the guest's namespace."""
     world.count += 1
     lock = Lock(world, f"status-{world.count}")
@@ -211,7 +211,7 @@ def status_only(world: World, child: FakeChild) -> None:
                 return
             if last:
                 break
-            world.time.wait(POLL_EVERY, lambda: stop[0] or saying() != said)
+            world.time.wait(POLL_EVERY, lambda said=said: stop[0] or saying() != said)  # type: ignore[misc]
         child.end(0)
 
     def guarded() -> None:
@@ -226,7 +226,7 @@ def status_only(world: World, child: FakeChild) -> None:
     world.locks[process] = lock.name
     child.asked = lambda: stop.__setitem__(0, True)
     child.killed = lambda: world.end(process)
-    lock._end = child.kill  # type: ignore[method-assign]  # noqa: SLF001
+    lock._end = child.kill  # type: ignore[method-assign]
 
 
 def quick_boot(world: World, child: FakeChild) -> None:
@@ -235,7 +235,10 @@ def quick_boot(world: World, child: FakeChild) -> None:
     party = Party("boot", Holder.BOOT, HOST)
 
     def run() -> None:
-        code = _booted(world, party)
+        try:
+            code = _booted(world, party)
+        except HostError:
+            code = 1
         child.end(code, stderr=b"" if code == 0 else b"boot: the fabric could not be told")
 
     party.process = process = world.time.spawn("boot", run, after=0.1)
@@ -264,7 +267,7 @@ def _booted(world: World, party: Party) -> int:
     kept = parse_lease(saved)
     world.networks.address(link, HOST, [_interface(kept)])
     world.networks.routes[HOST]["0.0.0.0/0"] = (str(GATEWAY), name)
-    world.networks._changed(HOST)  # noqa: SLF001
+    world.networks._changed(HOST)
     try:
         marker = parse_marker(machine.files.read(MARKER, at_most=65536))
     except (FileNotFoundError, MalformedDocument):

@@ -59,7 +59,9 @@ class Containers:
                 self.mounted = True
             case "start":
                 if not self.mounted or GUEST not in self.world.networks.spaces:
-                    return Said(exit_code=1, stderr="there is nothing to start from, or no network to start in")
+                    return Said(
+                        exit_code=1, stderr="there is nothing to start from, or no network to start in"
+                    )
                 self._start(rest[0])
             case "stop":
                 self.die(None)

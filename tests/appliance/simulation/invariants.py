@@ -23,7 +23,9 @@ def broken(world: World) -> list[str]:
     """What does not hold now."""
     found = list(world.fabric.broken)
     done = world.fabric.provisioned
-    found += [f"{each} was provisioned {done.count(each)} times" for each in set(done) if done.count(each) > 1]
+    found += [
+        f"{each} was provisioned {done.count(each)} times" for each in set(done) if done.count(each) > 1
+    ]
     _, end = parse_journal(world.journal.content)
     if world.supervisor is not None and world.supervisor.ended is None and end != len(world.journal.content):
         found.append("the journal cannot be read to its end while the supervisor runs")
@@ -45,7 +47,9 @@ def ends_well(world: World) -> bool:
     if state is State.DEGRADED:
         return last.holder is Holder.STATUS_ONLY and last.state == "NotReady"
     if state is State.RESCUE:
-        return last.holder is Holder.STATUS_ONLY and world.fabric.way(HOST) is None and last.state == "NotReady"
+        return (
+            last.holder is Holder.STATUS_ONLY and world.fabric.way(HOST) is None and last.state == "NotReady"
+        )
     return False
 
 

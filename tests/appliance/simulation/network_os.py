@@ -61,7 +61,7 @@ class NosProgram:
         problem = self._do(files, verb, rest)
         return Said(exit_code=1, stderr=problem) if problem else Said()
 
-    def _do(self, files: FakeFiles, verb: str, rest: list[str]) -> str | None:
+    def _do(self, files: FakeFiles, verb: str, rest: list[str]) -> str | None:  # noqa: C901 - one case for each verb
         networks = self.networks
         match verb, rest:
             case "namespace", [name]:
@@ -103,7 +103,9 @@ class NosProgram:
                 continue
             files.before()
             space, link = found
-            name = link.name if self.networks.find(target, link.name) is None else f"nic{mac[-5:-3]}{mac[-2:]}"
+            name = (
+                link.name if self.networks.find(target, link.name) is None else f"nic{mac[-5:-3]}{mac[-2:]}"
+            )
             problem = self.networks.move(link, space, target, name=name)
             if problem:
                 return problem
@@ -132,10 +134,10 @@ class NosProgram:
     def _righted(self, link: Link, name: str) -> None:
         if link.name != name and self.networks.find(HOST, name) is None:
             self.networks.address(link, HOST, link.addresses, up=False)
-            self.networks._rename(link, HOST, name)  # noqa: SLF001
+            self.networks._rename(link, HOST, name)
         self.networks.address(link, HOST, link.addresses)
 
-    def _dress(self, mac: str, address: str, primary: bool) -> str | None:  # noqa: FBT001
+    def _dress(self, mac: str, address: str, primary: bool) -> str | None:
         found = self.networks.where(mac)
         if found is None or found[0] != NOS:
             return "there is no such NIC"

@@ -110,6 +110,7 @@ class Networks:
             self._take(link, HOST)
         self.spaces, self.routes, self.nat, self.rules = {HOST: []}, {HOST: {}}, None, False
         for link in links:
+            link.home = self._free(link.home)  # one may have been put in while another one's name was away
             link.name, link.up, link.addresses = link.home, False, []
             self._place(link, HOST)
         self._changed(HOST)
@@ -171,7 +172,9 @@ class Networks:
         """The guest port."""
         self._pair_dies()
         for space, name, tail in ((NOS, outer, "01"), (GUEST, inner, "02")):
-            link = Link(name=name, mac=f"02:00:00:00:00:{tail}", index=next(self._index), home=name, kind="veth")
+            link = Link(
+                name=name, mac=f"02:00:00:00:00:{tail}", index=next(self._index), home=name, kind="veth"
+            )
             self._place(link, space)
 
     def _pair_dies(self) -> None:
@@ -267,7 +270,7 @@ class Networks:
             known = self._shown[space] = (now, content)
         return known[1]
 
-    def _line(self, space: str, words: list[str]) -> str | None:
+    def _line(self, space: str, words: list[str]) -> str | None:  # noqa: C901 - one case for each command
         name = words[words.index("dev") + 1] if "dev" in words else ""
         link = self.find(space, name)
         if link is None:

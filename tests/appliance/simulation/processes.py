@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -161,7 +162,5 @@ def _end(body: greenlet) -> None:
     """Unwind it; what it tries to do on its way is nobody's business any more."""
     if body.dead or not body:
         return
-    try:
+    with suppress(BaseException):  # it is dead
         body.throw(Killed)
-    except BaseException:  # noqa: BLE001, S110 - it is dead
-        pass

@@ -19,7 +19,6 @@ from limpet.appliance.appliance import WISH, Appliance
 from limpet.appliance.guest.images import FACTORY
 from limpet.appliance.journal import Journal, parse_journal
 from limpet.appliance.machine import Machine
-from limpet.appliance.states import State
 from limpet.appliance.supervisor import run
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import EXCHANGE
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from tests.appliance.simulation.fabric import Party
 
     from limpet.agent.lease import FabricLease
+    from limpet.appliance.states import State
     from limpet.host.fake_appliance import FakeChild
 
 PRIMARY = "00:15:5d:00:00:01"
@@ -114,6 +114,7 @@ class World:
     late: bool = False
     boots: int = 0
     cuts: int = 0
+    on: bool = False
     count: int = 0
     vm_id: str = VM_IDS[0]
     container_id: str = "container-1"
@@ -126,6 +127,7 @@ class World:
     boot_program: Callable[[World, FakeChild], None] = agents.quick_boot
     locks: dict[Process, str] = field(default_factory=dict)
     states: list[tuple[float, State]] = field(default_factory=list)
+    heard: Callable[[State], object] = lambda _state: None
 
     def __post_init__(self) -> None:
         self.time = Time()
@@ -184,6 +186,9 @@ class World:
 
     def power_on(self) -> None:
         """The machine starts: what lives in memory only is empty."""
+        if self.on:
+            return
+        self.on = True
         self.boots += 1
         files = self.machine.files
         with by_the_kernel(files):
@@ -196,6 +201,9 @@ class World:
 
     def power_off(self) -> None:
         """All at once."""
+        if not self.on:
+            return
+        self.on = False
         self.cuts += 1
         self.tell("power off")
         if self.supervisor is not None and self.supervisor.process is not None:
@@ -227,9 +235,7 @@ class World:
         if name is not None:
             self.lock.leave(name)
         process.alive = alive
-        if self.time.running is process:
-            self.time.kill(process)
-        elif alive:
+        if alive or self.time.running is process:
             self.time.kill(process)
 
     def _link(self) -> None:
@@ -242,7 +248,7 @@ class World:
         """The service manager starts it."""
 
         def begin() -> None:
-            if self.wanted and self.supervisor is None:
+            if self.on and self.wanted and self.supervisor is None:
                 self._begin()
 
         self.time.after(after, begin)
@@ -289,6 +295,7 @@ class World:
 
     def _entered(self, state: State) -> bool:
         self.states.append((self.time.monotonic(), state))
+        self.heard(state)
         problem = self.log.entries[-1].fields.get("problem") if self.log.entries else None
         self.tell(f"state {state.value}{f': {problem}' if problem else ''}")
         return False

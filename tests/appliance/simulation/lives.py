@@ -1,0 +1,68 @@
+"""One life of an appliance by a seed: troubles strike, then it is calm, then it must have ended well."""
+
+from __future__ import annotations
+
+import random  # noqa: TID251 - seeded
+from dataclasses import dataclass, field
+
+from tests.appliance.simulation.invariants import broken, ends_well, why_not
+from tests.appliance.simulation.processes import Time  # noqa: F401 - what it runs on
+from tests.appliance.simulation.troubles import Trouble, drawn, strike
+from tests.appliance.simulation.world import World
+
+LONG = 60.0
+"""How long troubles may strike, virtual seconds."""
+PATIENCE = 3000.0
+"""How long an appliance may take to end well once it is calm: pauses between tries grow to ten minutes."""
+
+
+@dataclass
+class Life:
+    """seed: says everything. story, problems: what happened, and what was wrong."""
+
+    seed: int
+    story: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    end: str = ""
+    seconds: float = 0.0
+
+
+def lived(seed: int) -> Life:
+    """Live it."""
+    chance = random.Random(seed)
+    world = World(seed=seed, nics=chance.choice((1, 2, 2, 3)), late=chance.random() < 0.15)
+    life = Life(seed)
+    try:
+        _struck(world, chance, drawn(chance))
+        world.tell("calm")
+        world.battery.left = None
+        world.calm()
+        well = world.live(PATIENCE, lambda: ends_well(world))
+        life.problems += broken(world)
+        if not well:
+            life.problems.append(f"it does not end well: {why_not(world)}")
+    except Exception as error:  # noqa: BLE001 - a defect, to be told with its seed
+        life.problems += [f"{error!r}", *broken(world)]
+    finally:
+        life.story = [f"{world.nics} NICs, Ready {'late' if world.late else 'early'}", *world.story]
+        life.end = world.state.value if world.state else "nothing"
+        life.seconds = world.time.monotonic() - 1000.0
+        world.close()
+    return life
+
+
+def _struck(world: World, chance: random.Random, troubles: list[Trouble]) -> None:
+    waiting = list(troubles)
+    for each in troubles:
+        if each.state is None:
+            waiting.remove(each)
+            world.time.after(each.delay, lambda name=each.name: strike(world, name, chance))  # type: ignore[misc]
+
+    def entered(state: object) -> None:
+        for each in [each for each in waiting if each.state is state]:
+            waiting.remove(each)
+            world.time.after(each.delay, lambda name=each.name: strike(world, name, chance))  # type: ignore[misc]
+
+    world.heard = entered
+    world.live(5.0 + chance.random() * LONG)
+    world.heard = lambda _: None

@@ -1,0 +1,89 @@
+"""`make simulate`: many lives, each by its seed; those that end badly are named, and any can be told again.
+
+python -m tests.appliance.simulation.run --seeds 20000
+python -m tests.appliance.simulation.run --seed 1234
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from tests.appliance.simulation.crashes import crashed, points
+from tests.appliance.simulation.lives import Life, lived
+from tests.appliance.simulation.stories import STORIES
+
+EVERY = 2.0
+
+
+def main() -> int:
+    """Gives the exit code: 1 when a life ended badly."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--seeds", type=int, default=2000, help="how many lives")
+    made.add_argument("--first", type=int, default=0, help="the first seed")
+    made.add_argument("--seed", type=int, help="one life, with its story")
+    made.add_argument("--points", action="store_true", help="also crash every story at every change")
+    options = made.parse_args()
+    if options.seed is not None:
+        life = lived(options.seed)
+        sys.stdout.write("\n".join(life.story) + "\n")
+        return _told([life])
+    code = _points() if options.points else 0
+    return max(code, _many(range(options.first, options.first + options.seeds)))
+
+
+def _points() -> int:
+    """Every story, with the power cut and with the supervisor killed before each of its changes."""
+    code = total = 0
+    for name, story in STORIES.items():
+        count = points(story)
+        bad: list[str] = []
+        for kill in (False, True):
+            for at in range(count):
+                bad += crashed(story, at, kill=kill, torn=at * 7 % 150)
+        total += 2 * count
+        sys.stdout.write(f"{name}: {count} changes, each with a power cut and with a kill: {len(bad)} bad\n")
+        for each in bad[:3]:
+            code = 1
+            sys.stdout.write(f"{each}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{total} crash points\n")
+    return code
+
+
+def _many(seeds: range) -> int:
+    bad: list[Life] = []
+    ends: Counter[str] = Counter()
+    began, shown, virtual = time.monotonic(), 0.0, 0.0  # noqa: TID251 - for the person who waits
+    for count, seed in enumerate(seeds, 1):
+        life = lived(seed)
+        ends[life.end] += 1
+        virtual += life.seconds
+        if life.problems:
+            bad.append(life)
+            sys.stdout.write(f"\nseed {seed}: {life.problems[0][:300]}\n")
+        now = time.monotonic()  # noqa: TID251
+        if now - shown > EVERY or count == len(seeds):
+            shown = now
+            rate = count / max(0.001, now - began)
+            sys.stdout.write(
+                f"\r{count} of {len(seeds)} lives, {rate:.0f} a second, {virtual / 3600:.0f} hours lived, {len(bad)} bad"
+            )
+            sys.stdout.flush()
+    sys.stdout.write(f"\nended: {', '.join(f'{end} {number}' for end, number in ends.most_common())}\n")
+    return _told(bad[:20])
+
+
+def _told(lives: list[Life]) -> int:
+    bad = [life for life in lives if life.problems]
+    for life in bad:
+        sys.stdout.write(f"seed {life.seed}: {'; '.join(life.problems)[:1000]}\n")
+    if bad:
+        sys.stdout.write(f"Tell one again with: make simulate SEED={bad[0].seed}\n")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Lives of an appliance drawn by seeds: whatever strikes, it ends handed over or rolled back, and never cut off.
+
+Tens of thousands of them: make simulate.
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.appliance.simulation.lives import lived
+from tests.appliance.simulation.troubles import TROUBLES
+
+FOUND = (100590,)
+"""Seeds of lives that once ended badly."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("first", range(0, 300, 50))
+def test_whatever_strikes_an_appliance_ends_well(first: int) -> None:
+    wrong = {life.seed: life.problems for seed in range(first, first + 50) if (life := lived(seed)).problems}
+    assert not wrong, f"tell one again with: make simulate SEED={next(iter(wrong))}"
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_a_life_that_once_ended_badly_ends_well(seed: int) -> None:
+    life = lived(seed)
+    assert not life.problems, "\n".join(life.story[-40:])
+
+
+def test_a_seed_says_everything() -> None:
+    assert lived(7).story == lived(7).story
+
+
+def test_every_trouble_strikes_in_some_of_the_first_lives() -> None:
+    told = "\n".join(line for seed in range(300) for line in lived(seed).story)
+    assert {name for name in TROUBLES if f"trouble: {name}" not in told} == set()
