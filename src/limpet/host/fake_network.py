@@ -150,27 +150,20 @@ class FakeNetwork:
         if link.stays is not None:
             return f"RTNETLINK answers: {link.stays}"
         wanted = link.name if new_name is None else new_name
-        taken = there.named(wanted)
-        if taken is not None and taken is not link:
-            return EXISTS
+        problem = None
+        if there.named(wanted) is not None:
+            problem = EXISTS
+            if there.named(link.name) is not None:
+                return problem
+            wanted = (
+                link.name
+            )  # the kernel moves it all the same where its own name is free, and only then renames it
         self._leave(here, link)
         link.name = wanted
         there.links.append(link)
-        if not link.vf:
-            for each in [other for other in here.links if other.vf and other.mac == link.mac]:
-                if each.follows:
-                    self._leave(here, each)
-                    each.name = self._free(there, each.name)
-                    there.links.append(each)
-        elif link.follows:
-            # hv_netvsc fetches a virtual function back to where its NIC is.
-            home = next((space for space in self._all() if _nic_of(space, link.mac)), None)
-            if home is not None and home is not there:
-                self._leave(there, link)
-                link.name = self._free(home, link.name)
-                home.links.append(link)
+        self._keep_together(link, here, there)
         self.show()
-        return None
+        return problem
 
     def delete_link(self, name: str, namespace: str) -> str | None:
         """A virtual link goes, a veth with its other end."""
@@ -243,8 +236,14 @@ class FakeNetwork:
         space = self.namespaces[namespace]
         before = len(link.addresses)
         link.addresses = [each for each in link.addresses if not which(*each)]
-        if before and not link.addresses:
-            space.routes = [each for each in space.routes if each.device != link.name]
+        left = {address.network for address, _ in link.addresses}
+        space.routes = [
+            each
+            for each in space.routes
+            if each.device != link.name
+            or (left and (each.protocol != "kernel" or each.destination in left))
+            or not before
+        ]
         self.show()
 
     def where(self, mac: str, *, vf: bool = False) -> tuple[str, FakeLink] | None:
@@ -264,6 +263,21 @@ class FakeNetwork:
             route = FakeRoute(destination=address.network, device=link.name, protocol="kernel")
             if route not in space.routes:
                 space.routes.append(route)
+
+    def _keep_together(self, link: FakeLink, here: FakeNamespace, there: FakeNamespace) -> None:
+        """What hv_netvsc does with a virtual function that `follows`, when it or its NIC has moved."""
+        if not link.vf:
+            for each in [other for other in here.links if other.vf and other.mac == link.mac]:
+                if each.follows:
+                    self._leave(here, each)
+                    each.name = self._free(there, each.name)
+                    there.links.append(each)
+        elif link.follows:
+            home = next((space for space in self._all() if _nic_of(space, link.mac)), None)
+            if home is not None and home is not there:
+                self._leave(there, link)
+                link.name = self._free(home, link.name)
+                home.links.append(link)
 
     def _leave(self, space: FakeNamespace, link: FakeLink) -> None:
         space.links.remove(link)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limpet.host.fake_network import FakeLink, FakeNetwork
 
 _TABLE = re.compile(r"^(add table|delete table|table) ip (\w+)( \{\n(.*?)^\})?$", re.DOTALL | re.MULTILINE)
+_LONGEST_NAME = 15
 _PROTOCOLS = {"16": "dhcp"}
 
 
@@ -254,8 +255,8 @@ class Programs:
         if there:
             return EXISTS if verb == "add" else None
         label = wanted.get("label", link.name)
-        if len(label) > 15 or not label.startswith(link.name):
-            return f'"dev" ({link.name}) must match "label" ({label}).'
+        if len(label) > _LONGEST_NAME:
+            return f'Error: argument "{label}" is wrong: label'
         self.network.add_address(self.place, link, address, label)
         return None
 
