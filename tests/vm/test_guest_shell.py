@@ -117,7 +117,8 @@ def test_limits_hold_by_control_groups_of_version_2(machine: Vm, runtime: str) -
         group = GROUPS[runtime]
         files = f"{group}/memory.max {group}/pids.max {group}/cpu.max"
         assert machine.told(f"cat {files}").split() == [str(160 * MIB), "96", "100000", "100000"]
-        assert shell.inside(EATER).exit_code == 128 + 9
+        # 137 would be the end of the lab's own patience.
+        assert shell.inside(f"{EATER}; echo ended $?").stdout == "ended 137\n"
         count, _, reason = shell.inside(FORKS).stdout.partition(" ")
         assert 0 < int(count) < 96
         assert reason.strip() == "Resource temporarily unavailable"
