@@ -10,6 +10,7 @@ import pytest
 from limpet.lab import demo_vm
 from limpet.lab import main as lab
 from limpet.lab.commands import LabError
+from limpet.lab.demo_life import LACKING
 from limpet.lab.demo_run import Awaited, Happening, NotReached, Run
 from limpet.lab.demo_stage import can_have_drives
 from limpet.lab.demo_status import both, parts, reported, rows, said, summary
@@ -233,7 +234,7 @@ def test_no_chapter_tells_the_protected_settings() -> None:
 
 def test_a_machine_that_lacks_something_is_told_what(capsys: pytest.CaptureFixture[str]) -> None:
     lack = Lack(what="no command `ip`", remedy="apt-get install iproute2")
-    assert demo_vm.main([], lacks=lambda: [lack]) == demo_vm.LACKING
+    assert demo_vm.main([], lacks=lambda: [lack]) == LACKING
     told = capsys.readouterr()
     assert told.err == "The demo cannot run here:\n  - no command `ip`: apt-get install iproute2\n"
     assert told.out == ""

@@ -114,5 +114,7 @@ def _room(show: ApplianceShow, plot: Plot) -> int:
         run.settle()
         if gap := gap_between_stages(run.accepted):
             show.gap(gap)
-        until_enter(run, hints(made, plot))
+        show.note(hints(made, plot))
+        with show.alive():
+            until_enter(run)
     return 0

@@ -103,9 +103,9 @@ class ApplianceLines(Lines):
         holder = facts["holder"]
         on_linux = holder not in {GUEST_SHELL, "nobody"}
         line.append(f"{MARK} " if on_linux else "  ", style="bold yellow")
-        _named(line, facts, facts["linux"], LINUX - 2)
+        _named(line, facts, facts["linux"], LINUX - 2, "cyan")
         line.append("  ")
-        _named(line, facts, facts["networkOs"], NETWORK_OS)
+        _named(line, facts, facts["networkOs"], NETWORK_OS, "magenta")
         line.append(f"  {MARK} agent" if holder == GUEST_SHELL else "", style="bold yellow")
         line.rstrip()
         self._console.print(line, soft_wrap=True)
@@ -141,7 +141,7 @@ class ApplianceLines(Lines):
         self._live.update(line)
 
 
-def _named(line: Text, facts: Mapping[str, Any], names: Sequence[str], width: int) -> None:
+def _named(line: Text, facts: Mapping[str, Any], names: Sequence[str], width: int, style: str) -> None:
     """NICs in a column: the primary one with a star, one on its way with an arrow; of many the others are counted."""
     shown = [
         name for name in names if len(names) <= MOST_NAMED or name in {facts["primary"], facts["moving"]}
@@ -153,7 +153,7 @@ def _named(line: Text, facts: Mapping[str, Any], names: Sequence[str], width: in
     if others := len(names) - len(shown):
         words.append(f"{'+ ' if shown else ''}{others} NICs")
     for word in words:
-        line.append(f"{word} ", style="bold yellow" if word.endswith("→") else "")
+        line.append(f"{word} ", style="bold yellow" if word.endswith("→") else style)
     line.append(" " * max(0, width - sum(len(word) + 1 for word in words)))
 
 

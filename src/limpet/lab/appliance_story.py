@@ -119,7 +119,7 @@ def hand_over(run: ApplianceRun, surprise: Surprise, told: Told) -> None:
     run.show.chapter(
         2,
         "Handover: the NICs go to the network OS, the primary one last",
-        "Network OS and guest shell are prepared before. While nobody may talk to the fabric, an extension is published.",
+        "An extension is published at the moment at which nobody may talk to the fabric.",
     )
     published, *_ = run.until_all(
         Happening(kind="published", what="the extension to be published"),

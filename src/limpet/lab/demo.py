@@ -83,7 +83,9 @@ def _demo(show: ApplianceShow, plot: Plot, *, stays: bool) -> int:
             show.failure(str(error), evidence(made))
             return FAILED
         if stays:
-            until_enter(run, hints(made, plot))
+            show.note(hints(made, plot))
+            with show.alive():
+                until_enter(run)
     return 0
 
 

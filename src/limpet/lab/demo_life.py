@@ -35,9 +35,8 @@ def at_a_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
-def until_enter(run: Run, hints: str) -> None:
+def until_enter(run: Run) -> None:
     """Keep everything, and go on showing what happens, until Enter or Ctrl-C."""
-    run.show.note(hints)
     with suppress(KeyboardInterrupt):
         while not select.select([sys.stdin], [], [], 0)[0]:
             run.follow()

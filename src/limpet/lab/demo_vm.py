@@ -127,13 +127,13 @@ def _tail(text: str) -> list[str]:
 
 
 def _stay(made: Stage, run: Run) -> None:
-    run.count_from("published", again=True)
-    until_enter(
-        run,
+    run.show.note(
         "\nEverything is still there, and what happens is shown. To look around, as root in another terminal:\n"
         f"  export LIMPET_EMULATOR=unix:{made.emulator.admin}\n"
         "  limpet emulator status\n"
         '  limpet emulator publish Limpet.Sample.Hello --settings \'{"greeting": "Hi"}\'\n'
         f"  nsenter --target {made.machine.init} --all bash     # a shell in the VM\n"
-        "Press Enter to end.",
+        "Press Enter to end."
     )
+    run.count_from("published", again=True)
+    until_enter(run)
