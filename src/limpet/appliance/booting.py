@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from limpet.appliance.appliance import Appliance
     from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic
 
 LONGEST = 1800.0
@@ -39,7 +40,7 @@ def boot(appliance: Appliance) -> Event:
         appliance.with_problem(problem or "this VM is not provisioned, and the boot stage did not say why")
         return Event.NOT_PROVISIONED
     try:
-        _note_network(appliance)
+        note_network(appliance, appliance.look())
     except HostError as error:
         appliance.with_problem(str(error))
         return Event.NOT_PROVISIONED
@@ -120,14 +121,14 @@ def saved_lease(appliance: Appliance) -> AcquiredLease | None:
         return None
 
 
-def _note_network(appliance: Appliance) -> None:
+def note_network(appliance: Appliance, seen: Seen) -> None:
     """The inventory, as Linux has it now, and the lease (F12). Raises: HostError, also when there is no NIC."""
     lease = saved_lease(appliance)
-    if lease is not None:
-        appliance.note("lease", mac=with_colons(lease.mac), lease=json.loads(render_lease(lease)))
-    nics = nics_of(appliance.look(), appliance.config, None if lease is None else with_colons(lease.mac))
+    nics = nics_of(seen, appliance.config, None if lease is None else with_colons(lease.mac))
     if not nics:
         raise HostError("Linux has no NIC that the network OS could get")
+    if lease is not None:
+        appliance.note("lease", mac=with_colons(lease.mac), lease=json.loads(render_lease(lease)))
     note_nics(appliance, nics)
 
 

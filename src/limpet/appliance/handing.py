@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limpet.appliance.booting import note_network
 from limpet.appliance.states import Event, State
 from limpet.guest.fabric_lease import Holder
-from limpet.guest.namespaces import HOST
+from limpet.guest.namespaces import HOST, Seen
 from limpet.model.errors import HostError
+
+NETWORK_OS = "limpet-nos"
 
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
-    from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic
 
 
@@ -62,9 +64,11 @@ def _add(appliance: Appliance) -> Event:
 
 
 def has_nics(appliance: Appliance) -> bool:
-    """Whether the network OS has a NIC of the inventory."""
+    """Whether the network OS has a NIC of the inventory; without one, what it has becomes the inventory."""
     try:
         seen = appliance.look()
+        if not appliance.chronicle.nics:
+            note_network(appliance, Seen(namespaces={HOST: seen.links(NETWORK_OS)}))
     except HostError:
         return False
     return any(place != HOST for nic in appliance.chronicle.nics for place, _ in seen.of_mac(nic.mac))

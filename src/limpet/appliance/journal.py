@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -91,13 +92,17 @@ def _record(line: bytes) -> Record | None:
 class Journal:
     """The journal on its file. One writer: whoever holds the supervisor's lock.
 
-    While the disk takes nothing, records are kept here and written as soon as it does: an appliance that is cut off because a
-    disk is full would be worse than one that remembers a little less after a power cut.
+    While the disk takes nothing, records are kept aside, in memory that a start of the machine empties, and written as soon as
+    it does: an appliance that is cut off because a disk is full would be worse than one that remembers less after a power cut.
     """
 
-    def __init__(self, file: JournalFile) -> None:
-        """Reads it, and takes off what was cut. One that cannot be read is begun anew: `unreadable` says why."""
+    def __init__(self, file: JournalFile, aside: JournalFile | None = None) -> None:
+        """Reads it, and takes off what was cut. One that cannot be read is begun anew: `unreadable` says why.
+
+        aside: a file in memory for what could not be written.
+        """
         self._file = file
+        self._aside = aside
         self.unreadable: str | None = None
         try:
             content = file.read(at_most=LARGEST)
@@ -113,11 +118,31 @@ class Journal:
         """Why the last records are not on the disk; None when they are."""
         if self.dropped:
             self._take_off(content[:end])
+        self._take_up()
 
     @property
     def behind(self) -> int:
         """How many records are not on the disk."""
         return len(self._owed)
+
+    def _take_up(self) -> None:
+        """What this program could not write to the disk before it was started anew."""
+        if self._aside is None:
+            return
+        try:
+            records, _ = parse_journal(self._aside.read(at_most=LARGEST))
+        except HostError:
+            return
+        if records and (not self.records or records[-1].number > self.records[-1].number):
+            self.records = list(records)
+            self.problem = self.problem or "the disk took no records before this program was started anew"
+            self._owed.append(b"")
+            self.settle()
+
+    def _put_aside(self) -> None:
+        if self._aside is not None:
+            with suppress(HostError):
+                self._aside.replace(b"".join(map(render_record, self.records)))
 
     def _take_off(self, whole: bytes) -> None:
         """Nothing may be added behind what cannot be read."""
@@ -151,6 +176,7 @@ class Journal:
                 self._size = len(content)
         except HostError as error:
             self.problem = str(error)
+            self._put_aside()
             return
         self._owed.clear()
         self.problem = None

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from limpet.config.load import Config
 
 JOURNAL = Path("/var/lib/limpet/journal")
+ASIDE = Path("/run/limpet/journal")
+"""Where the journal is kept while the disk takes nothing."""
 SUPERVISOR = Path("/run/limpet/appliance.lock")
 EPILOG = """\
 example:
@@ -121,7 +123,7 @@ def _run(config: Config, words: Sequence[str]) -> int:
         )
         for note in config.notes:
             log.warning("configuration.note", note=note)
-        journal = Journal(machine.journal)
+        journal = Journal(machine.journal, RealJournalFile(files, ASIDE))
         if journal.dropped:
             log.warning(
                 "journal.cut",

@@ -50,7 +50,7 @@ def beginning(appliance: Appliance) -> State:
     same_boot = chronicle.boot == appliance.boot and bool(appliance.boot)
     state = (AFTER_A_CRASH if same_boot else AFTER_A_START)[chronicle.state]
     if state in {State.BOOTING, State.RESCUE} and has_nics(appliance):
-        return State.ROLLING_BACK  # the journal does not know of it: it could not be written
+        return State.ROLLING_BACK  # the journal does not know of it: it was lost, or could not be written
     return state
 
 
