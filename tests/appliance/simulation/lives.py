@@ -14,16 +14,19 @@ LONG = 60.0
 """How long troubles may strike, virtual seconds."""
 PATIENCE = 3000.0
 """How long an appliance may take to end well once it is calm: pauses between tries grow to ten minutes."""
+LASTS, SILENT = 60.0, 25.0
+"""In a part of the lives it is looked for so long whether it stays well: no longer than that without a report, virtual seconds."""
 
 
 @dataclass
 class Life:
-    """seed: says everything. story, problems: what happened, and what was wrong."""
+    """seed: says everything. story, problems: what happened, and what was wrong. recovery: from calm to well, seconds."""
 
     seed: int
     story: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     end: str = ""
+    recovery: float = 0.0
     seconds: float = 0.0
 
 
@@ -37,7 +40,11 @@ def lived(seed: int) -> Life:
         world.tell("calm")
         world.battery.left = None
         world.calm()
+        calm = world.time.monotonic()
         well = world.live(PATIENCE, lambda: ends_well(world))
+        life.recovery = world.time.monotonic() - calm
+        if well and seed % 4 == 0:
+            well = world.live(LASTS, lambda: world.since_status > SILENT) is False
         life.problems += broken(world)
         if not well:
             life.problems.append(f"it does not end well: {why_not(world)}")
@@ -53,16 +60,22 @@ def lived(seed: int) -> Life:
 
 def _struck(world: World, chance: random.Random, troubles: list[Trouble]) -> None:
     waiting = list(troubles)
+    time = world.time
+    end = time.monotonic() + 5.0 + chance.random() * LONG
     for each in troubles:
         if each.state is None:
             waiting.remove(each)
-            world.time.after(each.delay, lambda name=each.name: strike(world, name, chance))  # type: ignore[misc]
+            world.time.after(each.delay, lambda name=each.name: struck(name))  # type: ignore[misc]
+
+    def struck(name: str) -> None:
+        if time.monotonic() <= end:
+            strike(world, name, chance)
 
     def entered(state: object) -> None:
         for each in [each for each in waiting if each.state is state]:
             waiting.remove(each)
-            world.time.after(each.delay, lambda name=each.name: strike(world, name, chance))  # type: ignore[misc]
+            world.time.after(each.delay, lambda name=each.name: struck(name))  # type: ignore[misc]
 
     world.heard = entered
-    world.live(5.0 + chance.random() * LONG)
+    world.live(end - time.monotonic())
     world.heard = lambda _: None

@@ -56,11 +56,13 @@ def _points() -> int:
 def _many(seeds: range) -> int:
     bad: list[Life] = []
     ends: Counter[str] = Counter()
+    slow = (0.0, 0)
     began, shown, virtual = time.monotonic(), 0.0, 0.0  # noqa: TID251 - for the person who waits
     for count, seed in enumerate(seeds, 1):
         life = lived(seed)
         ends[life.end] += 1
         virtual += life.seconds
+        slow = max(slow, (life.recovery, seed))
         if life.problems:
             bad.append(life)
             sys.stdout.write(f"\nseed {seed}: {life.problems[0][:300]}\n")
@@ -73,6 +75,7 @@ def _many(seeds: range) -> int:
             )
             sys.stdout.flush()
     sys.stdout.write(f"\nended: {', '.join(f'{end} {number}' for end, number in ends.most_common())}\n")
+    sys.stdout.write(f"the longest way back to a report that was taken: {slow[0]:.0f} s (seed {slow[1]})\n")
     return _told(bad[:20])
 
 

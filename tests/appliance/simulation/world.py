@@ -141,6 +141,7 @@ class World:
         self.networks = Networks(machine, news=self._link)
         self.lock = FakeFabricLock(self.time)
         self.journal = TornJournal(before=self.battery.spend)
+        self.aside = FakeJournalFile()
         self.children = FakeChildren()
         self.surroundings = FakeSurroundings(self.time)
         macs = [PRIMARY] + [f"00:15:5d:00:00:{number:02x}" for number in range(2, self.nics + 1)]
@@ -218,6 +219,7 @@ class World:
         self.lock.holder, self.lock.queue = None, []
         self.lock.ends.clear()
         self.program.daemon = False
+        self.aside.content = b""
         self.surroundings.waiting.clear()
         with by_the_kernel(self.machine.files):
             self.networks.restart()
@@ -274,7 +276,7 @@ class World:
         def body() -> None:
             try:
                 appliance = Appliance(
-                    ports, self.config, self.network_os, self.runtime, Journal(self.journal)
+                    ports, self.config, self.network_os, self.runtime, Journal(self.journal, self.aside)
                 )
                 found.appliance = appliance
                 found.ended = run(appliance, until=self._entered)
