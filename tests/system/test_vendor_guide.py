@@ -9,6 +9,7 @@ import pytest
 from tests.system.guide import Typed, Written, as_seen, steps
 
 from limpet.lab.appliance_room import Wish, appliance
+from limpet.lab.clock import wait_for
 
 if TYPE_CHECKING:
     from limpet.lab.appliance_room import Appliance, Parts
@@ -32,6 +33,9 @@ def test_the_guide_leads_from_an_empty_folder_to_a_handover(appliance_parts: Par
     with appliance(appliance_parts, Wish(nics=2)) as made:
         made.boot()
         follow(made)
+        made.reboot()
+        wait_for(lambda: made.run(["limpet", "show"]).stdout.startswith("steady"), "a handover", timeout=60)
+        assert made.leaked() == 0
 
 
 def test_the_guide_has_files_and_commands() -> None:

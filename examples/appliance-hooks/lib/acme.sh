@@ -38,6 +38,7 @@ table ip acme {
     }
     chain forward {
         type filter hook forward priority -10; policy accept;
+        iifname "$guestPort_outer" ct state invalid drop
         ip daddr { $addresses } iifname "$guestPort_outer" ip saddr $guest accept
         ip daddr { $addresses } drop
     }

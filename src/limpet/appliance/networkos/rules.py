@@ -46,13 +46,17 @@ def _replaced(name: str, body: str) -> str:
 
 
 def forward_set(site: Site) -> str:
-    """Through the network OS: the platform is for the guest, and speaks first to nobody behind the router."""
+    """Through the network OS: the platform is for the guest, and speaks first to nobody behind the router.
+
+    What the guest still sends of a connection from before a handover is unknown to NAT, and would leave with its own address.
+    """
     port, guest, platform = site.port.outer, site.port.inner_address.ip, _platform(site)
     return _replaced(
         FORWARD,
         f"""\
     chain forward {{
         type filter hook forward priority -10; policy accept;
+        iifname "{port}" ct state invalid counter drop
         ip daddr {{ {platform} }} iifname "{port}" ip saddr {guest} accept
         ip daddr {{ {platform} }} counter drop
         ip saddr {{ {platform} }} oifname "{port}" ct state established,related accept
