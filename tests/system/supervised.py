@@ -224,6 +224,10 @@ class Supervised:
             timeout=timeout,
         )
 
+    def publish_nothing(self) -> None:
+        """A new goal state with nothing new in it: it is answered by a report as soon as it is seen."""
+        self.world.rotate_certificates(self.name)
+
     # The guest
 
     def guest(self) -> str:

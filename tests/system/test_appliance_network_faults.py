@@ -1,0 +1,193 @@
+"""What goes wrong with the network OS after the handover: F4, F5, F8, F12, F15 and F16 of network-appliance.md §8.4, provoked for real."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.system import supervised
+
+from limpet.lab.appliance_sight import HOST, NOS
+
+if TYPE_CHECKING:
+    from limpet.lab.appliance_room import Parts
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+
+DEFAULT = f"ip -n {NOS} route show default"
+
+
+@pytest.mark.parametrize("killed", ["zebra", "staticd", "(zebra|staticd)"])
+def test_daemons_of_the_network_os_that_die_come_back_and_nothing_stops_meanwhile(
+    killed: str, appliance_parts: Parts
+) -> None:
+    """F4."""
+    with supervised.steady(appliance_parts, network_os="frr", nics=2) as it:
+        routes, guest, last = it.made.sh(DEFAULT), it.guest(), it.last()
+        witness = f"ip -n {NOS} monitor route > /run/routes"
+        it.made.run(["systemd-run", "--quiet", "--unit=witness", "sh", "-c", witness]).checked()
+        it.begins()
+        assert it.made.kill(f"^/usr/lib/frr/{killed} ")
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "it to be repaired")
+        back = it.took()
+        for daemon in ("zebra", "staticd"):
+            supervised.wait_for(
+                lambda: it.made.run(["pgrep", "-f", f"^/usr/lib/frr/{daemon} "]).stdout, daemon, timeout=5
+            )  # noqa: B023
+        assert it.states(after=last) == ["repairing", "confirming", "steady"]
+        assert it.made.sh(DEFAULT) == routes
+        assert "Deleted default" not in it.made.machine.read("/run/routes")
+        assert it.guest() == guest
+        assert not [each for each in it.journal() if each.number > last and each.kind in {"move", "grant"}]
+        it.await_poll()
+        it.observed(
+            "F4", f"kill -9 {killed}: back after {back} s; default route never deleted, agent not restarted"
+        )
+        it.check()
+
+
+@pytest.mark.parametrize("name", [None, "dev9"], ids=["own name", "another name"])
+def test_nics_that_fall_back_to_linux_are_addressed_and_handed_over_anew(
+    name: str | None, appliance_parts: Parts
+) -> None:
+    """F5: the namespace is gone, with everything in it."""
+    with supervised.steady(appliance_parts, network_os="frr", nics=2) as it:
+        last, before = it.last(), it.serial()
+        it.begins()
+        it.made.sh(f"ip netns delete {NOS}; pkill -KILL -f '^/usr/lib/frr/'")
+        supervised.wait_for(lambda: it.made.lost_nics() == [0, 1], "the NICs to go", timeout=10)
+        for number in it.made.lost_nics():
+            it.made.put_nic_in(number, name=name if number == 0 else None)
+        supervised.wait_for(
+            lambda: "10.0.0.4/24" in it.made.nics()[0].addresses and it.made.nics()[0].namespace == HOST,
+            "Linux to have its address", timeout=30,
+        )  # fmt: skip
+        addressed = it.took()
+        told = it.await_report("rolled back", after=before)
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "the new handover", timeout=60)
+        report = it.await_guest_report(after=before)
+        assert it.states(after=last) == [
+            "rolling-back", "rescue", "booting", "preparing", "handing-over", "confirming", "steady",
+        ]  # fmt: skip
+        assert set(it.made.owners().values()) == {NOS}
+        it.observed(
+            "F5",
+            f"namespace and daemons gone, NICs back in Linux{f' (as {name})' if name else ''}: addressed after {addressed} s, "
+            f"reported after {it.took(told['at'])} s, guest shell reports again after {it.took(report['at'])} s",
+        )
+        it.check()
+
+
+def test_nics_come_late_and_the_vm_goes_to_another_container(appliance_parts: Parts) -> None:
+    """F12."""
+    with supervised.steady(appliance_parts, nics=1) as it:
+        last = it.last()
+        it.begins()
+        late = it.made.add_late_nic()
+        supervised.wait_for(
+            lambda: f"{late.address}/24" in it.made.nics()[1].addresses and it.made.owners()[late.name] == NOS,
+            "the new NIC to have its address", timeout=30,
+        )  # fmt: skip
+        took = it.took()
+        it.await_stage("steady")
+        assert it.states(after=last) == ["handing-over", "confirming", "steady"]
+        assert not [each for each in it.journal() if each.number > last and each.kind == "grant"]
+        it.observed(
+            "F12", f"a NIC more: in the network OS with its DHCP address after {took} s; the agent went on"
+        )
+        it.begins()
+        it.world.hibernate(it.name)
+        before = it.serial()
+        container = it.world.vm(it.name)["containerId"]
+        it.publish_nothing()
+        report = it.await_guest_report(after=before)
+        it.observed(
+            "F12",
+            f"another container (410 for the old one): reported under it after {it.took(report['at'])} s",
+        )
+        last = it.last()
+        it.made.reboot()
+        it.start()
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "steady after the reboot")
+        assert [each.facts["container_id"] for each in it.journal() if each.kind == "identity"][
+            -1
+        ] == container
+        assert set(it.made.owners().values()) == {NOS}
+        it.check()
+
+
+def test_an_operators_rules_that_block_the_agent_are_reported_and_move_nothing(
+    appliance_parts: Parts,
+) -> None:
+    """F15; and F8, as the fabric's silence looks the same from the guest."""
+    with supervised.steady(appliance_parts, nics=2) as it:
+        last, before = it.last(), it.serial()
+        drop = "add table ip operator; add chain ip operator f { type filter hook forward priority 0; }; add rule ip operator f drop"
+        it.begins()
+        it.made.sh(f"ip netns exec {NOS} nft '{drop}'")
+        found = it.await_shown(
+            lambda found: "the guest shell behind it does not" in (found.get("problem") or ""),
+            "the cause",
+            timeout=90,
+        )
+        it.observed(
+            "F15",
+            f"an operator's rule drops the guest: `limpet show` tells after {it.took()} s: {found['problem']}",
+        )
+        assert not {"rolling-back", "rescue"} & set(it.states(after=last))
+        assert set(it.made.owners().values()) == {NOS}
+        it.begins()
+        it.made.sh(f"ip netns exec {NOS} nft delete table ip operator")
+        it.publish_nothing()
+        report = it.await_guest_report(after=before)
+        it.observed("F15", f"rule removed: the guest shell reports after {it.took(report['at'])} s")
+        it.await_shown(
+            lambda found: found.get("problem") is None and found["stage"] == "steady", "no problem"
+        )
+        it.check()
+
+
+@pytest.mark.parametrize("status", [503, 410, 401, 403])
+def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_parts: Parts) -> None:
+    """F8 after the handover, and F16."""
+    with supervised.steady(appliance_parts, nics=1) as it:
+        last, before, guest = it.last(), it.serial(), it.guest()
+        rule = it.world.add_fault("*", status=status)["id"]
+        found = it.await_shown(
+            lambda found: (found.get("status") or {}).get("problem"), "the agent's problem", timeout=40
+        )
+        supervised.pause(3)
+        assert it.states(after=last) == []
+        it.begins()
+        it.world.remove_fault(rule)
+        it.publish_nothing()
+        report = it.await_guest_report(after=before)
+        case = "F16" if status in {401, 403} else "F8"
+        it.observed(
+            case,
+            f"everything answered by {status}: shown as {found['status']['problem']!r}, nothing moved; report {it.took(report['at'])} s after its end",
+        )
+        assert (it.states(after=last), it.guest()) == ([], guest)
+        it.check()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_fabric_that_refuses_an_unproven_client_is_recognised_before_and_after_the_handover(
+    status: int, appliance_parts: Parts
+) -> None:
+    """F16: the Metadata Security Protocol is enforced from the first boot on."""
+    with supervised.machine(appliance_parts, nics=1) as it:
+        rule = it.world.add_fault("*", status=status)["id"]
+        it.start()
+        supervised.pause(3)
+        found = it.shown()
+        it.check_reachable()
+        it.observed(
+            "F16", f"{status} from the first boot on: stage {found['stage']}, problem {found['problem']}"
+        )
+        it.begins()
+        it.world.remove_fault(rule)
+        it.await_stage("steady", timeout=90)
+        report = it.await_guest_report(after=0)
+        it.observed("F16", f"{status} lifted: guest shell reports after {it.took(report['at'])} s")
+        it.check()
