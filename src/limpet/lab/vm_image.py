@@ -9,6 +9,7 @@ from limpet.lab import waagent
 from limpet.lab.commands import run
 from limpet.lab.rootfs import built, root_file_system
 from limpet.lab.roots import throw_away_root, write
+from limpet.lab.vm_appliance_image import GUEST_IMAGE, pack_guest_shell
 from limpet.lab.vm_kernel import Kernel, kernel
 from limpet.lab.vm_wheel import install_wheel
 
@@ -48,7 +49,9 @@ def vm_image(
             text = (root.folder / waagent.CONFIGURATION.lstrip("/")).read_text(encoding="utf-8")
             write(root.folder, waagent.CONFIGURATION, waagent.configured(text, image.settings))
         if image.limpet:
-            install_wheel(root.folder, place / "wheel")
+            install_wheel(root.folder, place / "wheel", appliance=image.appliance)
+        if image.appliance:
+            pack_guest_shell(root.folder / GUEST_IMAGE.lstrip("/"), cache, say)
         if image.host_keys:
             run(["chroot", str(root.folder), "ssh-keygen", "-A"]).checked()
         run(["chroot", str(root.folder), "systemctl", "--quiet", "enable", *image.units]).checked()

@@ -91,7 +91,8 @@ class VmImage:
     """name: short, for files. files: by path, put over the recipe's tree; those that begin with ``#!`` can be run.
 
     units: enabled when the files are there. limpet: whether limpet is installed from its wheel. host_keys: whether it was
-    left with ssh host keys, which its first boot is to replace. settings: changes to its waagent.conf.
+    left with ssh host keys, which its first boot is to replace. settings: changes to its waagent.conf. appliance: whether
+    limpet is the supervisor of an appliance there, with the image of a guest shell.
     """
 
     name: str
@@ -101,6 +102,7 @@ class VmImage:
     limpet: bool = False
     host_keys: bool = False
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    appliance: bool = False
 
 
 PLAIN = VmImage(

@@ -13,10 +13,10 @@ from limpet.lab.roots import within, write
 LONGEST_BUILD = 120.0
 
 
-def install_wheel(root: Path, place: Path) -> None:
+def install_wheel(root: Path, place: Path, *, appliance: bool = False) -> None:
     """Install limpet into the tree `root` for its own python3, with its services. place: a folder for the wheel.
 
-    Raises: LabError.
+    appliance: with the supervisor of an appliance instead. Raises: LabError.
     """
     wheel = build_wheel(place)
     library = within(root, LIBRARY)
@@ -28,7 +28,8 @@ def install_wheel(root: Path, place: Path) -> None:
         shutil.copytree(home_of(name), library / name, ignore=shutil.ignore_patterns("__pycache__"))
     write(root, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
     compile_python(root)
-    run(["chroot", str(root), LAUNCHER, "install"], timeout=LONGEST_BUILD).checked()
+    role = ["--appliance"] if appliance else []
+    run(["chroot", str(root), LAUNCHER, "install", *role], timeout=LONGEST_BUILD).checked()
 
 
 def build_wheel(place: Path) -> Path:
