@@ -53,6 +53,13 @@ def test_it_is_mounted_then_started_and_its_first_process_is_known(shell: Shell)
     assert f"{VARIABLE}=first".encode() in environment
 
 
+def test_what_is_stored_can_be_looked_into_by_root_alone(shell: Shell) -> None:
+    shell.do("prepare")
+    store = shell.machine.files.info(shell.plan.store)
+    assert store is not None
+    assert store.mode == 0o700
+
+
 def test_looking_starts_no_process(shell: Shell) -> None:
     shell.do("prepare", "start")
     before = len(shell.machine.commands.ran)

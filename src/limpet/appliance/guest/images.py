@@ -145,6 +145,7 @@ def plan_place(source: Path, slots: Slots, *, store: Path = STORE) -> tuple[Task
     folder = store / "images" / slot
     begun = deciding.condemned(slots, slot, "an image was being put there when the power was cut")
     steps: list[Step] = [
+        MakeFolder(store, mode=0o700),
         MakeFolder(folder, mode=0o700),
         _noted(begun, store),
         Remove(folder / RECORD),

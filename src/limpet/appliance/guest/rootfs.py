@@ -29,7 +29,7 @@ def storing(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task,
         return ()
     new = layout.disk.with_suffix(".new")
     making = (
-        MakeFolder(layout.store),
+        _private(layout),
         Remove(new),
         Run(("truncate", f"--size={plan.limits.disk}", str(new))),
         Run(
@@ -45,7 +45,17 @@ def storing(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task,
         steps += checking if sight.disk else making
         steps += [
             MakeFolder(layout.volume),
-            Run(("mount", "-t", "ext4", "-o", "loop,noatime,nodev", str(layout.disk), str(layout.volume))),
+            Run(
+                (
+                    "mount",
+                    "-t",
+                    "ext4",
+                    "-o",
+                    "loop,noatime,nodev,nosuid",
+                    str(layout.disk),
+                    str(layout.volume),
+                )
+            ),
         ]
     steps += [
         MakeFolder(layout.stored_state),
@@ -68,6 +78,7 @@ def mounting(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task
     layout = Layout.of(plan)
     steps: list[Step] = list(unmounting(sight))
     folders = (layout.root, layout.changes, layout.work, layout.state)
+    steps.append(_private(layout))
     steps += [MakeFolder(folder, mode=0o755) for folder in folders]
     steps += [MakeFolder(layout.state / name, mode=mode) for name, _, mode in PERSISTENT]
     if layout.lower != layout.image:
@@ -84,6 +95,11 @@ def mounting(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task
         after=tuple(task.name for task in volume),
     )
     return (*volume, root)
+
+
+def _private(layout: Layout) -> MakeFolder:
+    """For root alone: programs with somebody's rights (setuid) that root inside leaves there are for nobody outside."""
+    return MakeFolder(layout.store, mode=0o700)
 
 
 def unmounting(sight: ShellSight) -> tuple[Step, ...]:

@@ -34,6 +34,7 @@ def install(
     if whole and expected is not None and images.digest_of(commands, source) != expected.digest:
         raise HostError(f"{source} is not what {source.name}{RECORD} says: copy it anew")
     slots = images.read_slots(files, store=store)
+    files.make_folder(store, mode=0o700)
     files.make_folder(store / "images", mode=0o700)
     _check_room(files, source, store)
     _apply(interpreter, images.plan_place(source, slots, store=store), tell)

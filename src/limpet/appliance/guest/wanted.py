@@ -42,4 +42,4 @@ def wanted(files: Files, *, store: Path = STORE) -> Wanted:
 def noting(state: Wanted, *, store: Path = STORE) -> tuple[Step, ...]:
     """The steps that make it known."""
     content = json.dumps({"version": VERSION, "state": state.value}) + "\n"
-    return (MakeFolder(store, mode=0o755), Write(store / WANTED, content.encode("ascii")))
+    return (MakeFolder(store, mode=0o700), Write(store / WANTED, content.encode("ascii")))
