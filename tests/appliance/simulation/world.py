@@ -130,6 +130,7 @@ class World:
     heard: Callable[[State], object] = lambda _state: None
 
     def __post_init__(self) -> None:
+        self._state: State | None = None
         self.time = Time()
         self.quiet = Quiet()
         self.log = FakeLog()
@@ -209,7 +210,7 @@ class World:
         self.tell("power off")
         if self.supervisor is not None and self.supervisor.process is not None:
             self.end(self.supervisor.process)
-        self.supervisor = None
+        self.supervisor, self._state = None, None
         self.containers.power_off()
         self.children.power_off()
         self.children.started.clear()
@@ -296,6 +297,7 @@ class World:
         self.supervisor = found
 
     def _entered(self, state: State) -> bool:
+        self._state = state
         self.states.append((self.time.monotonic(), state))
         self.heard(state)
         problem = self.log.entries[-1].fields.get("problem") if self.log.entries else None
@@ -342,7 +344,7 @@ class World:
 
     @property
     def state(self) -> State | None:
-        return self.states[-1][1] if self.states else None
+        return self._state
 
     def live(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Let time pass, at most so much; the machine is started again when its power was cut. Says whether `until` was met."""

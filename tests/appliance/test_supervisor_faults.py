@@ -1,0 +1,378 @@
+"""The failure cases F1 to F16 of an appliance, each provoked on a machine in memory. Source: network-appliance.md §8.4."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.appliance.simulation.invariants import broken, ends_well, why_not
+from tests.appliance.simulation.networks import NOS
+from tests.appliance.simulation.troubles import SECOND
+from tests.appliance.simulation.world import PRIMARY, World
+
+from limpet.appliance.guest.images import FACTORY
+from limpet.appliance.states import State
+from limpet.guest.fabric_lease import Holder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    found = broken(made)
+    made.close()
+    assert not found
+
+
+def steady(world: World) -> World:
+    world.live(1.0)
+    world.reach(State.STEADY)
+    world.live(3.0)
+    world.states.clear()
+    return world
+
+
+def visited(world: World) -> list[State]:
+    return [state for _, state in world.states]
+
+
+def flows(world: World, within: float = 60.0) -> None:
+    assert world.live(within, lambda: ends_well(world)), why_not(world) + "\n".join(world.story[-20:])
+
+
+def test_the_status_gap_of_a_planned_handover_is_measured_and_short(world: World) -> None:
+    steady(world)
+    assert world.supervisor is not None
+    gap = world.supervisor.appliance.chronicle.handover.gap
+    assert gap is not None
+    last = max(each.at for each in world.fabric.taken if each.holder is Holder.STATUS_ONLY)
+    first = min(each.at for each in world.fabric.taken if each.holder is Holder.GUEST_SHELL)
+    assert gap == pytest.approx(first - last, abs=0.1)
+    assert gap < 1.0
+
+
+# F1
+
+
+@pytest.mark.parametrize("mac", [PRIMARY, SECOND])
+def test_f1_a_nic_that_refuses_to_move_is_answered_by_taking_all_back_and_saying_why(
+    world: World, mac: str
+) -> None:
+    world.program.refuses[f"claim {mac}"] = 1000
+    world.reach(State.RESCUE)
+    world.live(2.0)
+    assert world.networks.where(PRIMARY, vf=False)[0] == ""  # type: ignore[index]
+    assert world.networks.where(SECOND, vf=False)[0] == ""  # type: ignore[index]
+    assert world.fabric.way("") is None
+    assert "refused" in world.fabric.taken[-1].text
+    assert world.fabric.taken[-1].state == "NotReady"
+
+
+def test_f1_the_handover_is_tried_again_with_growing_pauses_and_a_cap_and_then_only_when_an_operator_says_so(
+    world: World,
+) -> None:
+    world.setting(attempts=3)
+    world.program.refuses[f"claim {PRIMARY}"] = 1000
+    world.live(600.0)
+    tries = [at for at, state in world.states if state is State.HANDING_OVER]
+    assert len(tries) == 3
+    assert tries[2] - tries[1] > tries[1] - tries[0]
+    assert world.state is State.RESCUE
+    flows(world)
+    world.program.refuses.clear()
+    world.wish("retry")
+    world.reach(State.STEADY, within=60.0)
+    flows(world)
+
+
+def test_f1_spent_attempts_are_still_spent_after_a_reboot(world: World) -> None:
+    world.setting(attempts=2)
+    world.program.refuses[f"claim {PRIMARY}"] = 1000
+    world.live(300.0)
+    world.restart()
+    world.states.clear()
+    world.reach(State.RESCUE)
+    flows(world)
+    assert State.HANDING_OVER not in visited(world)
+
+
+def test_f1_a_name_that_is_taken_in_the_network_os_does_not_stop_a_handover(world: World) -> None:
+    steady(world)
+    mac = "00:15:5d:00:00:77"
+    world.fabric.leases[mac] = IPv4Interface("10.77.0.4/24")
+    world.networks.plug("eth0", mac)  # the name is free in Linux: its bearer is away
+    world.live(5.0)
+    assert world.networks.where(mac)[0] == NOS  # type: ignore[index]
+    assert world.state is State.STEADY
+
+
+def test_f1_a_nic_that_will_not_come_back_comes_with_the_end_of_its_namespace(world: World) -> None:
+    world.program.refuses[f"claim {PRIMARY}"] = 1
+    world.program.refuses[f"release {SECOND}"] = 1000
+    world.program.refuses[f"release {PRIMARY}"] = 1000
+    world.reach(State.RESCUE)
+    flows(world)
+    assert world.networks.where(SECOND)[0] == ""  # type: ignore[index]
+
+
+def test_f1_a_handover_that_is_confirmed_and_collapses_again_and_again_is_given_up_too(world: World) -> None:
+    world.setting(attempts=3)
+
+    def collapse(state: State) -> None:
+        if state is State.STEADY:
+            world.time.after(5.0, lambda: world.networks.vanish(NOS))
+
+    world.heard = collapse
+    world.live(900.0)
+    assert world.state is State.RESCUE
+    assert sum(state is State.HANDING_OVER for state in visited(world)) == 3
+    flows(world)
+
+
+def test_f1_reboots_of_a_steady_appliance_are_no_failed_handovers(world: World) -> None:
+    world.setting(attempts=2)
+    for _ in range(4):
+        steady(world)
+        world.restart()
+    steady(world)
+    flows(world)
+
+
+# F2
+
+
+def test_f2_nat_that_is_missing_is_loaded_again_before_anything_is_taken_back(world: World) -> None:
+    def lost(state: State) -> None:
+        if state is State.CONFIRMING:
+            world.heard = lambda _: None
+            world.networks.nat = None
+
+    world.heard = lost
+    world.reach(State.STEADY)
+    assert State.ROLLING_BACK not in visited(world)
+    flows(world)
+
+
+def test_f2_a_fabric_that_stays_silent_behind_the_network_os_ends_in_a_roll_back(world: World) -> None:
+    def silent(state: State) -> None:
+        if state is State.CONFIRMING:
+            world.heard = lambda _: None
+            world.fabric.silent = world.time.monotonic() + 60.0
+
+    world.heard = silent
+    world.reach(State.RESCUE)
+    flows(world, within=90.0)
+
+
+# F3, F12
+
+
+def test_f3_a_virtual_function_that_appears_goes_to_its_nic_without_a_gap_in_the_status(world: World) -> None:
+    steady(world)
+    epochs = world.supervisor.appliance.lease.epoch  # type: ignore[union-attr]
+    world.networks.plug("enP1s2", PRIMARY, vf=True)
+    world.live(4.0)
+    assert world.networks.where(PRIMARY, vf=True)[0] == NOS  # type: ignore[index]
+    assert world.supervisor.appliance.lease.epoch == epochs  # type: ignore[union-attr]
+    flows(world)
+
+
+def test_f12_a_nic_that_is_added_is_given_too_and_gets_its_lease(world: World) -> None:
+    steady(world)
+    mac = "00:15:5d:00:00:09"
+    world.fabric.leases[mac] = IPv4Interface("10.9.0.4/24")
+    world.networks.plug("eth9", mac)
+    world.live(8.0)
+    space, link = world.networks.where(mac)  # type: ignore[misc]
+    assert space == NOS
+    assert link.addresses == [IPv4Interface("10.9.0.4/24")]
+    flows(world)
+
+
+def test_f12_an_added_nic_that_cannot_be_given_stays_with_linux_and_nothing_else_suffers(
+    world: World,
+) -> None:
+    steady(world)
+    mac = "00:15:5d:00:00:09"
+    world.program.refuses[f"claim {mac}"] = 1000
+    world.networks.plug("eth9", mac)
+    world.live(900.0)
+    assert State.ROLLING_BACK not in visited(world)
+    assert world.networks.where(PRIMARY)[0] == NOS  # type: ignore[index]
+    flows(world)
+    world.program.refuses.clear()
+    world.live(700.0)
+    assert world.networks.where(mac)[0] == NOS  # type: ignore[index]
+
+
+def test_f12_a_nic_that_is_taken_out_is_forgotten(world: World) -> None:
+    steady(world)
+    world.networks.unplug(SECOND, vf=False)
+    world.live(90.0)
+    assert [nic.mac for nic in world.supervisor.appliance.chronicle.nics] == [PRIMARY]  # type: ignore[union-attr]
+    assert visited(world) == []
+    flows(world)
+
+
+# F4, F5
+
+
+def test_f4_a_daemon_that_dies_is_started_again_and_no_nic_moves(world: World) -> None:
+    steady(world)
+    moves, starts = len(world.networks.moves), world.program.starts
+    world.program.daemon = False
+    world.live(5.0)
+    assert world.program.starts == starts + 1
+    assert len(world.networks.moves) == moves
+    assert visited(world) == [State.REPAIRING, State.CONFIRMING, State.STEADY]
+    flows(world)
+
+
+def test_f4_a_daemon_that_dies_again_and_again_is_revived_ever_more_patiently(world: World) -> None:
+    steady(world)
+    for _ in range(200):
+        world.program.daemon = False
+        world.live(1.0)
+    assert 3 <= sum(state is State.REPAIRING for state in visited(world)) <= 15
+    assert State.ROLLING_BACK not in visited(world)
+    world.live(40.0)
+    flows(world)
+
+
+def test_f5_nics_that_came_back_bare_are_addressed_reported_on_and_handed_over_again(world: World) -> None:
+    steady(world)
+    world.program.daemon = False
+    world.networks.vanish(NOS)
+    assert world.live(5.0, lambda: world.fabric.taken[-1].holder is Holder.STATUS_ONLY)
+    assert world.fabric.way("") is None
+    world.reach(State.STEADY)
+    flows(world)
+
+
+def test_f5_a_network_os_that_dies_between_two_moves_leaves_nobody_cut_off(world: World) -> None:
+    def gone() -> None:
+        world.program.after_move = lambda: None
+        world.program.daemon = False
+        world.networks.vanish(NOS)
+
+    world.program.after_move = gone
+    world.reach(State.RESCUE)
+    flows(world)
+
+
+# F6
+
+
+def test_f6_a_guest_that_dies_is_started_again_and_the_network_os_never_notices(world: World) -> None:
+    steady(world)
+    moves = len(world.networks.moves)
+    world.containers.die("killed: out of memory")
+    world.live(6.0)
+    assert visited(world) == [State.REPAIRING, State.CONFIRMING, State.STEADY]
+    assert len(world.networks.moves) == moves
+    flows(world)
+
+
+def test_f6_a_guest_that_keeps_dying_is_replaced_by_a_status_only_agent_that_says_so(world: World) -> None:
+    steady(world)
+    moves = len(world.networks.moves)
+    world.containers.dies = 1000
+    world.containers.die("killed: out of memory")
+    world.reach(State.DEGRADED)
+    flows(world)
+    assert "out of memory" in world.fabric.taken[-1].text or "died" in world.fabric.taken[-1].text
+    assert len(world.networks.moves) == moves
+    for child in world.children.started:
+        child.kill()
+    flows(world)
+    world.containers.dies = 0
+    world.wish("retry")
+    world.reach(State.STEADY, within=60.0)
+    flows(world)
+
+
+def test_f6_an_agent_that_hangs_with_the_lock_in_its_hand_is_found_and_ended(world: World) -> None:
+    steady(world)
+    world.containers.wedged = 1
+    world.containers.kill_agent()
+    world.live(150.0)
+    assert State.REPAIRING in visited(world)
+    flows(world)
+
+
+def test_f6_a_guest_whose_image_has_gone_for_good_is_replaced_too(world: World) -> None:
+    steady(world)
+    world.machine.files.remove(FACTORY[0])
+    world.live(5.0)
+    assert visited(world) == []  # what runs, runs
+    world.containers.die("killed")
+    world.reach(State.DEGRADED)
+    flows(world)
+
+
+# F8, F9
+
+
+def test_f8_no_handover_begins_while_the_fabric_fails(world: World) -> None:
+    world.fabric.refusing = (world.time.monotonic() + 30.0, 503)
+    world.live(25.0)
+    assert State.HANDING_OVER not in visited(world)
+    world.reach(State.STEADY)
+    flows(world)
+
+
+@pytest.mark.parametrize("status", [503, 410])
+def test_f8_a_fabric_that_fails_in_steady_takes_no_nic_from_the_network_os(world: World, status: int) -> None:
+    steady(world)
+    world.fabric.refusing = (world.time.monotonic() + 1200.0, status)
+    world.live(1190.0)
+    assert State.ROLLING_BACK not in visited(world)
+    assert sum(state is State.REPAIRING for state in visited(world)) < 8
+    world.live(700.0)
+    flows(world)
+
+
+# F10 and F16 are the agent's own; F7 is in tests/appliance/guest.
+
+
+def test_f11_a_clock_that_jumps_changes_nothing(world: World) -> None:
+    steady(world)
+    for seconds in (-86400.0, 86400.0 * 400, -3.0):
+        world.time.step(seconds)
+        world.live(40.0)
+    assert visited(world) == []
+    flows(world)
+
+
+def test_f13_a_clone_gets_a_guest_shell_of_its_own(world: World) -> None:
+    steady(world)
+    world.identify("4442e702-dbf4-54c0-80cc-727d1dbed7a5")
+    world.restart()
+    steady(world)
+    assert world.fabric.provisioned == [
+        "3332e702-dbf4-54c0-80cc-727d1dbed7a5",
+        "4442e702-dbf4-54c0-80cc-727d1dbed7a5",
+    ]
+    assert world.containers.state == world.vm_id
+    flows(world)
+
+
+def test_f15_an_operator_who_shuts_the_way_is_told_of_and_nothing_is_taken_from_the_network_os(
+    world: World,
+) -> None:
+    steady(world)
+    world.program.refuses["dress"] = 1000
+    found = world.networks.where(PRIMARY)
+    assert found is not None
+    world.networks.address(found[1], NOS, [], up=False)
+    world.live(120.0)
+    assert State.ROLLING_BACK not in visited(world)
+    assert world.supervisor is not None
+    assert world.supervisor.appliance.problem
+    world.program.refuses.clear()
+    world.live(700.0)
+    flows(world)
