@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tests.system.conftest import say
+from tests.system.demos import assert_in_order, command, started, traces
 
-from limpet.lab import cgroups, recipes, requirements, rootfs
+from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.demo_story import PROTECTED
-from limpet.lab.workspace import BASE, NETWORKS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
-DEMO = (sys.executable, "-m", "limpet", "lab", "demo-vm")
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "FORCE_COLOR": "1"}
-    return subprocess.Popen(
-        [*DEMO, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
+DEMO = "demo-vm"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,38 +26,6 @@ def root_file_system() -> None:
     """Built before the demo is, whose time is limited."""
     requirements.require()
     rootfs.root_file_system(recipes.PROVISIONED_VM, rootfs.default_cache(), say)
-
-
-def traces(pid: int) -> list[str]:
-    """What this machine still has of the demo that ran as process `pid`."""
-    name = f"limpet-{pid}-"
-    folders = [BASE, NETWORKS, cgroups.unified_hierarchy()]
-    found = [str(entry) for folder in folders for entry in folder.iterdir() if entry.name.startswith(name)]
-    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
-    found += [line for line in mounts.splitlines() if name in line]
-    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
-        try:
-            backing = file.read_text(encoding="utf-8")
-        except OSError:
-            continue  # it has just gone
-        if name in backing:
-            found.append(f"{file}: {backing}")
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = process.read_bytes()
-        except OSError:
-            continue  # it has just ended
-        if name.encode() in command:
-            found.append(f"{process}: {command!r}")
-    return found
-
-
-def assert_in_order(text: str, patterns: Sequence[str]) -> None:
-    at = 0
-    for pattern in patterns:
-        match = re.compile(pattern, re.MULTILINE).search(text, at)
-        assert match, f"{pattern!r} is not in what follows:\n{text[at:]}"
-        at = match.end()
 
 
 MAYBE = r"( \(\d+ ms\))?"
@@ -110,7 +61,7 @@ RECORD = r"^ +fabric +has on record: NotReady: Provisioning, then Ready; in its 
 
 
 def test_the_demo_tells_its_story_and_leaves_nothing_behind() -> None:
-    process = start()
+    process = started(DEMO)
     told, complaints = process.communicate(timeout=240)
     assert process.returncode == 0, told + complaints
     assert complaints == ""
@@ -166,7 +117,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind() -> None:
 
 
 def test_the_demo_goes_on_without_a_disc_and_says_so() -> None:
-    process = start("--no-disc")
+    process = started(DEMO, "--no-disc")
     told, complaints = process.communicate(timeout=240)
     assert process.returncode == 0, told + complaints
     assert_in_order(
@@ -189,7 +140,7 @@ def test_the_demo_goes_on_without_a_disc_and_says_so() -> None:
 
 
 def test_the_demo_tells_its_story_to_programs() -> None:
-    process = start("--json")
+    process = started(DEMO, "--json")
     told, complaints = process.communicate(timeout=240)
     assert process.returncode == 0, told + complaints
     assert PROTECTED["password"] not in told
@@ -212,7 +163,7 @@ def test_the_demo_tells_its_story_to_programs() -> None:
     ("number", "after"), [(signal.SIGINT, "is switched on"), (signal.SIGTERM, "finds the temporary disk")]
 )
 def test_an_interrupted_demo_leaves_nothing_behind(number: int, after: str) -> None:
-    process = start()
+    process = started(DEMO)
     assert process.stdout is not None
     for line in process.stdout:
         if after in line:
@@ -231,7 +182,9 @@ def test_without_root_the_demo_says_what_it_needs() -> None:
         [*nobody, sys.executable, "-c", "import limpet"], check=False, capture_output=True
     ).returncode:
         pytest.skip("only root can read this source tree")
-    process = subprocess.run([*nobody, *DEMO], capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run(
+        [*nobody, *command(DEMO)], capture_output=True, text=True, timeout=60, check=False
+    )
     assert process.returncode == 3
     assert process.stderr.startswith("The demo cannot run here:\n  - not root:")
     assert process.stdout == ""

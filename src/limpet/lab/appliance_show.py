@@ -92,7 +92,6 @@ class ApplianceLines(Lines):
 
     def gap(self, gap: Gap) -> None:
         """The figure, on a line of its own."""
-        self._console.print()
         self._console.print(Text(f"{'':{TIMES}}  status gap: {gap.seconds:.2f} s", style="bold green"))
 
     def _row(self, seconds: str, moment: Moment) -> None:

@@ -106,7 +106,7 @@ def happens(run: ApplianceRun, who: Who, what: str, kind: str, *, tone: Tone = T
 
 def provision(made: Appliance, run: ApplianceRun) -> None:
     """Power on, until the platform knows that the VM is ready."""
-    run.show.chapter(1, "A new appliance boots", "Linux has its NICs, and provisions it.")
+    run.show.chapter(1, "A new appliance boots: Linux has its NICs", "")
     run.show.owners_begin()
     happens(run, Who.USER, "switches it on", "power")
     made.boot(settle=False)
@@ -116,11 +116,7 @@ def provision(made: Appliance, run: ApplianceRun) -> None:
 
 def hand_over(run: ApplianceRun, surprise: Surprise, told: Told) -> None:
     """Every NIC to the network OS, and the fabric lease to the guest shell."""
-    run.show.chapter(
-        2,
-        "Handover: the NICs go to the network OS, the primary one last",
-        "An extension is published at the moment at which nobody may talk to the fabric.",
-    )
+    run.show.chapter(2, "Handover: the NICs go to the network OS, the primary one last", "")
     published, *_ = run.until_all(
         Happening(kind="published", what="the extension to be published"),
         Reached(stage="steady"),
@@ -135,8 +131,8 @@ def hand_over(run: ApplianceRun, surprise: Surprise, told: Told) -> None:
     run.show.gap(gap)
     run.show.finding(
         Who.FABRIC,
-        f"has this on record, from the last status of Linux to the first of the guest shell; "
-        f"the extension came {published.at - gap.last.at:.2f} s into it",
+        f"counts from Linux's last status to the guest shell's first; the extension came "
+        f"{published.at - gap.last.at:.2f} s in",
     )
     told.add("status gap of the handover", gap.seconds)
 
@@ -145,17 +141,11 @@ def extend(made: Appliance, run: ApplianceRun, told: Told) -> None:
     """What was published during the gap, and new settings."""
     run.show.chapter(3, "The guest shell installs what was published during the gap", "")
     run.until(awaited(0), limit=LIMIT)
-    quote(made, run)
+    run.show.message(said(reported(made.world.status(made.name)["status"], HELLO)))
     at = now()
     made.world.publish(made.name, change("Good evening"), channel="fast-track")
     (answer,) = run.until_all(awaited(1), limit=LIMIT)
     told.add("new settings → success", answer.at - at)
-    quote(made, run)
-
-
-def quote(made: Appliance, run: ApplianceRun) -> None:
-    """What the handler says in the status that the fabric has."""
-    run.show.message(said(reported(made.world.status(made.name)["status"], HELLO)))
 
 
 def kill_network_os(made: Appliance, run: ApplianceRun, told: Told, sender: Pings) -> None:
@@ -206,7 +196,6 @@ def kill_guest_shell(made: Appliance, run: ApplianceRun, told: Told) -> None:
 def fail(made: Appliance, run: ApplianceRun, told: Told) -> None:
     """After a power cut the network OS refuses a NIC; all is taken back, and tried again."""
     run.show.chapter(5, "A handover that fails half-way is taken back", "")
-    run.show.owners_begin()
     made.power_cut()
     refused = made.cards[-1]
     made.machine.write(PROGRAM, obstacle(refused.name, refused.mac), mode=0o755)
@@ -214,7 +203,7 @@ def fail(made: Appliance, run: ApplianceRun, told: Told) -> None:
     at = happens(
         run,
         Who.USER,
-        f"cuts the power; when it is back, something in the network OS has taken every name that {refused.name} could have",
+        f"cuts the power; then something in the network OS takes every name that {refused.name} could have",
         "power",
         tone=Tone.BAD,
     )

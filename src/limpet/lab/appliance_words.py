@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from limpet.lab import timeline_boot
 from limpet.lab.timeline import Moment, Tone, Who
 from limpet.lab.timeline_words import FabricWords
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 GUEST_NAME = "guestshell"
 """The guest shell's host name, by which its reports are told from those of Linux."""
 STATUS = "status"
-_TOLD = frozenset({"published", STATUS, "provisioned", "provisioning-failed", "health"})
+_TOLD = frozenset({"published", STATUS, timeline_boot.READY, timeline_boot.FAILED})
 _SETTLED = frozenset({"success", "error"})
 
 
