@@ -265,9 +265,7 @@ def _booted(world: World, party: Party) -> int:
     from limpet.guest.lease import parse_lease  # noqa: PLC0415
 
     kept = parse_lease(saved)
-    world.networks.address(link, HOST, [_interface(kept)])
-    world.networks.routes[HOST]["0.0.0.0/0"] = (str(GATEWAY), name)
-    world.networks._changed(HOST)
+    world.networks.leased(link, _interface(kept), GATEWAY)  # type: ignore[arg-type]
     try:
         marker = parse_marker(machine.files.read(MARKER, at_most=65536))
     except (FileNotFoundError, MalformedDocument):

@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
-from tests.appliance.simulation.networks import GUEST, NOS
-
 from limpet.guest.fabric_lease import EXCHANGE, GRANT, Holder, parse_grant
-from limpet.guest.namespaces import HOST
 from limpet.model.errors import FabricUnreachable
 from limpet.wire.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.appliance.simulation.kernel_networks import KernelNetworks
     from tests.appliance.simulation.networks import Networks
     from tests.appliance.simulation.processes import Process
 
@@ -55,7 +53,7 @@ class Fabric:
     """
 
     machine: FakeMachine
-    networks: Networks
+    networks: Networks | KernelNetworks
     primary: str
     leases: dict[str, IPv4Interface]
     dhcp_silent: float = 0.0
@@ -72,25 +70,7 @@ class Fabric:
 
     def way(self, space: str) -> str | None:
         """Why nothing from a namespace reaches the platform; None when it does."""
-        spaces = self.networks.spaces
-        if space == GUEST:
-            inner = next((each for each in spaces.get(GUEST, ()) if each.kind == "veth"), None)
-            outer = next((each for each in spaces.get(NOS, ()) if each.kind == "veth"), None)
-            if inner is None or outer is None or not (inner.up and outer.up and inner.addresses):
-                return "Network is unreachable"
-            if self.networks.nat != self.leases[self.primary].ip:
-                return "timed out: no NAT to the primary address"
-            space = NOS
-        found = self.networks.where(self.primary)
-        if found is None or found[0] != space:
-            return "Network is unreachable"
-        link = found[1]
-        up = self.machine.links.states[link.name].up if space == HOST else link.up
-        if not up or self.leases[self.primary] not in link.addresses:
-            return "timed out: the primary NIC is down, or has another address"
-        if self.networks.routes[space].get("0.0.0.0/0", ("", ""))[1] != link.name:
-            return "Network is unreachable: no default route"
-        return None
+        return self.networks.way(space, self.primary, self.leases[self.primary])
 
     def answers(self, space: str) -> str | None:
         """Why the platform does not answer a namespace now; None when it does."""

@@ -33,7 +33,7 @@ class Life:
 def lived(seed: int) -> Life:
     """Live it."""
     chance = random.Random(seed)
-    world = World(seed=seed, nics=chance.choice((1, 2, 2, 3)), late=chance.random() < 0.15)
+    world = World(seed=seed, nics=chance.choice((1, 2, 2, 3)), late=chance.random() < 0.15, kernel=seed % 5 == 0)
     life = Life(seed)
     try:
         _struck(world, chance, drawn(chance))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.appliance.simulation.networks import GUEST, NOS
 
@@ -17,7 +17,7 @@ from limpet.host.fake_commands import Said
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.appliance.simulation.networks import Link, Networks
+    from tests.appliance.simulation.networks import Link
 
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.namespaces import Seen
@@ -37,7 +37,7 @@ class NosProgram:
     work and say that they failed. starts: how often the daemon was started.
     """
 
-    networks: Networks
+    networks: Any
     daemon: bool = False
     refuses: dict[str, int] = field(default_factory=dict)
     slow: dict[str, float] = field(default_factory=dict)

@@ -115,6 +115,44 @@ class Networks:
             self._place(link, HOST)
         self._changed(HOST)
 
+    def lose_rules(self, *, nat: bool) -> None:
+        """The owned rule sets are gone, and NAT too."""
+        self.rules = False
+        self.nat = None if nat else self.nat
+
+    def bare(self, mac: str) -> None:
+        """Somebody shuts a NIC."""
+        found = self.where(mac)
+        if found is not None:
+            self.address(found[1], found[0], [], up=False)
+
+    def leased(self, link: Link, address: IPv4Interface, gateway: IPv4Address) -> None:
+        """What the boot stage does with a lease."""
+        self.address(link, HOST, [address])
+        self.routes[HOST]["0.0.0.0/0"] = (str(gateway), link.name)
+        self._changed(HOST)
+
+    def way(self, space: str, primary: str, address: IPv4Interface) -> str | None:
+        """Why nothing from a namespace reaches the platform; None when it does."""
+        if space == GUEST:
+            inner = next((each for each in self.spaces.get(GUEST, ()) if each.kind == "veth"), None)
+            outer = next((each for each in self.spaces.get(NOS, ()) if each.kind == "veth"), None)
+            if inner is None or outer is None or not (inner.up and outer.up and inner.addresses):
+                return "Network is unreachable"
+            if self.nat != address.ip:
+                return "timed out: no NAT to the primary address"
+            space = NOS
+        found = self.where(primary)
+        if found is None or found[0] != space:
+            return "Network is unreachable"
+        link = found[1]
+        up = self.machine.links.states[link.name].up if space == HOST else link.up
+        if not up or address not in link.addresses:
+            return "timed out: the primary NIC is down, or has another address"
+        if self.routes[space].get("0.0.0.0/0", ("", ""))[1] != link.name:
+            return "Network is unreachable: no default route"
+        return None
+
     # --- what the kernel does
 
     def every(self) -> Iterator[tuple[str, Link]]:

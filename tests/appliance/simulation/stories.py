@@ -48,7 +48,7 @@ def network_os_killed(world: World) -> None:
     """Its daemon dies in steady; the data plane stays."""
     steady(world)
     world.program.daemon = False
-    world.networks.rules = False
+    world.networks.lose_rules(nat=False)
     world.live(6.0)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.appliance.simulation.invariants import SECRET
+from tests.appliance.simulation.kernel_networks import KernelNetworks
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.world import PRIMARY, VM_IDS
 
@@ -72,9 +73,19 @@ def _times(chance: random.Random) -> int:
 
 
 def _refuse(world: World, chance: random.Random, verb: str) -> None:
+    if isinstance(world.networks, KernelNetworks):
+        _stays(world, world.networks, chance, verb)
     world.program.refuses[verb] = _times(chance)
     if chance.random() < 0.3:
         world.program.half.add(verb.partition(" ")[0])
+
+
+def _stays(world: World, networks: KernelNetworks, chance: random.Random, verb: str) -> None:
+    """The kernel refuses to move a NIC for a while."""
+    found = networks.where(verb.partition(" ")[2])
+    if found is not None:
+        found[1].stays = "Device or resource busy"
+        world.time.after(chance.choice((1.0, 8.0, 60.0)), lambda: setattr(found[1], "stays", None))
 
 
 def _nos_gone(world: World, chance: random.Random) -> None:
@@ -103,16 +114,12 @@ def _flapping(world: World, chance: random.Random) -> None:
 
 
 def _rules_lost(world: World, chance: random.Random) -> None:
-    world.networks.rules = False
-    if chance.random() < 0.5:
-        world.networks.nat = None
+    world.networks.lose_rules(nat=chance.random() < 0.5)
 
 
 def _primary_bare(world: World, chance: random.Random) -> None:
     del chance
-    found = world.networks.where(PRIMARY)
-    if found is not None:
-        world.networks.address(found[1], found[0], [], up=False)
+    world.networks.bare(PRIMARY)
 
 
 def _guest_dies(world: World, chance: random.Random) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.appliance.simulation import agents
 from tests.appliance.simulation.fabric import Fabric
 from tests.appliance.simulation.guest_shell import Containers, SimulatedRuntime
+from tests.appliance.simulation.kernel_networks import KernelNetworks
 from tests.appliance.simulation.network_os import NosProgram, SimulatedNetworkOs
 from tests.appliance.simulation.networks import Networks
 from tests.appliance.simulation.processes import Process, Time
@@ -19,6 +20,7 @@ from limpet.appliance.appliance import WISH, Appliance
 from limpet.appliance.guest.images import FACTORY
 from limpet.appliance.journal import Journal, parse_journal
 from limpet.appliance.machine import Machine
+from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.appliance.supervisor import run
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import EXCHANGE
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from tests.appliance.simulation.fabric import Party
 
     from limpet.agent.lease import FabricLease
+    from limpet.appliance.networkos.contract import NetworkOs
     from limpet.appliance.states import State
     from limpet.host.fake_appliance import FakeChild
 
@@ -106,12 +109,14 @@ class Supervisor:
 
 @dataclass
 class World:
-    """nics: how many. config: of the appliance. late: whether boot leaves Ready to the guest's agent."""
+    """nics: how many. config: of the appliance. late: whether boot leaves Ready to the guest's agent. kernel: with the real driver of that
+    name."""
 
     seed: int = 0
     nics: int = 2
     config: Config = CONFIG
     late: bool = False
+    kernel: bool = False
     boots: int = 0
     cuts: int = 0
     on: bool = False
@@ -139,7 +144,9 @@ class World:
         self.battery = machine.battery = Counted(time=self.time)
         for each in (machine.files, machine.commands, machine.kernel, machine.devices):
             each.before = self.battery.spend
-        self.networks = Networks(machine, news=self._link)
+        self.networks: Networks | KernelNetworks = (
+            KernelNetworks(machine, self._link) if self.kernel else Networks(machine, news=self._link)
+        )
         self.lock = FakeFabricLock(self.time)
         self.journal = TornJournal(before=self.battery.spend)
         self.aside = FakeJournalFile()
@@ -150,9 +157,12 @@ class World:
         self.fabric = Fabric(machine, self.networks, PRIMARY, leases)
         self.program = NosProgram(self.networks)
         self.network_os = SimulatedNetworkOs(self.program)
+        self.driver: NetworkOs = KernelNetworkOs() if self.kernel else self.network_os
         self.containers = Containers(self)
         self.runtime = SimulatedRuntime(self.containers)
-        machine.commands.programs |= {"ip": self.networks.ip, "nos": self.program, "shell": self.containers}
+        machine.commands.programs |= {"nos": self.program, "shell": self.containers}
+        if isinstance(self.networks, Networks):
+            machine.commands.programs["ip"] = self.networks.ip
         programs = {
             "limpet.boot.main": lambda child: self.boot_program(self, child),
             "limpet.agent.main": lambda child: agents.status_only(self, child),
@@ -277,7 +287,7 @@ class World:
         def body() -> None:
             try:
                 appliance = Appliance(
-                    ports, self.config, self.network_os, self.runtime, Journal(self.journal, self.aside)
+                    ports, self.config, self.driver, self.runtime, Journal(self.journal, self.aside)
                 )
                 found.appliance = appliance
                 found.ended = run(appliance, until=self._entered)
