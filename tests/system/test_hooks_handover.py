@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ network_os = "hooks"
 programs = "/opt/acme/hooks"
 retry_pause = 1
 """
+STARTUP = "hostname edge\nsecret between us\n"
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 # What a hostile root of the guest sends to the socket, and what comes back.
@@ -44,7 +46,8 @@ for count in range(12):
 
 @pytest.fixture
 def made(appliance_parts: Parts) -> Iterator[Appliance]:
-    with appliance(appliance_parts, Wish(nics=2, configuration=SETTINGS)) as one:
+    account = {"userName": "operator", "customData": b64encode(STARTUP.encode()).decode()}
+    with appliance(appliance_parts, Wish(nics=2, configuration=SETTINGS, account=account)) as one:
         one.boot()
         for path in SAMPLE.rglob("*"):
             if path.is_file():
@@ -107,6 +110,18 @@ def test_the_supervisor_may_be_started_anew_while_the_network_os_goes_on(made: A
     await_state(made, "steady")
     assert made.sh("cat /run/acme/acmed.pid; stat -c %i /run/netns/acme-nos") == before
     assert "Acme NOS" in nos(made, "show", "version")
+
+
+def test_custom_data_reaches_the_vendor_once_and_nobody_else(made: Appliance) -> None:
+    place = made.machine.path("/var/lib/acme/startup-config")
+    assert place.read_text() == STARTUP
+    assert place.stat().st_mode & 0o777 == 0o600
+    place.write_text("hostname mine\n")
+    made.sh("systemctl restart limpet-appliance; sync")
+    made.reboot()
+    await_state(made, "steady")
+    assert made.machine.path("/var/lib/acme/startup-config").read_text() == "hostname mine\n"
+    assert made.run(["grep", "-r", "between us", "/var/log", "/run/limpet", "/etc"]).stdout == ""
 
 
 def test_a_hostile_guest_gets_nothing_but_refusals_and_others_are_served_after_it(made: Appliance) -> None:
