@@ -12,7 +12,7 @@ from limpet.agent.lease import FabricLease, LeasedFetcher, LeasedHttp
 from limpet.guest.fabric_lease import EXCHANGE, GRANT, Grant, Holder, render_grant
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_lease import FakeFolderNews, FakeLeaseLock, SharedLock
-from limpet.model.errors import LeaseLost
+from limpet.model.errors import FabricUnreachable, LeaseLost
 from limpet.wire.http import Request, Response
 
 if TYPE_CHECKING:
@@ -163,4 +163,28 @@ def test_the_lock_is_given_when_the_last_exchange_has_ended() -> None:
     assert yard.lease.let_go(patience=0.0)
     assert yard.supervisor.take(wait=False)
     with pytest.raises(LeaseLost):
+        yard.http.exchange(ASK)
+
+
+def test_what_fails_because_the_lease_is_lost_is_nobodys_failure() -> None:
+    yard = granted()
+
+    def cut(request: Request) -> Response:
+        yard.grant(Holder.NOBODY)
+        yard.lease.still_ours()
+        raise FabricUnreachable("cut")
+
+    yard.machine.http.served = cut
+    with pytest.raises(LeaseLost, match="nobody"):
+        yard.http.exchange(ASK)
+
+
+def test_what_fails_for_another_reason_stays_what_it_is() -> None:
+    yard = granted()
+
+    def cut(request: Request) -> Response:
+        raise FabricUnreachable("cut")
+
+    yard.machine.http.served = cut
+    with pytest.raises(FabricUnreachable):
         yard.http.exchange(ASK)

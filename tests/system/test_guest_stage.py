@@ -130,6 +130,19 @@ def test_an_agent_that_loses_the_lease_lets_go_at_once_and_ends_with_4(guest: Pl
     assert "agent.lost_lease" in guest.machine.read(JOURNAL)
 
 
+def test_an_agent_whose_requests_are_not_answered_lets_go_all_the_same(guest: Place) -> None:
+    exchange = guest.exchange
+    exchange.grant(Holder.GUEST_SHELL)
+    with guest.machine.start(AGENT, output=OUTPUT) as agent:
+        exchange.await_first()
+        rule = guest.world.add_fault("*", delay=60.0)
+        wait_for(lambda: (told := exchange.news()) and told.problem, "the outage to be told", timeout=60)
+        exchange.grant(Holder.NOBODY)
+        wait_for(lambda: not is_held(guest.machine, guest.lock), "the lock to be let go", timeout=4)
+        assert agent.wait(20) == 4
+        guest.world.remove_fault(rule["id"])
+
+
 def test_a_parked_agent_ends_when_it_is_asked_to(guest: Place) -> None:
     exchange = guest.exchange
     exchange.grant(Holder.NOBODY)

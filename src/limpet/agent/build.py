@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from limpet.agent.news import News
     from limpet.agent.running import Running
     from limpet.config.settings import Config
-    from limpet.host.ports import Clock, Http, Log
+    from limpet.host.ports import Clock, Fetcher, Http, Log
     from limpet.model.status import GuestInfo
     from limpet.model.telemetry import Value
 
@@ -98,10 +98,12 @@ class Agent:
         self.owner.close()
 
 
-def real_machine(config: Running, clock: Clock, log: Log) -> Machine:
-    """This Linux machine."""
+def real_machine(
+    config: Running, clock: Clock, log: Log, *, http: Http | None = None, fetcher: Fetcher | None = None
+) -> Machine:
+    """This Linux machine. http, fetcher: what talks, where somebody else must be able to end it."""
     files = RealFiles()
-    http: Http = PlainHttp(user_agent=config.user_agent)
+    http = http or PlainHttp(user_agent=config.user_agent)
     return Machine(
         http=ToldHttp(http, log, clock) if config.log_verbose else http,
         files=files,
@@ -110,7 +112,7 @@ def real_machine(config: Running, clock: Clock, log: Log) -> Machine:
         workers=RealWorkers(clock),
         cgroups=RealControlGroups(),
         vault=OpensslVault(config.library, openssl=config.openssl),
-        fetcher=WorkerFetcher(proxy=config.proxy),
+        fetcher=fetcher or WorkerFetcher(proxy=config.proxy),
         clock=clock,
         chance=RealRandom(),
         log=log,

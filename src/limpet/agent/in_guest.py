@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from limpet.agent import ready
@@ -17,13 +18,17 @@ from limpet.agent.fabric import Fabric
 from limpet.agent.lease import LOST, FabricLease, LeasedFetcher, LeasedHttp
 from limpet.agent.news import News
 from limpet.guest.fabric_lease import IN_THE_GUEST, LOCK, Holder
+from limpet.host.fetch import WorkerFetcher
+from limpet.host.http import PlainHttp
 from limpet.host.lease_lock import FlockLease, SignalledFolder
 from limpet.host.reported import ready_is_known
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from limpet.agent.build import Agent
     from limpet.agent.machine import Machine
     from limpet.agent.resident import Tasks
     from limpet.agent.running import Running
@@ -42,7 +47,9 @@ def run(running: Running, clock: Clock, log: Log) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # while it is parked there is nothing to finish
-    machine = real_machine(running, clock, log)
+    http = PlainHttp(user_agent=running.user_agent)
+    fetcher = WorkerFetcher(proxy=running.proxy)
+    machine = real_machine(running, clock, log, http=http, fetcher=fetcher)
     lease = FabricLease(
         IN_THE_GUEST,
         Holder.GUEST_SHELL,
@@ -54,7 +61,12 @@ def run(running: Running, clock: Clock, log: Log) -> int:
     changes = SignalledFolder(IN_THE_GUEST)
     prepare(machine)
     lease.park(changes)
-    tasks = granted(running, machine, lease, Tasks, status_first=STATUS_FIRST)
+
+    def abort() -> None:
+        http.abort()
+        fetcher.abort()
+
+    tasks = granted(running, machine, lease, partial(Tasks, abort=abort), status_first=STATUS_FIRST)
     changes.call(tasks.look_at_lease)
     return tasks.run()
 
@@ -71,7 +83,7 @@ def granted(
     running: Running,
     machine: Machine,
     lease: FabricLease,
-    tasks: type[Tasks],
+    tasks: Callable[[Agent, Log, FabricLease], Tasks],
     exchange: Path = IN_THE_GUEST,
     *,
     status_first: float = 0.0,

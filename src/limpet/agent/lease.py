@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from limpet.guest.fabric_lease import GRANT, LARGEST, parse_grant
-from limpet.model.errors import HostError, LeaseLost, MalformedDocument
+from limpet.model.errors import FabricError, HostError, LeaseLost, MalformedDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,12 +77,16 @@ class FabricLease:
 
     @contextmanager
     def talking(self) -> Iterator[None]:
-        """One exchange with the fabric. Raises: LeaseLost, before it starts, when it may not."""
+        """One exchange with the fabric. Raises: LeaseLost, before it starts, when it may not, and when it failed after that."""
         with self._turn:
             self.require()
             self._talking += 1
         try:
             yield
+        except (FabricError, HostError) as error:
+            if self.lost is not None:
+                raise LeaseLost(self.lost) from error
+            raise
         finally:
             with self._turn:
                 self._talking -= 1

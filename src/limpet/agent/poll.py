@@ -79,6 +79,7 @@ class Poller:
         self._settings: ExtensionsGoalState | None = None
         self._etag: Etag | None = None
         self._host_plugin_failures = 0
+        self._host_plugin_problem: str | None = None
         self._unsupported_until = 0.0
         self._certificates_due = 0.0
         self._documents: dict[str, bytes] = {}
@@ -96,7 +97,7 @@ class Poller:
             changed = False
             self._tell(str(error))
         else:
-            self._tell(None)
+            self._tell(self._host_plugin_problem)
         self._cadence = self._cadence.asked(ask, now)
         if changed:
             self._cadence = self._cadence.changed(now)
@@ -105,7 +106,7 @@ class Poller:
     def _tell(self, problem: str | None) -> None:
         if self._news is None:
             return
-        if problem is None and self._fabric.latest is not None:
+        if self._fabric.latest is not None and problem is None:
             self._news.goal_state(self._fabric.latest)
         problems = (*self._board.troubles, problem) if problem is not None else self._board.troubles
         self._news.trouble("; ".join(problems) or None)
@@ -151,11 +152,13 @@ class Poller:
             answer = self._fabric.vm_settings(self._etag)
         except FabricError as error:
             self._host_plugin_failures += 1
+            self._host_plugin_problem = str(error)
+            self._tell(str(error))
             if self._board.snapshot is None and self._host_plugin_failures < HOST_PLUGIN_TRIES:
                 raise
             self._log.warning("host_plugin.unusable", problem=error, failures=self._host_plugin_failures)
             return None
-        self._host_plugin_failures = 0
+        self._host_plugin_failures, self._host_plugin_problem = 0, None
         self._board.advertise_fast_track(answer.supported)
         if not answer.supported:
             self._unsupported_until = now + UNSUPPORTED_SECONDS

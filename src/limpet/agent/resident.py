@@ -46,11 +46,18 @@ def main(argv: Sequence[str]) -> int:
 class Tasks:
     """Poll, work and report in threads of their own, chores in this one; when one fails, the agent ends."""
 
-    def __init__(self, agent: Agent, log: Log, lease: FabricLease | None = None) -> None:
-        """lease: the right to talk, where that is not a matter of course."""
+    def __init__(
+        self,
+        agent: Agent,
+        log: Log,
+        lease: FabricLease | None = None,
+        abort: Callable[[], object] = lambda: None,
+    ) -> None:
+        """lease: the right to talk, where that is not a matter of course. abort: ends every exchange that goes on."""
         self._agent = agent
         self._log = log
         self._lease = lease
+        self._abort = abort
         self._failed: list[str] = []
 
     def run(self) -> int:
@@ -84,6 +91,7 @@ class Tasks:
     def look_at_lease(self) -> None:
         """End when the fabric lease has gone to somebody else."""
         if self._lease is not None and not self._lease.still_ours():
+            self._abort()
             self._agent.board.stop()
 
     def _fall_silent(self) -> None:
@@ -101,7 +109,7 @@ class Tasks:
         try:
             task()
         except LeaseLost:
-            self._agent.board.stop()
+            self.look_at_lease()
         except BaseException as error:  # noqa: BLE001 - the top of a task: log and let the service manager restart us
             import traceback  # noqa: PLC0415 - it brings the tokenizer along, for the one time it is needed
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from limpet.host.http1 import NotHttp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from limpet.host.clock import Deadline
     from limpet.host.http1 import Place, ResponseReader
@@ -17,8 +17,18 @@ if TYPE_CHECKING:
 _PIECE = 64 * 1024
 
 
-def connect(where: Place, deadline: Deadline, *, names: bool = False) -> socket.socket:
-    """Open a connection.
+def _unseen(_connection: socket.socket) -> None:
+    """Nobody wants to know."""
+
+
+def connect(
+    where: Place,
+    deadline: Deadline,
+    *,
+    names: bool = False,
+    begun: Callable[[socket.socket], None] = _unseen,
+) -> socket.socket:
+    """Open a connection. begun: told of it before it is there; what it raises ends the attempt.
 
     names: whether the host may be a name. Looking one up has no time limit, so only a worker that can be abandoned
     may do it; and the fabric has no names. Raises: NotHttp, when it is a name all the same; OSError.
@@ -30,7 +40,7 @@ def connect(where: Place, deadline: Deadline, *, names: bool = False) -> socket.
         if not names:
             raise NotHttp(f"{where.host} is not an address") from None
         return _connect_by_name(where, deadline)
-    return _connect(family, (where.host, where.port), deadline)
+    return _connect(family, (where.host, where.port), deadline, begun)
 
 
 def send(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
@@ -64,9 +74,15 @@ def _connect_by_name(where: Place, deadline: Deadline) -> socket.socket:
     raise problem or NotHttp(f"{where.host} has no address")
 
 
-def _connect(family: int, address: object, deadline: Deadline) -> socket.socket:
+def _connect(
+    family: int,
+    address: object,
+    deadline: Deadline,
+    begun: Callable[[socket.socket], None] = _unseen,
+) -> socket.socket:
     connection = socket.socket(family, socket.SOCK_STREAM)
     try:
+        begun(connection)
         connection.settimeout(_positive(deadline))
         connection.connect(address)  # type: ignore[arg-type] # as getaddrinfo gives it
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -42,7 +42,8 @@ class WorkerFetcher:
         self._proxy = proxy
         self._user_agent = user_agent
         self._idle = idle
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may come while it is held
+        self._aborted = False
         self._control: socket.socket | None = None
         self._groups: Sequence[Path] = ()
 
@@ -101,13 +102,18 @@ class WorkerFetcher:
     def warm(self) -> None:
         """Start the worker ahead of need, so that the first job does not wait for it."""
         with self._lock:
-            if self._control is None:
+            if self._control is None and not self._aborted:
                 self._control = self._start()
 
     def close(self) -> None:
         """End the worker, if one runs."""
         with self._lock:
             self._let_go()
+
+    def abort(self) -> None:
+        """End the worker with all that it is doing, and start no other. May be called by a signal's handler."""
+        self._aborted = True
+        self.close()
 
     def _transfer(
         self,
@@ -146,6 +152,8 @@ class WorkerFetcher:
         """Open a channel to a worker, which is started if none takes it. Gives the channel and the worker's control."""
         with self._lock, contextlib.ExitStack() as stack:
             ours, theirs = map(stack.enter_context, socket.socketpair())
+            if self._aborted:
+                raise HostError("no download is wanted any more")
             if self._control is None or not _sent(self._control, theirs):
                 self._let_go()
                 self._control = self._start()

@@ -11,6 +11,7 @@ import select
 import socket
 import threading
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from limpet.host.clock import Deadline
 from limpet.host.connection import connect, receive, send
@@ -39,6 +40,8 @@ class PlainHttp:
         self._user_agent = user_agent
         self._idle: dict[tuple[str, int], list[socket.socket]] = {}
         self._lock = threading.Lock()
+        self._connections: WeakSet[socket.socket] = WeakSet()
+        self._aborted = False
 
     def exchange(self, request: Request) -> Response:
         """Send one request and give its answer, whatever its status.
@@ -68,6 +71,22 @@ class PlainHttp:
         for connection in kept:
             connection.close()
 
+    def abort(self) -> None:
+        """End at once every exchange that goes on, and let no other begin: they fail as if the network had gone.
+
+        May be called by a signal's handler.
+        """
+        self._aborted = True
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _begin(self, connection: socket.socket) -> None:
+        """Note what `abort` has to end."""
+        self._connections.add(connection)
+        if self._aborted:
+            raise ConnectionAbortedError("no exchange is wanted any more")
+
     def _exchange(self, request: Request, where: Place, deadline: Deadline) -> Response:
         if where.tls:
             raise NotHttp("the fabric is not spoken to by https")
@@ -79,7 +98,7 @@ class PlainHttp:
         if kept is not None:
             with contextlib.suppress(_Stale):
                 return self._over(kept, request, where, head, deadline, reused=True)
-        connection = connect(where, deadline)
+        connection = connect(where, deadline, begun=self._begin)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
         return self._over(connection, request, where, head, deadline, reused=False)
 
