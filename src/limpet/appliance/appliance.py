@@ -99,6 +99,8 @@ class Appliance:
         """NICs that could not be given to the network OS, by MAC: how often, and when that is tried again."""
         self.seen: Seen | None = None
         """As the NICs were when they were last looked at."""
+        self.slowness = 1.0
+        """How many times as long as usual the guest shell took to start: a slow machine is waited for longer."""
         self.tick: Callable[[], None] = lambda: None
         """Called whenever the supervisor lets time pass: it must be quick."""
 

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.shell import brief
 from limpet.appliance.states import Event, State
 from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER
+from limpet.guest.identity import same_vm
 from limpet.guest.shell_brief import BRIEF, render_brief
+from limpet.host.facts.reading import text_of
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
 
 PARKED_WITHIN = 30.0
-"""How long the agent in the guest may take until it waits for the fabric lease, seconds; the handover goes on without it then."""
+"""How long the agent in the guest may take until it waits for the fabric lease, seconds, on a usual machine; the handover goes on
+without it then."""
 FABRIC_WITHIN = 60.0
 """How long a handover is put off while the fabric does not take reports (F8), seconds."""
+OWNER = STORE / "vm-id"
+"""Whose guest shell it is that is kept there."""
 _LOOK_EVERY = 0.05
+_USUAL_START = 0.5
+"""How long the runtime takes to start the container on a usual machine, at most, seconds."""
+SLOWEST = 10.0
+"""No machine is waited for longer than this many times the usual."""
 
 
 def prepare(appliance: Appliance) -> Event:
     """Start the network OS and the guest shell, which wait; report meanwhile. Raises: Stopped."""
     try:
         # What extensions are in the guest shell is in its volume: the status-only agent reports them.
+        own_state(appliance)
         appliance.apply(appliance.runtime.prepare(appliance.shell(), appliance.guest()))
         appliance.start_status_agent(f"{State.PREPARING.words}")
         site = appliance.site()
@@ -43,11 +54,7 @@ def start_guest(appliance: Appliance) -> None:
     """Have the guest shell run, as a new instance with a new brief; one that runs goes on. Raises: HostError."""
     machine = appliance.machine
     plan = appliance.shell()
-    if appliance.chronicle.discard:
-        sight = appliance.guest()
-        appliance.apply(appliance.runtime.stop(plan, sight))
-        appliance.apply(appliance.runtime.destroy(plan, appliance.guest()))
-        appliance.note("guest", discard=False)
+    own_state(appliance)
     sight = appliance.guest()
     if sight.running and sight.instance == appliance.chronicle.instance:
         _write_brief(appliance)
@@ -59,7 +66,31 @@ def start_guest(appliance: Appliance) -> None:
     _write_brief(appliance)
     plan = appliance.shell()
     appliance.apply(appliance.runtime.prepare(plan, appliance.guest()))
+    began = machine.clock.monotonic()
     appliance.apply(appliance.runtime.start(plan, appliance.guest()))
+    took = machine.clock.monotonic() - began
+    appliance.slowness = min(max(1.0, took / _USUAL_START), SLOWEST)
+
+
+def own_state(appliance: Appliance) -> None:
+    """Let go of what another VM's guest shell has kept: the disk was cloned (R3, F13). Raises: HostError.
+
+    Whose it is stands beside it, and not only in the journal, which a full disk may have kept from being written.
+    """
+    files, vm_id = appliance.machine.files, appliance.chronicle.vm_id
+    if vm_id is None:
+        return
+    owner = text_of(files, OWNER)
+    foreign = appliance.chronicle.discard or (owner is not None and not same_vm(owner, vm_id))
+    if foreign or (owner is None and appliance.guest().kept):
+        plan = appliance.shell()
+        appliance.apply(appliance.runtime.stop(plan, appliance.guest()))
+        appliance.apply(appliance.runtime.destroy(plan, appliance.guest()))
+    if owner is None or foreign:
+        files.make_folder(OWNER.parent)
+        files.replace(OWNER, f"{vm_id}\n".encode("ascii"))
+    if appliance.chronicle.discard:
+        appliance.note("guest", discard=False)
 
 
 def _write_brief(appliance: Appliance) -> None:
@@ -74,11 +105,12 @@ def _await_parked(appliance: Appliance) -> None:
     if appliance.config.guest_agent != "limpet" or wanted(appliance.machine.files) is Wanted.DISABLED:
         return
     clock = appliance.machine.clock
-    deadline = clock.monotonic() + PARKED_WITHIN
+    patience = PARKED_WITHIN * appliance.slowness
+    deadline = clock.monotonic() + patience
     while not appliance.machine.fabric_lock.waiting() and clock.monotonic() < deadline:
         appliance.pause(_LOOK_EVERY)
     if clock.monotonic() >= deadline:
-        appliance.machine.log.warning("guest.not_parked", seconds=PARKED_WITHIN)
+        appliance.machine.log.warning("guest.not_parked", seconds=round(patience))
 
 
 def _await_fabric(appliance: Appliance) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.5
 DEEP_EVERY = 30.0
 AGENT_AWAY = 15.0
-"""How long nobody may hold the fabric lock before the guest shell counts as down: its own service manager restarts it first."""
+"""How long nobody may hold the fabric lock before the guest shell counts as down, on a usual machine: its own service manager
+restarts it first."""
 FABRIC_LOST = 30.0
 """How long the agent may have a problem with the fabric before rules and routes are looked at, seconds (F4 lasts 30)."""
 FABRIC_LOST_LONGEST = 600.0
@@ -223,7 +224,7 @@ class Watch:
             return None
         if not appliance.machine.fabric_lock.is_free():
             self._agent_seen = now
-        elif now - self._agent_seen > AGENT_AWAY:
+        elif now - self._agent_seen > AGENT_AWAY * appliance.slowness:
             appliance.with_problem("no agent runs in the guest shell")
             return Event.GUEST_DOWN
         news = appliance.news()
