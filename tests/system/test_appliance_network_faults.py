@@ -122,7 +122,7 @@ def test_an_operators_rules_that_block_the_agent_are_reported_and_move_nothing(
     """F15; and F8, as the fabric's silence looks the same from the guest."""
     with supervised.steady(appliance_parts, nics=2) as it:
         last, before = it.last(), it.serial()
-        drop = "add table ip operator; add chain ip operator f { type filter hook forward priority 0; }; add rule ip operator f drop"
+        drop = "add table ip operator; add chain ip operator f { type filter hook forward priority 0; }; add rule ip operator f reject with icmp type admin-prohibited"
         it.begins()
         it.made.sh(f"ip netns exec {NOS} nft '{drop}'")
         found = it.await_shown(

@@ -1,0 +1,187 @@
+"""What goes wrong in the guest shell: F6 and F7 of network-appliance.md §8.4, provoked for real; and an operator who wants it off."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.system import supervised
+
+from limpet.lab.appliance_sight import NOS
+
+if TYPE_CHECKING:
+    from limpet.lab.appliance_room import Parts
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+
+WRITTEN = "/var/lib/waagent/kept"
+
+
+@pytest.mark.parametrize("runtime", ["lxc", "nspawn"])
+def test_a_guest_shell_that_dies_again_and_again_is_built_anew_then_stood_in_for_then_comes_back(
+    runtime: str, appliance_parts: Parts
+) -> None:
+    """F6: its init is killed, as by want of memory; its root file system is corrupt from the second time on."""
+    guest = f'runtime = "{runtime}"\nfailures = 4\n'
+    with supervised.steady(appliance_parts, nics=1, guest=guest) as it:
+        it.in_guest(f"echo kept > {WRITTEN}; touch /root/changed")
+        routes = it.made.sh(f"ip -n {NOS} route")
+        for failure in (1, 2, 3, 4):
+            last, before, dead = it.last(), it.serial(), it.guest()
+            if failure == 2:
+                it.in_guest("rm -rf /usr/lib/systemd /usr/bin /usr/sbin")
+            it.begins()
+            it.made.run(["kill", "-KILL", dead]).checked()
+            if failure == 2:  # it cannot start: that is the third failure, which makes it as new
+                it.await_shown(
+                    lambda _: it.states(after=last)[-1:] == ["steady"] and it.guest() not in {"", dead},
+                    "it to run",
+                )  # noqa: B023
+                it.await_guest_report(after=before)
+                assert it.in_guest("ls /root/changed; ls /usr/bin | wc -l").strip() != "0"
+            if failure < 3:
+                it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "it to run")  # noqa: B023
+                report = it.await_guest_report(after=before)
+                it.observed(
+                    "F6", f"{runtime}: init killed ({failure}): reports again after {it.took(report['at'])} s"
+                )
+            assert it.made.sh(f"ip -n {NOS} route") == routes
+            if it.stage() == "degraded" or it.shown()["guestShell"]["restarts"] >= 4:
+                break
+        while it.stage() != "degraded":
+            init = it.guest()
+            if init:
+                it.made.run(["kill", "-KILL", init])
+            supervised.pause(0.2)
+        before = it.serial()
+        told = it.await_report("keeps failing", after=0)
+        it.observed(
+            "F6",
+            f"{runtime}: given up after {it.shown()['guestShell']['restarts']} failures; stand-in reports: {supervised.text_of(told)}",
+        )
+        it.check()
+        it.begins()
+        last = it.last()
+        it.made.run(["limpet", "appliance", "retry"]).checked()
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "it to run")
+        report = it.await_guest_report(after=before)
+        it.observed(
+            "F6",
+            f"{runtime}: `limpet appliance retry`: reports again after {it.took(report['at'])} s, state kept",
+        )
+        assert it.in_guest(f"cat {WRITTEN}") == "kept\n"
+        assert it.made.sh(f"ip -n {NOS} route") == routes
+        it.check(bundle=runtime == "lxc")
+
+
+def test_the_agent_in_the_guest_dies_or_hangs(appliance_parts: Parts) -> None:
+    """F6: the agent alone."""
+    with supervised.steady(appliance_parts, nics=1) as it:
+        last, guest = it.last(), it.guest()
+        before = it.serial()
+        it.begins()
+        it.in_guest("systemctl kill --signal=KILL limpet-agent")
+        report = it.await_guest_report(after=before)
+        assert (it.states(after=last), it.guest()) == ([], guest)
+        it.observed(
+            "F6",
+            f"agent killed: its own service manager restarts it, reports again after {it.took(report['at'])} s",
+        )
+        before = it.serial()
+        it.begins()
+        it.in_guest("systemctl kill --signal=STOP limpet-agent")
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "it to be found", timeout=160)
+        report = it.await_guest_report(after=before)
+        it.observed(
+            "F6",
+            f"agent stopped (SIGSTOP): found and restarted, reports again after {it.took(report['at'])} s",
+        )
+        it.check()
+
+
+def test_a_full_volume_does_not_stop_reports(appliance_parts: Parts) -> None:
+    """F7."""
+    with supervised.steady(appliance_parts, nics=1, guest="disk = 64\n") as it:
+        last = it.last()
+        it.begins()
+        it.in_guest(
+            "dd if=/dev/zero of=/var/lib/waagent/much bs=64k count=1000000 2>/dev/null; sync", timeout=120
+        )
+        room = it.in_guest("df --output=avail /var/lib/waagent | tail -n 1").strip()
+        before = it.serial()
+        it.world.publish(it.name)
+        report = it.await_guest_report(after=before)
+        it.observed(
+            "F7",
+            f"the guest fills its volume (free: {room} KiB): a new goal state is answered at {it.took(report['at'])} s",
+        )
+        assert not {"rolling-back", "rescue"} & set(it.states(after=last))
+        it.check()
+
+
+def test_a_full_disk_of_the_host_stops_neither_reports_nor_the_supervisor(appliance_parts: Parts) -> None:
+    """F7: nothing can be written any more, not even the journal."""
+    with supervised.steady(appliance_parts, nics=1, volume=96 * 1024 * 1024) as it:
+        last, guest = it.last(), it.guest()
+        it.begins()
+        it.made.run(
+            [
+                "sh",
+                "-c",
+                "dd if=/dev/zero of=/var/lib/limpet/much bs=64k; dd if=/dev/zero of=/var/lib/limpet/more bs=1; sync",
+            ],
+            timeout=120,
+        )
+        before = it.serial()
+        it.world.publish(it.name)
+        report = it.await_guest_report(after=before)
+        it.observed(
+            "F7", f"the host's data volume full: a new goal state is answered at {it.took(report['at'])} s"
+        )
+        it.made.run(["kill", "-KILL", guest]).checked()
+        supervised.pause(3)
+        assert it.runs()
+        it.made.sh("rm /var/lib/limpet/much /var/lib/limpet/more")
+        it.begins()
+        it.await_shown(
+            lambda _: it.stage() == "steady" and it.guest() not in {"", guest}, "the guest to be back"
+        )
+        report = it.await_guest_report(after=before + 1)
+        it.observed("F7", f"guest killed meanwhile; room again: it reports after {it.took(report['at'])} s")
+        assert not {"rolling-back", "rescue"} & set(it.states(after=last))
+        it.check()
+
+
+def test_an_operator_stops_the_guest_shell_and_starts_it_again(appliance_parts: Parts) -> None:
+    with supervised.steady(appliance_parts, nics=1) as it:
+        it.in_guest(f"echo kept > {WRITTEN}; touch /root/changed")
+        routes, before = it.made.sh(f"ip -n {NOS} route"), it.serial()
+        it.begins()
+        it.made.run(["limpet", "guestshell", "disable"], timeout=120).checked()
+        assert not it.guest()
+        told = it.await_report("an operator has disabled the guest shell", after=before)
+        it.observed(
+            "guestshell disable", f"reported after {it.took(told['at'])} s: {supervised.text_of(told)}"
+        )
+        assert it.stage() == "degraded"
+        it.kill()
+        it.start()
+        it.await_shown(lambda _: it.states()[-1] == "degraded", "the supervisor to heed it still")
+        assert not it.guest()
+        before = it.serial()
+        it.begins()
+        it.made.run(["limpet", "guestshell", "enable"], timeout=120).checked()
+        report = it.await_guest_report(after=before)
+        it.observed("guestshell enable", f"guest shell reports after {it.took(report['at'])} s")
+        it.await_stage("steady")
+        assert it.shown()["problem"] is None
+        assert it.in_guest(f"cat {WRITTEN}; ls /root/changed") == "kept\n/root/changed\n"
+        it.made.run(["limpet", "guestshell", "destroy"], timeout=120).checked()
+        before = it.serial()
+        it.made.run(["limpet", "guestshell", "enable"], timeout=120).checked()
+        it.await_guest_report(after=before)
+        assert it.in_guest(f"cat {WRITTEN}; ls /root/changed 2>/dev/null") == "kept\n"
+        assert it.made.sh(f"ip -n {NOS} route") == routes
+        it.check()
+        assert json.loads(it.made.run(["limpet", "show", "--json"]).checked())["stage"] == "steady"
