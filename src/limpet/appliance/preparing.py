@@ -87,7 +87,7 @@ def own_state(appliance: Appliance) -> None:
         appliance.apply(appliance.runtime.stop(plan, appliance.guest()))
         appliance.apply(appliance.runtime.destroy(plan, appliance.guest()))
     if owner is None or foreign:
-        files.make_folder(OWNER.parent)
+        files.make_folder(OWNER.parent, mode=0o700)
         files.replace(OWNER, f"{vm_id}\n".encode("ascii"))
     if appliance.chronicle.discard:
         appliance.note("guest", discard=False)
