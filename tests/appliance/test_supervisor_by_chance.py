@@ -9,7 +9,7 @@ import pytest
 from tests.appliance.simulation.lives import lived
 from tests.appliance.simulation.troubles import TROUBLES
 
-FOUND = (100590,)
+FOUND = (18, 1443, 100590, 200007, 200252, 201463)
 """Seeds of lives that once ended badly."""
 
 

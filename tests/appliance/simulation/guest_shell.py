@@ -140,7 +140,13 @@ class SimulatedRuntime:
         self._bug("look")
         del plan, files, commands
         box = self.containers
-        return ShellSight(mounted=box.mounted, init=box.init, instance=box.instance, problem=box.problem)
+        return ShellSight(
+            mounted=box.mounted,
+            init=box.init,
+            instance=box.instance,
+            problem=box.problem,
+            kept=box.state is not None,
+        )
 
     def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         self._bug("prepare")

@@ -6,14 +6,19 @@ import random  # noqa: TID251 - seeded
 from dataclasses import dataclass, field
 
 from tests.appliance.simulation.invariants import broken, ends_well, why_not
-from tests.appliance.simulation.processes import Time  # noqa: F401 - what it runs on
+from tests.appliance.simulation.real_stages import RealStages
 from tests.appliance.simulation.troubles import Trouble, drawn, strike
 from tests.appliance.simulation.world import World
+from tests.scenario.handlers import enable, package
+
+from limpet.emulator.goalstates import Publication
 
 LONG = 60.0
 """How long troubles may strike, virtual seconds."""
 PATIENCE = 3000.0
 """How long an appliance may take to end well once it is calm: pauses between tries grow to ten minutes."""
+REAL = 3
+"""In a tenth of the lives the real boot stage and the real agent run, with the emulator's core as the fabric."""
 LASTS, SILENT = 60.0, 25.0
 """In a part of the lives it is looked for so long whether it stays well: no longer than that without a report, virtual seconds."""
 
@@ -33,9 +38,17 @@ class Life:
 def lived(seed: int) -> Life:
     """Live it."""
     chance = random.Random(seed)
-    world = World(seed=seed, nics=chance.choice((1, 2, 2, 3)), late=chance.random() < 0.15, kernel=seed % 5 == 0)
+    world = World(
+        seed=seed, nics=chance.choice((1, 2, 2, 3)), late=chance.random() < 0.15, kernel=seed % 5 == 0
+    )
     life = Life(seed)
     try:
+        if seed % 10 == REAL:
+            real = RealStages(world)
+            real.core.host(package())
+            world.time.after(
+                chance.random() * 20.0, lambda: real.core.publish(Publication(changes=(enable(),)))
+            )
         _struck(world, chance, drawn(chance))
         world.tell("calm")
         world.battery.left = None

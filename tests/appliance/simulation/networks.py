@@ -313,6 +313,8 @@ class Networks:
         link = self.find(space, name)
         if link is None:
             return f'Cannot find device "{name}"'
+        if space == HOST:
+            link.up = self.machine.links.states[name].up
         match words:
             case ["link", "set", "dev", _, ("up" | "down") as way]:
                 self.address(link, space, link.addresses, up=way == "up")
