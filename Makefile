@@ -14,12 +14,12 @@ LAB_PACKAGES := tools/apt.sh tools/packages-lab.txt \
 # Virtual machines take minutes where the CPU is emulated: the whole of them is a target of its own.
 QUICK := not vm or ci
 
-.PHONY: help setup demo demo-vm test vm-test check simulate bench clean
+.PHONY: help setup demo demo-vm test vm-test appliance-vm-test check simulate bench clean
 
 help: ## List these targets
 	@echo "usage: make TARGET [ARGS='more arguments']"
 	@echo
-	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(READY) ## Make .venv with the limpet command
 	@true
@@ -42,6 +42,10 @@ test: setup ## Run the tests: unit tests first, then system tests (those need ro
 vm-test: setup ## Run the tests in virtual machines, all of them (root)
 	@$(LAB_PACKAGES)
 	@$(VENV)/bin/pytest -W error tests/vm $(ARGS)
+
+appliance-vm-test: setup ## Run those of an appliance in a virtual machine, with its times told (root)
+	@$(LAB_PACKAGES)
+	@$(VENV)/bin/pytest -W error tests/vm/test_appliance*.py $(ARGS)
 
 check: setup ## Lint, types and import rules
 	@code=0; for tool in "ruff check ." "ruff format --check ." mypy lint-imports; do \
