@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.lab.appliance_nics import Cards, card_of, knock
 from limpet.lab.appliance_room import described
-from limpet.lab.appliance_sight import HOST, looking, seen
+from limpet.lab.appliance_sight import looking, seen
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 UNIT = "limpet-appliance.service"
 SHOWN, JOURNAL = "/run/limpet/show.json", "/var/lib/limpet/journal"
 INIT = "/run/limpet/guest/guest-shell/init"
+GUEST_GROUP = "/sys/fs/cgroup/lxc.payload.guest-shell"
+"""The guest shell's control group."""
 PATIENCE = 400.0
 """Until anything has happened in such a VM, seconds."""
 STAND_IN = ("handover", "rolled back", "guest shell keeps failing", "network OS", "operator")
@@ -121,10 +123,10 @@ class VmAppliance:
         enter = f'nsenter -t "$(cat {INIT})" -a sh -s < /run/limpet-lab-inside'
         return self.machine.run(enter, timeout=timeout)
 
-    def in_namespace(self, name: str, command: str, *, timeout: float = 60) -> Result:
-        """Run a command in one of its network namespaces."""
-        entered = command if name == HOST else f"ip netns exec {name} {command}"
-        return self.machine.run(entered, timeout=timeout)
+    def in_shell(self, script: str, *, timeout: float = 300) -> Result:
+        """Run a script in the guest shell as an operator does, within its limits."""
+        self.machine.write("/run/limpet-lab-inside", script)
+        return self.machine.run("limpet guestshell run -- sh -s < /run/limpet-lab-inside", timeout=timeout)
 
     # What the fabric sees
 
