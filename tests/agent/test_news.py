@@ -65,8 +65,12 @@ def test_a_change_is_told_at_once() -> None:
     assert told(machine).problem == "the wire server is silent"
     news.trouble(None)
     assert told(machine).problem is None
-    news.refused(503)
-    assert told(machine).code == 503
+    news.refused(503, "the host plugin is busy")
+    assert (told(machine).code, told(machine).problem) == (503, "the host plugin is busy")
+    news.trouble("so is the wire server")
+    assert told(machine).problem == "so is the wire server; the host plugin is busy"
+    news.accepted(200, machine_goal_state())
+    assert told(machine).problem == "so is the wire server"
     news.is_ready()
     assert told(machine).ready
 

@@ -54,6 +54,9 @@ class Place:
             return ""
         return f"{status['status']} {status['message']['message']}"
 
+    def asked(self, endpoint: str) -> bool:
+        return any(each["endpoint"] == endpoint for each in self.world.requests(VM))
+
     def await_message(self, text: str) -> None:
         wait_for(lambda: text in self.message, f"the status to say {text!r}", timeout=30)
 
@@ -134,7 +137,7 @@ def test_an_agent_whose_requests_are_not_answered_lets_go_all_the_same(guest: Pl
     exchange = guest.exchange
     exchange.grant(Holder.GUEST_SHELL)
     with guest.machine.start(AGENT, output=OUTPUT) as agent:
-        exchange.await_first()
+        wait_for(lambda: guest.asked("shared-config"), "the first poll to end", timeout=30)
         rule = guest.world.add_fault("*", delay=60.0)
         wait_for(lambda: (told := exchange.news()) and told.problem, "the outage to be told", timeout=60)
         exchange.grant(Holder.NOBODY)

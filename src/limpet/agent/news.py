@@ -30,6 +30,8 @@ class News:
         self._news = AgentNews(epoch=epoch)
         self._written = self._news
         self._at = -EVERY
+        self._trouble: str | None = None
+        self._unreported: str | None = None
 
     def goal_state(self, state: GoalState) -> None:
         """The fabric has given a goal state, new or not."""
@@ -37,18 +39,35 @@ class News:
 
     def accepted(self, code: int, state: GoalState) -> None:
         """The fabric has taken a report, made under a goal state."""
+        self._unreported = None
         now = self._clock.now()
         first = self._news.first if self._news.first is not None else now
         at = self._news.goal_state_at if self._news.goal_state_at is not None else now
-        self._note(replace(self._news, first=first, last=now, code=code, goal_state_at=at, **_names(state)))
+        self._note(
+            replace(
+                self._news,
+                first=first,
+                last=now,
+                code=code,
+                problem=self._problem(),
+                goal_state_at=at,
+                **_names(state),
+            )
+        )
 
-    def refused(self, code: int | None) -> None:
+    def refused(self, code: int | None, problem: str) -> None:
         """The fabric has not taken a report. code: of its answer, None where there was none."""
-        self._note(replace(self._news, code=code))
+        self._unreported = problem
+        self._note(replace(self._news, code=code, problem=self._problem()))
 
     def trouble(self, problem: str | None) -> None:
-        """What is wrong with the fabric now; None when nothing is."""
-        self._note(replace(self._news, problem=None if problem is None else redacted(problem)))
+        """What is wrong with goal states now; None when nothing is."""
+        self._trouble = problem
+        self._note(replace(self._news, problem=self._problem()))
+
+    def _problem(self) -> str | None:
+        problems = [each for each in (self._trouble, self._unreported) if each is not None]
+        return redacted("; ".join(problems)) if problems else None
 
     def is_ready(self) -> None:
         """The fabric has taken the report that the VM is ready."""

@@ -146,7 +146,7 @@ class Reporter:
             self._seen = -1
             self._sent = None  # what was there before may be half overwritten
             if self._news is not None:
-                self._news.refused(getattr(error, "status", None))
+                self._news.refused(getattr(error, "status", None), str(error))
             return min(RETRY_FIRST * (1 << min(self._failures - 1, 5)), WORKING)
         self._failures = 0
         self._sent, self._reported_at = replace(status, timestamp=""), now
