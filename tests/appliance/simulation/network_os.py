@@ -106,7 +106,7 @@ class NosProgram:
             name = (
                 link.name if self.networks.find(target, link.name) is None else f"nic{mac[-5:-3]}{mac[-2:]}"
             )
-            problem = self.networks.move(link, space, target, name=name)
+            problem: str | None = self.networks.move(link, space, target, name=name)
             if problem:
                 return problem
             if not vf:
@@ -124,7 +124,7 @@ class NosProgram:
                 home = link.home if vf else name
                 if self.networks.find(HOST, home) is not None:
                     home = f"nic{mac[-5:-3]}{mac[-2:]}"
-                problem = self.networks.move(link, space, HOST, name=home)
+                problem: str | None = self.networks.move(link, space, HOST, name=home)
                 if problem:
                     return problem
             if not vf:
