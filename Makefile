@@ -45,7 +45,7 @@ vm-test: setup ## Run the tests in virtual machines, all of them (root)
 
 appliance-vm-test: setup ## Run those of an appliance in a virtual machine, with its times told (root)
 	@$(LAB_PACKAGES)
-	@$(VENV)/bin/pytest -W error tests/vm/test_appliance*.py $(ARGS)
+	@$(VENV)/bin/pytest -W error -s tests/vm/test_appliance*.py $(ARGS)
 
 check: setup ## Lint, types and import rules
 	@code=0; for tool in "ruff check ." "ruff format --check ." mypy lint-imports; do \
