@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.system.appliances import (
+from tests.system.conftest import say
+from tests.system.provisioned import ACCOUNT
+
+from limpet.lab import waagent
+from limpet.lab.appliance_by_hand import (
     STORE,
     await_started,
     give_nics,
@@ -15,10 +19,6 @@ from tests.system.appliances import (
     start_network_os,
     start_nspawn,
 )
-from tests.system.conftest import say
-from tests.system.provisioned import ACCOUNT
-
-from limpet.lab import waagent
 from limpet.lab.appliance_nics import knock
 from limpet.lab.appliance_room import Appliance, Parts, Wish, appliance, prepared
 from limpet.lab.appliance_sight import GUEST, HOST, NOS

@@ -133,6 +133,11 @@ class Appliance:
                 self.volume.cut()
             self.machine.kill()
 
+    def become(self, vm_id: str, *, generation: int = 1) -> None:
+        """Let its disk be another VM's from the next boot on, as in a VM made of a captured image."""
+        self.vm_id = vm_id
+        self._hardware = self._hardware.joined(Hardware(sysfs=azure_dmi(vm_id, generation=generation)))
+
     def _wire_anew(self) -> None:
         """All namespaces of a machine end with it, and a veth with its namespace: what a real machine keeps is made again."""
         self._wires.clear(self.cards)
@@ -263,14 +268,18 @@ class Appliance:
 
 @contextmanager
 def prepared(
-    say: Callable[[str], None], *, guest: recipes.Recipe = recipes.GUEST_SHELL, agent: bool = True
+    say: Callable[[str], None],
+    *,
+    linux: recipes.Recipe = recipes.APPLIANCE,
+    guest: recipes.Recipe = recipes.GUEST_SHELL,
+    agent: bool = True,
 ) -> Iterator[Parts]:
     """An appliance's parts, to be used by many rooms: the trees are built when they are not in the cache; limpet is in both.
 
     agent: whether limpet's agent is a service of the guest shell.
     """
     requirements.require(appliances=True)
-    tree = rootfs.root_file_system(recipes.APPLIANCE, rootfs.default_cache(), say)
+    tree = rootfs.root_file_system(linux, rootfs.default_cache(), say)
     shell = rootfs.root_file_system(guest, rootfs.default_cache(), say)
     with workspace() as space, workspace() as more, guest_image(shell, more, agent=agent) as image:
         yield Parts(layers=(limpet_layer(tree, space), tree), image=image)

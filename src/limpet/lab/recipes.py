@@ -121,6 +121,11 @@ APPLIANCE = replace(
 )
 """The Linux below an appliance: what limpet needs there, no agent, and nothing of its network OS started by itself."""
 
+WAAGENT_APPLIANCE = replace(
+    APPLIANCE.with_packages("waagent"), disabled=(*APPLIANCE.disabled, "walinuxagent.service")
+)
+"""The same with Debian's agent in it but not started: the peer of the appliance's bench."""
+
 GUEST_SHELL = Recipe(
     packages=(
         "ca-certificates",

@@ -1,4 +1,7 @@
-"""Raw commands for an appliance of the lab: what a network OS and the runtimes of a guest shell do, without limpet."""
+"""Raw commands for an appliance of the lab: what a network OS and the runtimes of a guest shell do, without limpet.
+
+Everything raises LabError when it cannot be done.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 from limpet.lab.appliance_room import IMAGE
 from limpet.lab.appliance_sight import GUEST, NOS
 from limpet.lab.clock import wait_for
+from limpet.lab.commands import LabError
 
 if TYPE_CHECKING:
     from limpet.lab.appliance_room import Appliance
@@ -90,11 +94,14 @@ def mount_guest(made: Appliance) -> None:
     """)
 
 
-def start_lxc(made: Appliance) -> str:
-    """The guest by LXC; gives the process id of its init."""
+def start_lxc(made: Appliance, *properties: str) -> str:
+    """The guest by LXC; gives the process id of its init. properties: further ones of its unit."""
     made.machine.write(f"{LXC}/guest/config", LXC_CONFIGURATION)
     stop = f"--property=ExecStop=lxc-stop -P {LXC} -n guest -t 5"
-    made.run([*UNIT, "--property=Type=exec", stop, "lxc-start", "-F", "-P", LXC, "-n", "guest"]).checked()
+    more = [f"--property={each}" for each in properties]
+    made.run(
+        [*UNIT, "--property=Type=exec", stop, *more, "lxc-start", "-F", "-P", LXC, "-n", "guest"]
+    ).checked()
     made.run(["lxc-wait", "-P", LXC, "-n", "guest", "-s", "RUNNING", "-t", "10"]).checked()
     return made.run(["lxc-info", "-P", LXC, "-n", "guest", "-p", "-H"]).checked().strip()
 
@@ -126,4 +133,5 @@ def await_started(made: Appliance, init: str) -> None:
     state = wait_for(
         lambda: found if (found := made.run(ask).stdout.strip()) in states else None, "the guest", timeout=30
     )
-    assert state == "running"
+    if state != "running":
+        raise LabError(f"the guest shell of {made.name} is {state}")
