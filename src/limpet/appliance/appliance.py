@@ -93,6 +93,8 @@ class Appliance:
         """When the network OS was revived of late, on the monotonic clock."""
         self.agent_hangs = False
         """Whether the guest shell's agent holds the lock and does nothing: it looks well, and is not."""
+        self.last_sign: tuple[object, float] = (None, machine.clock.monotonic())
+        """The last sign of life of the guest shell's agent, and when it was seen or the agent began, on the monotonic clock."""
         self.unreached = 0
         """How often in a row the fabric was lost and could not be found again."""
         self.left_behind: dict[str, tuple[int, float]] = {}

@@ -25,6 +25,7 @@ def confirm(appliance: Appliance) -> Event:
         if appliance.lease.holder is not Holder.GUEST_SHELL:
             appliance.lease.revoke()
             appliance.lease.grant(Holder.GUEST_SHELL)
+            appliance.last_sign = (None, appliance.machine.clock.monotonic())
         site = appliance.site()
         timeout = appliance.config.confirm_timeout
         problem = probed(appliance, site.guest, timeout)

@@ -61,8 +61,6 @@ class Watch:
         self._began = now
         self._links_due = now
         self._links_changed = False
-        self._sign: object = None
-        self._news_changed = now
         self._gone: set[str] = set()
         self._blind = 0
         self._image_confirmed = False
@@ -190,6 +188,8 @@ class Watch:
         """A status-only agent says why there is no other, whatever ends it."""
         appliance = self._appliance
         text = f"{State.DEGRADED.words}: {appliance.problem or 'no reason is known'}"
+        if wanted(appliance.machine.files) is Wanted.DISABLED:
+            text = f"{DISABLED}; a status-only agent reports in its place"
         appliance.keep_status_agent(text, state=NOT_READY, network=appliance.site().guest)
 
     def _network_os(self, *, deep: bool) -> Event | None:
@@ -229,9 +229,9 @@ class Watch:
             return Event.GUEST_DOWN
         news = appliance.news()
         sign = appliance.sign_of_life()  # it writes the same again while the fabric fails
-        if sign != self._sign or self._agent_seen != now:
-            self._sign, self._news_changed = sign, now
-        elif now - self._news_changed > AGENT_STILL:
+        if sign != appliance.last_sign[0] or self._agent_seen != now:
+            appliance.last_sign = (sign, now)
+        elif now - appliance.last_sign[1] > AGENT_STILL:
             appliance.agent_hangs = True
             appliance.with_problem(f"the agent in the guest shell has done nothing for {AGENT_STILL:g} s")
             return Event.GUEST_DOWN
