@@ -45,7 +45,7 @@ PLATFORM_SERVICES = {"wire-server", "host-plugin", "storage"}
 PROBES = {"versions", "host-plugin-versions", "metadata-versions", "host-plugin-health"}
 LETTING_GO = 6.0
 """How long a holder that was told to let go may still be in its last exchange, seconds."""
-STAND_IN = ("handover", "rolled back", "guest shell keeps failing", "network OS", "operator")
+STAND_IN = ("handover", "rolled back", "guest shell keeps failing", "network OS", "operator has disabled")
 """How the texts of the status-only agent are known."""
 
 
