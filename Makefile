@@ -57,10 +57,11 @@ simulate: setup ## Live through an appliance's life with faults, in memory: SEED
 	@$(VENV)/bin/python -m tests.appliance.simulation.run \
 		$(if $(SEED),--seed $(SEED),--points --seeds $(SEEDS)) $(ARGS)
 
-bench: setup ## Measure ours and its peers side by side: the agent, boot in namespaces, boot in VMs (root)
+bench: setup ## Measure ours and its peers side by side: the agent, appliances, boot in namespaces and in VMs (root)
 	@$(LAB_PACKAGES)
 	@$(VENV)/bin/limpet lab bench --page docs/benchmarks.md $(ARGS)
 	@$(VENV)/bin/limpet lab bench-boot-ns --page docs/benchmarks.md $(ARGS)
+	@$(VENV)/bin/limpet lab bench-appliance --page docs/benchmarks-appliance.md $(ARGS)
 	@$(VENV)/bin/limpet lab bench-boot --page docs/benchmarks-boot.md $(ARGS)
 
 clean: ## Remove everything that the targets above have made in this folder

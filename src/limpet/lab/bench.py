@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from limpet.lab import bench_report, recipes, requirements, rootfs
 from limpet.lab.agents import LIMPET, WAAGENT
+from limpet.lab.bench_command import LACKING, cannot_run, progress, show
 from limpet.lab.bench_figures import Outcome
 from limpet.lab.bench_run import QUICK, VERSION, Bench, Plan, handlers
 from limpet.lab.boot_bench_text import carried
-from limpet.lab.clock import now, seconds
+from limpet.lab.clock import now
 from limpet.lab.fabric import fabric
 from limpet.lab.install import limpet_layer
 from limpet.lab.machine import IDLE
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
 HANDLER = Path(__file__).parents[3] / "examples" / "Limpet.Sample.Noop-1.0.0"
 MOST_EXTENSIONS = 99
 AGENTS = {agent.name.lower(): agent for agent in (LIMPET, WAAGENT)}
-LACKING = 3
 WIDTH = 140
 """Of the table where no terminal says how wide it may be."""
 
@@ -50,27 +46,17 @@ exit codes: 0 measured, 1 an agent did not do what was asked, 2 wrong usage, 3 t
 def main(argv: Sequence[str] = ()) -> int:
     """Measure. Gives the exit code. Raises: LabError."""
     options = parse(argv)
-    if missing := requirements.lacks():
-        sys.stderr.write(
-            "\n".join(["The bench cannot run here:", *(f"  - {lack}" for lack in missing)]) + "\n"
-        )
+    if cannot_run(requirements.lacks()):
         return LACKING
-    console, began = Console(stderr=True, highlight=False), seconds()
-    outcome = measure(
-        options.agents,
-        options.plan,
-        lambda text: console.print(f"[dim]{seconds() - began:6.0f} s[/]  {text}", soft_wrap=True),
-    )
+    say = progress()
+    outcome = measure(options.agents, options.plan, say)
     if options.page is not None and outcome.complete([figure.key for figure in Plan().figures]):
         text = bench_report.page(outcome, rounds=options.plan.rounds, patience=options.plan.patience)
         old = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
         options.page.write_text(carried(old, text), encoding="utf-8")
     elif options.page is not None:
-        console.print(f"{options.page} stays as it is: not everything was measured")
-    if options.json:
-        print(json.dumps(bench_report.as_json(outcome), indent=2))  # noqa: T201 - the command's output
-    else:
-        Console(width=None if sys.stdout.isatty() else WIDTH).print(bench_report.table(outcome))
+        say(f"{options.page} stays as it is: not everything was measured")
+    show(outcome, as_json=options.json, width=WIDTH)
     return 0
 
 

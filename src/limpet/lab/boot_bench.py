@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from limpet.lab import bench_report, requirements
-from limpet.lab.bench import LACKING, machine_facts, positive
+from limpet.lab import requirements
+from limpet.lab.bench import machine_facts, positive
+from limpet.lab.bench_command import LACKING, cannot_run, progress, show
 from limpet.lab.bench_figures import Outcome
 from limpet.lab.boot_bench_agents import AGENTS
 from limpet.lab.boot_bench_run import FIGURES, NamespaceBench
 from limpet.lab.boot_bench_text import with_section
-from limpet.lab.clock import seconds
 from limpet.lab.fabric import fabric
 from limpet.lab.room import room
 
@@ -27,8 +23,6 @@ if TYPE_CHECKING:
 
 ROUNDS, MOST_ROUNDS = 3, 30
 """A room has place for the machines of so many."""
-WIDTH = 200
-"""Of the table where no terminal says how wide it may be."""
 BY_NAME = dict(zip(("limpet", "limpet-rsa", "cloud-init", "waagent"), AGENTS, strict=True))
 EPILOG = """\
 example:
@@ -41,25 +35,16 @@ exit codes: 0 measured, 1 an agent did not do what was asked, 2 wrong usage, 3 t
 def main(argv: Sequence[str] = ()) -> int:
     """Measure. Gives the exit code. Raises: LabError."""
     options = parse(argv)
-    if missing := requirements.lacks():
-        lines = ["The bench cannot run here:", *(f"  - {lack}" for lack in missing)]
-        sys.stderr.write("\n".join(lines) + "\n")
+    if cannot_run(requirements.lacks()):
         return LACKING
-    console, began = Console(stderr=True, highlight=False), seconds()
-    outcome = measure(
-        options.agents,
-        options.rounds,
-        lambda text: console.print(f"[dim]{seconds() - began:6.0f} s[/]  {text}", soft_wrap=True),
-    )
+    say = progress()
+    outcome = measure(options.agents, options.rounds, say)
     if options.page is not None and len(options.agents) == len(AGENTS):
         old = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
         options.page.write_text(with_section(old, outcome, rounds=options.rounds), encoding="utf-8")
     elif options.page is not None:
-        console.print(f"{options.page} stays as it is: not every agent was measured")
-    if options.json:
-        print(json.dumps(bench_report.as_json(outcome), indent=2))  # noqa: T201 - the command's output
-    else:
-        Console(width=None if sys.stdout.isatty() else WIDTH).print(bench_report.table(outcome))
+        say(f"{options.page} stays as it is: not every agent was measured")
+    show(outcome, as_json=options.json)
     return 0
 
 

@@ -17,7 +17,10 @@ limpet lab COMMAND --help says more about each, with its exit codes.
 """
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "demo": ("limpet.lab.demo", "Show a network appliance hand over to its network OS, and what it survives."),
+    "demo": (
+        "limpet.lab.demo",
+        "Show a network appliance hand over to its network OS, and what it survives.",
+    ),
     "demo-vm": ("limpet.lab.demo_vm", "Show a new VM that provisions itself, and the agent at work in it."),
     "appliance": ("limpet.lab.appliance_command", "Keep a network appliance running, to look around in."),
     "bench": ("limpet.lab.bench", "Measure the agent and its peer side by side."),
@@ -26,6 +29,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Measure how limpet and its peers provision machines in namespaces.",
     ),
     "bench-boot": ("limpet.lab.vm_bench", "Measure the first boot of a VM, with limpet and with its peers."),
+    "bench-appliance": (
+        "limpet.lab.appliance_bench",
+        "Measure an appliance's handover and what it survives, with limpet and with its peer.",
+    ),
 }
 """Each with its module, whose `main` takes the arguments and gives the exit code, and whose `parser()` reads them."""
 

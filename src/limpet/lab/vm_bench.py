@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from limpet.lab import bench_report, requirements
-from limpet.lab.bench import LACKING, WIDTH, machine_facts, positive
+from limpet.lab.bench import machine_facts, positive
+from limpet.lab.bench_command import LACKING, cannot_run, progress, show
 from limpet.lab.bench_figures import Outcome
-from limpet.lab.clock import seconds
 from limpet.lab.rootfs import default_cache
 from limpet.lab.vm_bench_run import AGENTS, FIGURES, BootBench
 from limpet.lab.vm_kernel import kernel
@@ -38,24 +34,15 @@ exit codes: 0 measured, 1 an agent did not do what was asked, 2 wrong usage, 3 t
 def main(argv: Sequence[str] = ()) -> int:
     """Measure. Gives the exit code. Raises: LabError."""
     options = parse(argv)
-    if missing := requirements.lacks(vms=True):
-        lines = ["The bench cannot run here:", *(f"  - {lack}" for lack in missing)]
-        sys.stderr.write("\n".join(lines) + "\n")
+    if cannot_run(requirements.lacks(vms=True)):
         return LACKING
-    console, began = Console(stderr=True, highlight=False), seconds()
-    outcome = measure(
-        options.agents,
-        options.rounds,
-        lambda text: console.print(f"[dim]{seconds() - began:6.0f} s[/]  {text}", soft_wrap=True),
-    )
+    say = progress()
+    outcome = measure(options.agents, options.rounds, say)
     if options.page is not None and len(options.agents) == len(AGENTS):
         options.page.write_text(page(outcome), encoding="utf-8")
     elif options.page is not None:
-        console.print(f"{options.page} stays as it is: not every agent was measured")
-    if options.json:
-        print(json.dumps(bench_report.as_json(outcome), indent=2))  # noqa: T201 - the command's output
-    else:
-        Console(width=None if sys.stdout.isatty() else WIDTH).print(bench_report.table(outcome))
+        say(f"{options.page} stays as it is: not every agent was measured")
+    show(outcome, as_json=options.json)
     return 0
 
 

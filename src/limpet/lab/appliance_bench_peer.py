@@ -1,0 +1,153 @@
+"""The peer: WALinuxAgent twice, the way Cisco's image has it; everything around it by hand, and prepared as far as it helps.
+
+It provisions while Linux has the NICs and is ended once it has said that the VM is ready; then the NICs go to the network OS, and only then
+is a container started, cold, whose service manager starts the agent. Source: network-appliance.md §1.1, §1.3.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from limpet.lab import appliance_bench_figures as figures
+from limpet.lab import waagent
+from limpet.lab.appliance_bench_figures import PEERS_CASE, reports
+from limpet.lab.appliance_bench_probe import Idle
+from limpet.lab.appliance_bench_run import (
+    ACCOUNT,
+    BEGUN,
+    HANDLER,
+    LONGEST,
+    SERVE,
+    VERSION,
+    Plan,
+    disk,
+)
+from limpet.lab.appliance_by_hand import STORE, give_nics, in_guest, mount_guest, start_lxc, start_network_os
+from limpet.lab.appliance_room import NETWORKS, Wish, appliance
+from limpet.lab.boot_bench_run import accepted, stamp
+from limpet.lab.clock import now, wait_for
+from limpet.lab.commands import LabError
+from limpet.lab.provisioning_machine import FILES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from limpet.lab.appliance_room import Appliance, Parts
+    from limpet.lab.bench_figures import Figure
+
+ROOT = f"{STORE}/root"
+CHANGES = (f"{STORE}/upper", f"{STORE}/state")
+STAYS_ENDED = "[Service]\nRestart=no\n"
+FIRST_STAGE = {"Provisioning.Agent": "waagent"}
+
+
+def told_twice(parts: Parts, plan: Plan | None = None) -> dict[Figure, float]:
+    """From its first start to the first success of an extension. plan: when what it uses while idle is wanted too. Raises: LabError."""
+    wish = Wish(nics=PEERS_CASE.nics, account=ACCOUNT, serve=SERVE)
+    with appliance(parts, wish) as made:
+        _furnish(made)
+        made.boot()
+        start_network_os(made)
+        _furnish_guest(made)
+        try:
+            values = _story(made)
+            if plan is not None:
+                look = Idle(agent=waagent.UNIT, supervised=False, settle=plan.settle, window=plan.window)
+                values |= {**look.figures(made), **disk(made, CHANGES)}
+        except LabError as error:
+            said = [waagent.log(made.machine)[-2000:], _log_inside(made)[-2000:]]
+            raise LabError(f"WALinuxAgent: {error}\n{said[0]}\nin the guest shell:\n{said[1]}") from error
+        return values
+
+
+def turns(
+    parts: Parts, plan: Plan
+) -> Callable[[int], Iterator[tuple[str, Callable[[], dict[Figure, float]]]]]:
+    """As limpet's."""
+
+    def turn(number: int) -> Iterator[tuple[str, Callable[[], dict[Figure, float]]]]:
+        look = plan if plan.window and not number else None
+        yield f"cold, {PEERS_CASE.words}", partial(told_twice, parts, look)
+
+    return turn
+
+
+def version(parts: Parts) -> str:
+    """As it tells it in the first line of the answer. Raises: LabError."""
+    with appliance(parts, Wish()) as made:
+        made.boot()
+        return made.run(["waagent", "-version"]).checked().splitlines()[0].strip()
+
+
+def _story(made: Appliance) -> dict[Figure, float]:
+    machine, world = made.machine, made.world
+    waagent.start(machine)
+    begun = stamp(machine, waagent.UNIT, BEGUN)
+    world.wait(made.name, timeout=LONGEST, health="Ready")
+    # The fabric has a status of it before it is ended: without one there would be no gap to speak of, but a longer silence.
+    wait_for(lambda: reports(world.statuses(made.name)), "its first report", timeout=LONGEST, pause=0.005)
+    made.run(["systemctl", "kill", "--signal=KILL", waagent.UNIT]).checked()
+    last = reports(world.statuses(made.name))[-1].at
+    world.publish(made.name, {"handler": HANDLER, "version": VERSION, "public": {"round": 0}})
+    handing = now()
+    made.kill("dhclient")
+    give_nics(made)
+    init = start_lxc(made, "Restart=always", "RestartSec=1")
+    wanted = {"handler": HANDLER, "sequence": 0, "status": "success"}
+    world.wait(made.name, timeout=LONGEST, **wanted)
+    found = reports(world.statuses(made.name))
+    first = figures.first(found, after=last, guest=True).at
+    values = {
+        PEERS_CASE.gap: first - last,
+        figures.INSTALLED: figures.first(found, after=last, guest=True, done=(HANDLER, 0)).at - last,
+        figures.READY: accepted(world.provisioning(made.name)["reports"]) - begun,
+        figures.HANDING: handing - begun,
+        figures.REPORTING: first - begun,
+    }
+    return {**values, **_killed(made, init)}
+
+
+def _killed(made: Appliance, init: str) -> dict[Figure, float]:
+    """Its guest shell's first process dies; the unit around the container starts it again."""
+    began = now()
+    made.run(["kill", "-KILL", init]).checked()
+    after = now()
+    made.world.publish(made.name, {"handler": HANDLER, "version": VERSION, "public": {"round": 1}})
+    wanted = {"handler": HANDLER, "sequence": 1, "status": "success"}
+    made.world.wait(made.name, timeout=LONGEST, **wanted)
+    found = reports(made.world.statuses(made.name))
+    return {
+        figures.GUEST: figures.first(found, after=after, guest=True).at - began,
+        figures.GUEST_DONE: figures.first(found, after=after, guest=True, done=(HANDLER, 1)).at - began,
+    }
+
+
+def _furnish(made: Appliance) -> None:
+    """Linux with its own network and the agent that provisions, in a machine that is not booted yet."""
+    machine = made.machine
+    for unit in NETWORKS[:2]:
+        machine.path(f"/etc/systemd/system/{unit}").unlink()
+    for path, content in FILES.items():
+        machine.write(path, content)
+    waagent.prepare(machine, FIRST_STAGE)
+    machine.write(f"/etc/systemd/system/{waagent.UNIT}.d/limpet-lab-once.conf", STAYS_ENDED)
+
+
+def _furnish_guest(made: Appliance) -> None:
+    """The guest's root, with the agent as a service that starts with it and does not provision."""
+    machine = made.machine
+    mount_guest(made)
+    text = waagent.configured(machine.read(f"{ROOT}{waagent.CONFIGURATION}"), waagent.WITHOUT_A_VM)
+    machine.write(f"{ROOT}{waagent.CONFIGURATION}", text)
+    units = f"{ROOT}/etc/systemd/system"
+    machine.write(f"{units}/{waagent.UNIT}.d/lab.conf", waagent.DROP_IN)
+    made.sh(
+        f"mkdir -p {units}/multi-user.target.wants && "
+        f"ln -sf /lib/systemd/system/{waagent.UNIT} {units}/multi-user.target.wants/{waagent.UNIT}"
+    )
+
+
+def _log_inside(made: Appliance) -> str:
+    init = made.run(["lxc-info", "-P", f"{STORE}/lxc", "-n", "guest", "-p", "-H"]).stdout.strip()
+    return in_guest(made, init, f"cat {waagent.LOG}; true") if init else "(it does not run)"
