@@ -39,6 +39,8 @@ _STATUS_AGAIN = 2.0
 """How long after a start that failed the status-only agent is started again, seconds."""
 
 _NEWS = EXCHANGE / NEWS
+_LAST_WORDS = 5.0
+"""How long a status-only agent may take for its last report on a usual machine, seconds."""
 WISH = "wish"
 """In the exchange folder: an operator's word, read when a signal comes."""
 
@@ -329,7 +331,7 @@ class Appliance:
         agent, self.status_agent = self.status_agent, None
         if agent is not None and agent.ended() is None:
             agent.ask()
-            if not self.await_end(agent, 5.0):
+            if not self.await_end(agent, _LAST_WORDS * self.slowness):
                 agent.kill()
         last = self.news()
         self.lease.revoke()

@@ -45,7 +45,9 @@ METRIC_OF_LEASES = DISTANCE_OF_LEASES << 24
 """zebra reads the distance of a kernel's route from the first byte of its metric."""
 KEEPS_ROUTES = 60
 """How long zebra keeps routes that it finds at its start, seconds."""
-_ANSWER = 5.0
+_ANSWER, _LAST_ANSWER = 5.0, 15.0
+"""How long all daemons may take to answer until each is asked, and how long that one may until it counts as hanging, seconds: on a
+slow machine one that is killed in error costs more than one that is found a little later."""
 _HANGS = "!"
 """Before the name of a daemon in a pulse's cause: it runs, and does not answer."""
 _DAEMONS_TASK = "network-os-daemons"
@@ -117,9 +119,9 @@ class FrrNetworkOs:
         wanted = self.daemons()
         ended = [daemon for daemon in wanted if not self._runs(daemon, files)]
         hung: list[str] = []
-        if deep and not self._answers(commands, ()):
+        if deep and not self._answers(commands, (), _ANSWER):
             running = (each for each in wanted if each not in ended)
-            hung = [each for each in running if not self._answers(commands, ("-d", each))]
+            hung = [each for each in running if not self._answers(commands, ("-d", each), _LAST_ANSWER)]
         if not ended and not hung:
             return below
         said = [f"{each} has ended" for each in ended] + [f"{each} does not answer" for each in hung]
@@ -217,10 +219,10 @@ class FrrNetworkOs:
             self.namespace.encode(),
         ]
 
-    def _answers(self, commands: Commands, only: Sequence[str]) -> bool:
+    def _answers(self, commands: Commands, only: Sequence[str], patience: float) -> bool:
         asked = ("vtysh", "-N", self.namespace, *only, "-c", "show version")
         try:
-            return commands.run(asked, timeout=_ANSWER, at_most=4096).exit_code == 0
+            return commands.run(asked, timeout=patience, at_most=4096).exit_code == 0
         except HostError:
             return False
 
