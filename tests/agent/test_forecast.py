@@ -8,6 +8,7 @@ import pytest
 
 from limpet.agent.forecast import after, foresee
 from limpet.agent.lifecycle import Direction, Step, Wish, steps
+from limpet.agent.policy import Policy
 from limpet.agent.worklist import Installed, PlannedWork
 from limpet.model.errors import HandlerError
 from limpet.model.extensions import Channel, ExtensionSettings, ExtensionsGoalState, Handler, Source, Wanted
@@ -126,3 +127,13 @@ def test_what_is_left_is_what_the_steps_say(
         assert ("A", old.text) not in left
     if not chosen:
         assert left == {(one.name, one.version.text): one.state for one in before}
+
+
+def test_what_is_not_run_here_is_foreseen_as_refused_and_what_goes_is_not() -> None:
+    policy = Policy(refused=("A",), bridged=("B",))
+    first, second, third = foresee(
+        goal(handler("A"), handler("B"), handler("C")), (), as_asked, policy=policy
+    ).items
+    assert "extensions.refused" in str(first.refusal)
+    assert "the network OS is asked" in str(second.refusal)
+    assert third.refusal is None

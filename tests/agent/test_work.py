@@ -8,6 +8,7 @@ import pytest
 from tests.agent.parts import LIBRARY, folder, handler, ports, settings, snapshot, store
 
 from limpet.agent.board import Board
+from limpet.agent.bridge import Bridge
 from limpet.agent.cloudinit import CloudInit
 from limpet.agent.dependencies import Dependencies
 from limpet.agent.policy import Policy
@@ -68,6 +69,7 @@ def working(
         ports(fake),
         extensions_enabled=enabled,
         policy=policy or Policy(),
+        bridge=Bridge(None),
     )
     return fake, board, doing, worker
 

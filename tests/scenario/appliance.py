@@ -27,6 +27,7 @@ from limpet.model.errors import LeaseLost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from limpet.agent.bridge import Ask
     from limpet.emulator.vm import ProvisioningReport
     from limpet.wire.http import Request, Response
 
@@ -46,6 +47,7 @@ class Appliance:
     before: Callable[[], object] = lambda: None
     grant: Grant | None = None
     owed: bool = False
+    ask: Ask | None = None
     config: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -164,7 +166,8 @@ class GuestSide(Side):
     def begin(self, lease: FabricLease) -> None:
         play = self.appliance.play
         fakes = {name: getattr(play.machine, name) for name in PORTS}
-        machine = Machine(**{**fakes, "log": play.log, "http": self})
+        others = {"log": play.log, "http": self, "ask_network_os": self.appliance.ask}
+        machine = Machine(**{**fakes, **others})
         running = Running.of(
             Config(library=LIBRARY, log_dir=LOGS, **self.appliance.config),
             wire_server=ENDPOINT,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 from limpet import __version__
 from limpet.agent.artifacts import Artifacts
 from limpet.agent.board import Board
+from limpet.agent.bridge import Bridge, ask_network_os
 from limpet.agent.cadence import Cadence
 from limpet.agent.certificates import Certificates
 from limpet.agent.chores import HEALTH_EVERY, TELEMETRY_EVERY, Chore, Chores, HostHealth
@@ -31,6 +32,7 @@ from limpet.agent.refusals import WatchedHttp
 from limpet.agent.report import RUNNING, Report
 from limpet.agent.reporter import Reporter
 from limpet.agent.runner import Runner
+from limpet.agent.running import GUEST_SHELL
 from limpet.agent.statuses import Statuses
 from limpet.agent.steps import Steps
 from limpet.agent.store import Store
@@ -117,6 +119,7 @@ def real_machine(
         chance=RealRandom(),
         log=log,
         guest=guest_info(__version__),
+        ask_network_os=ask_network_os if config.stage == GUEST_SHELL else None,
     )
 
 
@@ -236,6 +239,7 @@ def worker(
         machine,
         extensions_enabled=config.extensions_enabled,
         policy=Policy.of(config),
+        bridge=Bridge(machine.ask_network_os),
     )
 
 

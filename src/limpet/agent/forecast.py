@@ -76,7 +76,11 @@ _DISABLED = "extensions are disabled by the configuration of this machine"
 
 
 def _refusal(item: Item, policy: Policy | None) -> str | None:
-    return None if policy is None or item.wish is not Wish.ENABLE else policy.refusal(item.handler.name)
+    if policy is None or item.wish is not Wish.ENABLE:
+        return None
+    if policy.is_bridged(item.handler.name):
+        return "it is not run here: the network OS is asked to do it (extensions.bridged)"
+    return policy.refusal(item.handler.name)
 
 
 def _foresee(item: Item, here: tuple[Installed, ...], choose: Callable[[Handler], Version]) -> Foreseen:

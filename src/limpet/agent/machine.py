@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from limpet.agent.bridge import Ask
     from limpet.host.ports import (
         Clock,
         Commands,
@@ -48,7 +49,7 @@ class Exchanger(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
-    """The ports, and who this machine says it is."""
+    """The ports, and who this machine says it is. ask_network_os: has a line of its command language done, where there is one."""
 
     http: Http
     files: Files
@@ -62,3 +63,4 @@ class Machine:
     chance: Random
     log: Log
     guest: GuestInfo
+    ask_network_os: Ask | None = None

@@ -56,10 +56,14 @@ IN_A_GUEST_SHELL: tuple[Rule, ...] = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """allowed, refused: patterns of the configuration. only_allowed: whether nothing else is run. rules: the stage's own list."""
+    """allowed, refused, bridged: patterns of the configuration. only_allowed: whether nothing else is run.
+
+    bridged: what is handed to the network OS. rules: the stage's own list.
+    """
 
     allowed: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    bridged: tuple[str, ...] = ()
     only_allowed: bool = False
     rules: tuple[Rule, ...] = ()
 
@@ -69,16 +73,25 @@ class Policy:
         return cls(
             allowed=config.allowed_extensions,
             refused=config.refused_extensions,
+            bridged=config.bridged_extensions if config.stage == GUEST_SHELL else (),
             only_allowed=config.only_allowed_extensions,
             rules=IN_A_GUEST_SHELL if config.stage == GUEST_SHELL else (),
         )
+
+    def is_bridged(self, name: str) -> bool:
+        """Whether a handler is not run but handed to the network OS."""
+        return _matching(name, self.bridged) is not None and self.refusal(name) is None
+
+    def runs(self, name: str) -> bool:
+        """Whether a handler is run here: neither refused nor handed on."""
+        return self.refusal(name) is None and not self.is_bridged(name)
 
     def refusal(self, name: str) -> str | None:
         """Why a handler is not run here; None when it is. The configuration's refusals win, then what it allows, then the list."""
         pattern = _matching(name, self.refused)
         if pattern is not None:
             return f"the configuration of this machine refuses it (extensions.refused has {pattern})"
-        if _matching(name, self.allowed) is not None:
+        if _matching(name, self.bridged + self.allowed) is not None:
             return None
         if self.only_allowed:
             return "the configuration of this machine allows only what extensions.allowed names"

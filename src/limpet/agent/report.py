@@ -118,7 +118,7 @@ class Report:
             self._store.state(folder) is not HandlerState.NOT_INSTALLED
             or handler.multi_config
             or not self._extensions_enabled
-            or (handler.wanted is Wanted.ENABLED and self._policy.refusal(handler.name) is not None)
+            or (handler.wanted is Wanted.ENABLED and not self._policy.runs(handler.name))
         )
         if not handler.settings or not readable:
             yield status

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from limpet.agent.lifecycle import Wish
 from limpet.agent.steps import ExtensionFailed, Job, handler_status
 from limpet.agent.worklist import installed_version, plan
-from limpet.model.errors import HandlerError, HostError
+from limpet.model.errors import Code, HandlerError, HostError
 from limpet.model.status import HandlerStatusWord
 from limpet.model.version import Version
 
@@ -71,6 +71,16 @@ class Runner:
         forbidden: by this machine, so that no handler will ever write a status file. Source: extensions.md §3.8.
         """
         self._fail(item, None, error, forbidden=forbidden)
+        self._board.ring()
+
+    def note_done(self, item: Item, said: str) -> None:
+        """Record that somebody else has done what `item` wants. Raises: HostError."""
+        folder = self._store.folder_of(item.handler)
+        self._steps.place_success(item, folder, said)
+        self._store.set_handler_status(
+            folder, handler_status(item, folder.version, HandlerStatusWord.READY, said, int(Code.SUCCESS))
+        )
+        self._log.info("handler.bridged", handler=item.title)
         self._board.ring()
 
     def skip(self, item: Item, reason: str) -> None:

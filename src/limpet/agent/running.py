@@ -46,6 +46,7 @@ class Running:
     extensions_enabled: bool
     allowed_extensions: tuple[str, ...]
     refused_extensions: tuple[str, ...]
+    bridged_extensions: tuple[str, ...]
     only_allowed_extensions: bool
     wait_for_cloud_init: bool
     telemetry: bool
@@ -102,6 +103,6 @@ class Running:
         members = json.loads(content)
         for name in ("library", "log_dir", "log_file", "openssl", "home_dir", "sudoers_dir"):
             members[name] = Path(members[name])
-        for name in ("allowed_extensions", "refused_extensions"):
+        for name in ("allowed_extensions", "refused_extensions", "bridged_extensions"):
             members[name] = tuple(members[name])
         return cls(**members)

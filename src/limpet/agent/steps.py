@@ -15,6 +15,7 @@ from limpet.wire import statusfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from limpet.agent.certificates import Certificates
     from limpet.agent.commands import Commands
@@ -199,16 +200,27 @@ class Steps:
             return
         path = folder.status_file(item.settings.sequence_number, item.extension)
         if self._store.files.info(path) is None:
-            self._store.files.make_folder(folder.status, mode=0o700)
-            content = statusfile.render_placeholder(
-                name=item.title,
-                operation="Enable",
-                status=ExtensionState.ERROR,
-                code=int(error.code),
-                message=str(error),
-                timestamp=self._clock.now(),
-            )
-            self._store.files.replace(path, content)
+            self._write_status(item, folder, path, ExtensionState.ERROR, int(error.code), str(error))
+
+    def place_success(self, item: Item, folder: HandlerFolder, said: str) -> None:
+        """Write the status of an extension that was done by somebody else."""
+        if item.settings is not None:
+            path = folder.status_file(item.settings.sequence_number, item.extension)
+            self._write_status(item, folder, path, ExtensionState.SUCCESS, 0, said)
+
+    def _write_status(
+        self, item: Item, folder: HandlerFolder, path: Path, status: ExtensionState, code: int, message: str
+    ) -> None:
+        self._store.files.make_folder(folder.status, mode=0o700)
+        content = statusfile.render_placeholder(
+            name=item.title,
+            operation="Enable",
+            status=status,
+            code=code,
+            message=message,
+            timestamp=self._clock.now(),
+        )
+        self._store.files.replace(path, content)
 
     def _note(self, job: Job, word: HandlerStatusWord, message: str) -> None:
         self._store.set_handler_status(

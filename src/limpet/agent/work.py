@@ -14,6 +14,7 @@ from limpet.model.status import GoalStateAggregate, Message
 
 if TYPE_CHECKING:
     from limpet.agent.board import Board, Snapshot
+    from limpet.agent.bridge import Bridge
     from limpet.agent.cloudinit import CloudInit
     from limpet.agent.dependencies import Dependencies
     from limpet.agent.machine import Machine
@@ -36,6 +37,7 @@ class Worker:
         *,
         extensions_enabled: bool,
         policy: Policy,
+        bridge: Bridge,
     ) -> None:
         self._board = board
         self._runner = runner
@@ -46,6 +48,7 @@ class Worker:
         self._log = machine.log
         self._extensions_enabled = extensions_enabled
         self._policy = policy
+        self._bridge = bridge
         self._processed = 0
 
     def work(self) -> bool:
@@ -104,10 +107,28 @@ class Worker:
                 continue
             problem = self._refused(item) or self._run(item, failed)
             if 0 <= item.level < items[-1].level:
-                blocked = problem or self._dependencies.wait(item, deadline, snapshot.round)
+                blocked = problem
+                if problem is None and not self._is_bridged(item):  # what was bridged is done
+                    blocked = self._dependencies.wait(item, deadline, snapshot.round)
                 if problem is None and blocked is not None and self._overtaken(snapshot):
                     return False  # the newer one says what becomes of the rest
         return True
+
+    def _do(self, item: Item) -> None:
+        """Run an item here, or have the network OS do it. Raises: HandlerError, after it has been recorded; HostError."""
+        if not self._is_bridged(item):
+            self._runner.run(item)
+            return
+        try:
+            said = self._bridge.hand_over(item)
+        except HandlerError as error:
+            self._runner.fail(item, error, forbidden=True)
+            raise
+        self._runner.note_done(item, said)
+
+    def _is_bridged(self, item: Item) -> bool:
+        wanted = item.wish is Wish.ENABLE and item.handler.invalid is None
+        return wanted and self._policy.is_bridged(item.handler.name)
 
     def _refused(self, item: Item) -> str | None:
         """Report at once an extension that is not run here; gives what dependents are told. What is here may always go."""
@@ -133,7 +154,7 @@ class Worker:
         error: Exception
         try:
             if name not in failed:
-                self._runner.run(item)
+                self._do(item)
                 return None
             error = failed[name]
             self._runner.fail(item, failed[name])

@@ -69,6 +69,9 @@ class AgentSettings:
     refused_extensions: tuple[str, ...] = setting(
         "extensions.refused", PATTERNS, (),
         "Handlers that are never run: each is reported as failed at once.")
+    bridged_extensions: tuple[str, ...] = setting(
+        "extensions.bridged", PATTERNS, (),
+        "Handlers that a guest shell does not run but hands to the network OS, as a line of its command language.")
     only_allowed_extensions: bool = setting(
         "extensions.only_allowed", SWITCH, False,
         "Run nothing but what extensions.allowed names.")
