@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limpet.lab.clock import now
 from limpet.lab.vm_appliance import GUEST_GROUP, UNIT
 
 if TYPE_CHECKING:
@@ -30,16 +31,24 @@ def figures(made: VmAppliance) -> Iterator[str]:
     """Lines. Raises: LabError, ValueError, when the VM does not say what it is asked."""
     seen = {line.split()[0]: line.split()[1:] for line in made.machine.told(LOOK).splitlines()}
     boot = seen["boot"][0]
+    skew = now() - float(seen["now"][0])
     offset = float(seen["now"][0]) - float(seen["now"][1])
     began = float(seen["unit"][0]) / 1e6 + offset
     records = [each for each in made.journal() if each.boot == boot]
     yield f"kernel start -> unit start {began - offset:.1f} s"
+    ready = [
+        each["at"] - skew
+        for each in made.rack.world.provisioning(made.name)["reports"]
+        if each["words"] == "Ready"
+    ]
+    for at in ready[-1:]:
+        yield f"unit start -> Ready accepted {at - began:.1f} s"
     for name, at in _story(records, float(seen["active"][0]) / 1e6 + offset):
         yield f"unit start -> {name} {at - began:.1f} s"
     gap = next((each.facts["gap"] for each in reversed(records) if each.facts.get("gap") is not None), None)
     yield f"status gap: {'unknown' if gap is None else f'{gap:.2f} s'}"
-    now, peak = (int(each) / MEGABYTE for each in seen["guest"])
-    yield f"guest shell: {now:.1f} MB of memory now, {peak:.1f} MB at most; supervisor {int(seen['supervisor'][0]) / 1000:.1f} MB"
+    held, peak = (int(each) / MEGABYTE for each in seen["guest"])
+    yield f"guest shell: {held:.1f} MB of memory now, {peak:.1f} MB at most; supervisor {int(seen['supervisor'][0]) / 1000:.1f} MB"
     used, image, root = (int(seen[name][0]) for name in ("volume", "image", "root"))
     yield (
         f"disk: image of the guest shell {image / MEGABYTE:.0f} MB, its volume {used / 1000:.1f} MB, "
