@@ -99,10 +99,12 @@ newest=$2
 if [ -z "$newest" ]; then
   newest=$(find "$1" -xdev -type f ! -newermt "@$3" -printf '%Ts\\n' | LC_ALL=C sort -n | tail -n 1)
 fi
+shadow=$1/etc/shadow
+awk -F : -v OFS=: -v day=$((newest / 86400)) '$3 != "" { $3 = day } { print }' "$shadow" > "$4" && cat "$4" > "$shadow"
 find "$1" -xdev -newermt "@$newest" -print0 | xargs -0 -r touch --no-dereference --date="@$newest"
 echo "$newest" > "$4"
 """
-"""Gives files of the tree $1 that are newer than $2 (seconds since 1970; if empty: than any from before $3) that date, noted in $4."""
+"""Gives passwords, and files of the tree $1 that are newer than $2 (seconds since 1970; if empty: than any from before $3) that date, noted in $4."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
