@@ -72,6 +72,12 @@ def test_zebra_keeps_the_routes_that_it_finds(rig: FrrRig) -> None:
     assert all(argv[-2:] == ("-K", "60") for argv in started)
 
 
+def test_what_an_operator_writes_goes_into_the_one_file_that_a_start_reads(rig: FrrRig) -> None:
+    rig.start()
+    settings = rig.machine.files.read(Path("/etc/frr", NAMESPACE, "vtysh.conf"), at_most=1024)
+    assert settings == b"service integrated-vtysh-config\n"
+
+
 def test_a_process_number_that_is_somebody_elses_by_now_is_no_daemon(rig: FrrRig) -> None:
     rig.hand_over()
     pid = running(rig)["zebra"]

@@ -50,6 +50,8 @@ _ANSWER, _LAST_ANSWER = 5.0, 15.0
 slow machine one that is killed in error costs more than one that is found a little later."""
 _HANGS = "!"
 """Before the name of a daemon in a pulse's cause: it runs, and does not answer."""
+_VTYSH = b"service integrated-vtysh-config\n"
+"""An operator's `write` goes into frr.conf, by vtysh itself: the daemons cannot write in that folder."""
 _DAEMONS_TASK = "network-os-daemons"
 
 
@@ -178,7 +180,7 @@ class FrrNetworkOs:
     def _folders(self) -> tuple[Step, ...]:
         return (
             MakeFolder(frr_day_zero.folder(self.namespace), mode=0o755),
-            Write(frr_day_zero.folder(self.namespace) / "vtysh.conf", b"", mode=0o640, owner="frr"),
+            Write(frr_day_zero.folder(self.namespace) / "vtysh.conf", _VTYSH, mode=0o640, owner="frr"),
             self._state(),
         )
 
