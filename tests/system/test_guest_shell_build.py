@@ -10,7 +10,7 @@ import pytest
 from tests.system.conftest import say
 
 from limpet.appliance.guest import build
-from limpet.appliance.guest.build_recipe import Recipe
+from limpet.appliance.guest.build_recipe import DATING, Recipe
 from limpet.appliance.guest.slots import Image, parse_image
 from limpet.host.apply import Interpreter
 from limpet.host.clock import RealClock
@@ -74,6 +74,18 @@ def test_two_builds_of_the_same_give_the_same_bytes(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
         "one.tar", "one.tar.json", "two.tar", "two.tar.json",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("day", [20417, 20418])
+def test_the_day_on_which_passwords_were_set_is_not_that_of_the_build(day: int, tmp_path: Path) -> None:
+    shadow = tmp_path / "tree/etc/shadow"
+    shadow.parent.mkdir(parents=True)
+    shadow.write_text(f"root:*:{day}:0:99999:7:::\nnobody:!:::::::\n")
+    shadow.chmod(0o640)
+    dating = ("sh", "-c", DATING, "sh", str(tmp_path / "tree"), "1700000000", "0", str(tmp_path / "epoch"))
+    assert RealCommands().run(dating).exit_code == 0
+    assert shadow.read_text() == "root:*:19675:0:99999:7:::\nnobody:!:::::::\n"
+    assert (shadow.stat().st_mode & 0o777, shadow.stat().st_mtime) == (0o640, 1700000000)
 
 
 def test_a_build_that_fails_leaves_nothing_and_says_why(tmp_path: Path) -> None:
