@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limpet.lab import cgroups, clock
+from limpet.lab import cgroups
 from limpet.lab.appliance_room import CONFIGURATION, Parts, Wish, appliance
 from limpet.lab.appliance_sight import HOST, NOS
 from limpet.lab.clock import now, wait_for
@@ -129,7 +129,7 @@ class Supervised:
         )
 
     def await_shown(
-        self, holds: Callable[[dict[str, Any]], bool], what: str, *, timeout: float = 45
+        self, holds: Callable[[dict[str, Any]], object], what: str, *, timeout: float = 45
     ) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             found = self.shown()
@@ -390,6 +390,3 @@ def steady(parts: Parts, **wish: Any) -> Iterator[Supervised]:
         found.await_guest_report(after=0)
         found.remember()
         yield found
-
-
-pause = clock.pause

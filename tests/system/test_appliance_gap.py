@@ -12,6 +12,7 @@ from tests.system import supervised
 from tests.system.life import HANDLER
 from tests.system.supervised import PROTECTED, STATE, Supervised, moves
 
+from limpet.lab.clock import pause, wait_for
 from limpet.lab.packages import package_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def publish_witness(it: Supervised, greeting: str) -> dict[str, Any]:
 def await_witness(it: Supervised, greeting: str) -> None:
     """Wait for its report: it could read its protected settings."""
     said = f"{greeting} {hashlib.sha256(PROTECTED.encode()).hexdigest()}"
-    supervised.wait_for(
+    wait_for(
         lambda: any(said in json.dumps(each["status"]) for each in it.world.statuses(it.name)),
         f"{said!r}",
         timeout=60,
@@ -51,7 +52,7 @@ def commands(it: Supervised) -> list[str]:
 @pytest.mark.parametrize("rotated", [False, True], ids=["same certificate", "new certificate"])
 def test_an_extension_that_is_published_in_the_gap_is_installed_once_by_the_guest_shell(
     rotated: bool,
-    appliance_parts: Parts,  # noqa: FBT001
+    appliance_parts: Parts,
 ) -> None:
     """F9; F10, with the tenant's certificate rotated at the same time."""
     with supervised.machine(appliance_parts, nics=2) as it:
@@ -82,7 +83,7 @@ def test_an_extension_that_is_published_in_the_gap_is_installed_once_by_the_gues
             it.start()
             it.await_guest_report(after=before)
             it.await_stage("steady")
-            supervised.pause(2)
+            pause(2)
             assert commands(it)[2:] in ([], ["enable"])
             assert "install" not in commands(it)[1:]
         assert it.made.run(["find", "/var/lib/waagent", "-name", "TransportPrivate*"]).stdout == ""
@@ -119,7 +120,11 @@ def refused(it: Supervised, stage: str) -> None:
     for verb in ("boot", "agent"):
         done = it.made.run(["limpet", verb], timeout=30)
         assert done.exit_code == 3, (stage, verb, done)
-        assert "is an appliance" in done.stderr or "Only one may run" in done.stderr, (stage, verb, done.stderr)
+        assert "is an appliance" in done.stderr or "Only one may run" in done.stderr, (
+            stage,
+            verb,
+            done.stderr,
+        )
         it.observed("F14", f"{stage}: `limpet {verb}` ends with 3: {done.stderr.strip()[:230]}")
     again = it.made.run(["limpet", "appliance", "run"], timeout=30)
     assert again.exit_code == 3, again

@@ -8,16 +8,18 @@ import pytest
 from tests.system import supervised
 
 from limpet.lab.appliance_sight import HOST, NOS
+from limpet.lab.clock import pause, wait_for
 
 if TYPE_CHECKING:
     from limpet.lab.appliance_room import Parts
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
+FRR = "^/usr/lib/frr/(zebra|staticd) "
 DEFAULT = f"ip -n {NOS} route show default"
 
 
-@pytest.mark.parametrize("killed", ["zebra", "staticd", "(zebra|staticd)"])
+@pytest.mark.parametrize("killed", ["zebra", "(zebra|staticd)"])
 def test_daemons_of_the_network_os_that_die_come_back_and_nothing_stops_meanwhile(
     killed: str, appliance_parts: Parts
 ) -> None:
@@ -30,10 +32,7 @@ def test_daemons_of_the_network_os_that_die_come_back_and_nothing_stops_meanwhil
         assert it.made.kill(f"^/usr/lib/frr/{killed} ")
         it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "it to be repaired")
         back = it.took()
-        for daemon in ("zebra", "staticd"):
-            supervised.wait_for(
-                lambda: it.made.run(["pgrep", "-f", f"^/usr/lib/frr/{daemon} "]).stdout, daemon, timeout=5
-            )  # noqa: B023
+        wait_for(lambda: len(it.made.run(["pgrep", "-f", FRR]).stdout.split()) == 2, "FRR", timeout=5)
         assert it.states(after=last) == ["repairing", "confirming", "steady"]
         assert it.made.sh(DEFAULT) == routes
         assert "Deleted default" not in it.made.machine.read("/run/routes")
@@ -55,10 +54,10 @@ def test_nics_that_fall_back_to_linux_are_addressed_and_handed_over_anew(
         last, before = it.last(), it.serial()
         it.begins()
         it.made.sh(f"ip netns delete {NOS}; pkill -KILL -f '^/usr/lib/frr/'")
-        supervised.wait_for(lambda: it.made.lost_nics() == [0, 1], "the NICs to go", timeout=10)
+        wait_for(lambda: it.made.lost_nics() == [0, 1], "the NICs to go", timeout=10)
         for number in it.made.lost_nics():
             it.made.put_nic_in(number, name=name if number == 0 else None)
-        supervised.wait_for(
+        wait_for(
             lambda: "10.0.0.4/24" in it.made.nics()[0].addresses and it.made.nics()[0].namespace == HOST,
             "Linux to have its address", timeout=30,
         )  # fmt: skip
@@ -84,7 +83,7 @@ def test_nics_come_late_and_the_vm_goes_to_another_container(appliance_parts: Pa
         last = it.last()
         it.begins()
         late = it.made.add_late_nic()
-        supervised.wait_for(
+        wait_for(
             lambda: f"{late.address}/24" in it.made.nics()[1].addresses and it.made.owners()[late.name] == NOS,
             "the new NIC to have its address", timeout=30,
         )  # fmt: skip
@@ -147,7 +146,7 @@ def test_an_operators_rules_that_block_the_agent_are_reported_and_move_nothing(
         it.check()
 
 
-@pytest.mark.parametrize("status", [503, 410, 401, 403])
+@pytest.mark.parametrize("status", [503, 403])
 def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_parts: Parts) -> None:
     """F8 after the handover, and F16."""
     with supervised.steady(appliance_parts, nics=1) as it:
@@ -156,7 +155,7 @@ def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_p
         found = it.await_shown(
             lambda found: (found.get("status") or {}).get("problem"), "the agent's problem", timeout=40
         )
-        supervised.pause(3)
+        pause(3)
         assert it.states(after=last) == []
         it.begins()
         it.world.remove_fault(rule)
@@ -171,7 +170,7 @@ def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_p
         it.check()
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [403])
 def test_a_fabric_that_refuses_an_unproven_client_is_recognised_before_and_after_the_handover(
     status: int, appliance_parts: Parts
 ) -> None:
@@ -179,7 +178,7 @@ def test_a_fabric_that_refuses_an_unproven_client_is_recognised_before_and_after
     with supervised.machine(appliance_parts, nics=1) as it:
         rule = it.world.add_fault("*", status=status)["id"]
         it.start()
-        supervised.pause(3)
+        pause(3)
         found = it.shown()
         it.check_reachable()
         it.observed(
