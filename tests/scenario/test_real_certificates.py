@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from functools import cache
@@ -20,12 +21,13 @@ from limpet.host.fake import FakeMachine
 from limpet.host.fake_work import FakeFetcher, FakeProcesses
 from limpet.host.files import RealFiles
 from limpet.host.vault import OpensslVault
+from limpet.model.errors import HostError
+from limpet.wire.certificates import Cipher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from limpet.wire.certificates import Cipher
 
 SECRET = b'{"password": "correct horse"}'
 
@@ -122,3 +124,53 @@ def test_after_a_rotation_new_settings_open_with_the_new_key(tmp_path: Path) -> 
     play.publish(protected(tenant(1)))
     play.live(5)
     assert opened(play, 1) == SECRET
+
+
+class Renewing(Sealer):
+    """While the first bundle is on its way the transport key is lost, as a clock that was set makes a certificate invalid."""
+
+    def __init__(self, library: Path) -> None:
+        super().__init__(SystemClock())
+        self.library = library
+        self.asked = 0
+
+    def encrypt_bundle(
+        self, certificates: Sequence[TenantCertificate], transport_certificate_der: bytes, cipher: Cipher
+    ) -> bytes:
+        self.asked += 1
+        if self.asked == 1:
+            for name in ("TransportCert.pem", "TransportPrivate.pem"):
+                (self.library / name).unlink()
+        return super().encrypt_bundle(certificates, transport_certificate_der, cipher)
+
+
+def test_a_bundle_for_a_key_that_was_renewed_meanwhile_is_asked_for_once_more(tmp_path: Path) -> None:
+    play = playing(tmp_path)
+    play.core.sealer = renewing = Renewing(play.config.library)
+    play.turn()
+    assert renewing.asked == 3  # with either cipher for the old key, and then for the new one
+    assert play.state() == "success"
+    assert opened(play) == SECRET
+
+
+def test_a_bundle_for_another_key_is_not_asked_for_again_and_again(tmp_path: Path) -> None:
+    play = playing(tmp_path)
+    play.core.sealer = ToSomebodyElse(SystemClock())
+    play.live(50)
+    assert play.core.count("certificates") <= 4
+    assert play.status.message is not None
+    assert "the certificates cannot be had" in play.status.message.message
+
+
+def test_each_stage_has_a_transport_key_of_its_own(tmp_path: Path) -> None:
+    for name in ("boot", "guest"):
+        (tmp_path / name).mkdir()
+    boot, guest = (OpensslVault(tmp_path / name) for name in ("boot", "guest"))
+    assert boot.transport_certificate() != guest.transport_certificate()
+    sealer = Sealer(SystemClock())
+    for_boot = sealer.encrypt_bundle(
+        [tenant()], base64.b64decode(boot.transport_certificate()), next(iter(Cipher))
+    )
+    with pytest.raises(HostError, match="encrypted for another certificate"):
+        guest.unpack_bundle(for_boot)
+    assert dict(boot.unpack_bundle(for_boot))[tenant().thumbprint]
