@@ -127,9 +127,17 @@ def note_network(appliance: Appliance, seen: Seen) -> None:
     nics = nics_of(seen, appliance.config, None if lease is None else with_colons(lease.mac))
     if not nics:
         raise HostError("Linux has no NIC that the network OS could get")
-    if lease is not None:
+    if lease is not None and not _is_of_another_time(appliance, lease, seen):
         appliance.note("lease", mac=with_colons(lease.mac), lease=json.loads(render_lease(lease)))
     note_nics(appliance, nics)
+
+
+def _is_of_another_time(appliance: Appliance, saved: AcquiredLease, seen: Seen) -> bool:
+    """Whether the NIC has the address of the journal's lease, and not that of boot's, which found the network up and did not ask."""
+    mac = with_colons(saved.mac)
+    known = appliance.chronicle.leases.get(mac)
+    here = {address.ip for _, link in seen.of_mac(mac) for address in link.addresses}
+    return known is not None and known.address in here and saved.address not in here
 
 
 def note_nics(appliance: Appliance, nics: Sequence[Nic]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 from typing import TYPE_CHECKING
 
+from limpet.appliance.continuing import Leases, put_at_home
 from limpet.appliance.states import Event, State
 from limpet.guest.namespaces import HOST
-from limpet.guest.network import plan_lease
 from limpet.guest.saying import NOT_READY
-from limpet.host.facts import interfaces
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 LONGEST_PAUSE = 600.0
 _BETWEEN_TRIES = 1.0
 _TRIES = 5
+LOOK_EVERY = 2.0
 
 
 def roll_back(appliance: Appliance) -> Event:
@@ -74,19 +74,10 @@ def _taken_back(appliance: Appliance, nic: Nic, site: Site) -> bool:
 def address(appliance: Appliance, nic: Nic, site: Site) -> None:
     """Address and routes of the saved lease, before DHCP is asked (§6.7). What fails is only noted: rescue looks again."""
     lease = site.leases.get(nic.mac)
+    if lease is None:
+        return
     try:
-        name = next(
-            (
-                link.name
-                for place, link in (appliance.seen or appliance.look()).of_mac(nic.mac)
-                if place == HOST and not link.vf
-            ),
-            None,
-        )
-        if lease is None or name is None:
-            return
-        here = replace(lease, interface=name)
-        appliance.apply((plan_lease(here, interfaces.look(appliance.machine.files)),))
+        put_at_home(appliance, nic, lease)
     except HostError as error:
         appliance.machine.log.warning("rollback.not_addressed", nic=nic.name, problem=error)
 
@@ -108,9 +99,19 @@ def rescue(appliance: Appliance) -> Event:
     attempts = appliance.chronicle.handover.attempts
     pause = min(appliance.config.retry_pause * 2 ** max(0, attempts - 1), LONGEST_PAUSE)
     spent = attempts >= appliance.config.attempts
-    due = clock.monotonic() + pause
+    leases = Leases(appliance, at_home=True)
+    try:
+        return _stayed(appliance, leases, math.inf if spent else clock.monotonic() + pause)
+    finally:
+        leases.end()
+
+
+def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
+    """Until `due`, on the monotonic clock, or an operator's word."""
+    clock = appliance.machine.clock
     away = 0
     while True:
+        _ask_dhcp(appliance, leases)
         away = away + 1 if _stay_reachable(appliance) else 0
         if away > 1:
             return Event.NICS_AWAY
@@ -118,10 +119,18 @@ def rescue(appliance: Appliance) -> Event:
             appliance.note("handover", attempts=0)
             appliance.wishes.discard("retry")
             return Event.RETRY
-        if not spent and clock.monotonic() >= due:
+        if clock.monotonic() >= due:
             return Event.RETRY
-        left = 5.0 if spent else min(5.0, due - clock.monotonic())
-        appliance.pause(max(0.05, left))
+        appliance.pause(max(0.05, min(LOOK_EVERY, due - clock.monotonic())))
+
+
+def _ask_dhcp(appliance: Appliance, leases: Leases) -> None:
+    """The saved lease may be of another time: the platform is asked, and followed."""
+    try:
+        if appliance.chronicle.nics:
+            leases.step()
+    except HostError as error:
+        appliance.machine.log.warning("rescue.no_lease", problem=error)
 
 
 def _stay_reachable(appliance: Appliance) -> bool:

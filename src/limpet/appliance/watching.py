@@ -77,6 +77,7 @@ class Watch:
             except HostError as error:
                 event = self._not_seen(error)
             if event is not None:
+                self._leases.end()
                 return event
             happened = appliance.pause(LOOK_EVERY)
 
