@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.appliance.simulation.invariants import SECRET, broken, ends_well, why_not
 from tests.appliance.simulation.networks import NOS
+from tests.appliance.simulation.real_stages import RealStages
 from tests.appliance.simulation.troubles import SECOND
 from tests.appliance.simulation.world import PRIMARY, World
 
@@ -366,3 +368,29 @@ def test_in_steady_no_process_is_started_twice_a_second(world: World) -> None:
     world.live(60.0)
     assert len(world.machine.commands.ran) - before <= 12
     assert len(world.children.started) - children <= 4
+
+
+def test_a_lease_that_changes_in_a_rescue_is_followed(world: World) -> None:
+    world.setting(attempts=1)
+    world.program.refuses[f"claim {PRIMARY}"] = 1000
+    world.reach(State.RESCUE)
+    world.fabric.leases[PRIMARY] = IPv4Interface("10.99.0.8/24")
+    world.live(310.0)
+    found = world.networks.where(PRIMARY)
+    assert found is not None
+    assert found[1].addresses == [IPv4Interface("10.99.0.8/24")]
+    flows(world)
+
+
+def test_a_saved_lease_of_another_time_does_not_hide_the_new_one_from_the_real_boot_stage(
+    world: World,
+) -> None:
+    RealStages(world)
+    world.program.refuses[f"claim {PRIMARY}"] = 1
+    world.program.slow["release"] = 1.0
+    world.reach(State.ROLLING_BACK)
+    world.power_off()
+    world.fabric.leases[PRIMARY] = IPv4Interface("10.99.0.8/24")
+    world.power_on()
+    world.reach(State.STEADY, within=120.0)
+    assert world.fabric.way("limpet-guest") is None

@@ -9,7 +9,7 @@ import pytest
 from tests.appliance.simulation.lives import lived
 from tests.appliance.simulation.troubles import TROUBLES
 
-FOUND = (18, 1443, 100590, 200007, 200252, 201463)
+FOUND = (18, 529, 1443, 100590, 200007, 200252, 201463, 201924, 300513, 301373, 301403)
 """Seeds of lives that once ended badly."""
 
 

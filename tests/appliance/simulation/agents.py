@@ -349,7 +349,7 @@ def dhcp_worker(world: World, child: FakeChild) -> None:
                 return
             world.time.sleep(5.0)
         found = world.networks.where(mac)
-        if found is None or found[0] != child.network or mac not in world.fabric.leases:
+        if found is None or found[0] != (child.network or HOST) or mac not in world.fabric.leases:
             child.end(1, stderr=b"there is no NIC with the MAC")
             return
         child.end(0, render_lease(lease_of(world, mac, found[1].name)))

@@ -77,8 +77,6 @@ class RealStages:
             machine.processes.scripts[f"bin/{operation}"] = self._performer(operation)
         world.boot_program = self.boot
         world.real_agent = self.agent
-        for name in list(machine.links.servers):
-            machine.links.servers[name] = self._dhcp
 
     def _dhcp(self, packet: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
         fabric = self.world.fabric

@@ -12,7 +12,10 @@ from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.world import PRIMARY, VM_IDS
 
 from limpet.appliance.guest.images import FACTORY
+from limpet.appliance.guest.wanted import Wanted
 from limpet.appliance.states import State
+from limpet.guest.fabric_lease import EXCHANGE
+from limpet.host.fake_devices import by_the_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -258,6 +261,46 @@ def _status_dies(world: World, chance: random.Random) -> None:
             child.kill()
 
 
+PROGRAMS = (
+    "limpet.boot.main",
+    "limpet.agent.main",
+    "limpet.agent.main",
+    "limpet.appliance.probe",
+    "limpet.appliance.dhcp_worker",
+)
+
+
+def _barren(world: World, chance: random.Random) -> None:
+    world.children.barren[chance.choice(PROGRAMS)] = _times(chance)
+
+
+def _hung(world: World, chance: random.Random) -> None:
+    world.children.hung[chance.choice(PROGRAMS[1:])] = _times(chance)
+
+
+def _deaf(world: World, chance: random.Random) -> None:
+    del chance
+    for child in world.children.started:
+        if child.module == "limpet.agent.main":
+            child.asked = lambda: None
+
+
+def _damaged(world: World, chance: random.Random) -> None:
+    content = bytearray(world.journal.content)
+    if content and chance.random() < 0.5:
+        content[chance.randrange(len(content))] ^= 0x41
+    else:
+        del content[chance.randrange(len(content) + 1) :]
+    _restarts(world)
+    world.journal.content = bytes(content)
+
+
+def _swept(world: World, chance: random.Random) -> None:
+    del chance
+    with by_the_kernel(world.machine.files):
+        world.machine.files.remove(EXCHANGE)
+
+
 def _storm(world: World, chance: random.Random) -> None:
     for at in range(chance.randrange(20, 200)):
         world.time.after(at * 0.01, lambda: world.surroundings.waiting.add("link"))
@@ -309,4 +352,14 @@ TROUBLES: Mapping[str, Callable[[World, random.Random], None]] = {
     "an operator wants a retry": lambda world, _: world.wish("retry"),
     "the status-only agent dies": _status_dies,
     "links storm": _storm,
+    "a program cannot be started": _barren,
+    "a program hangs": _hung,
+    "who talks to the fabric cannot be killed": lambda world, chance: setattr(
+        world.lock, "until", world.time.monotonic() + chance.choice((3.0, 12.0, 100.0))
+    ),
+    "the status-only agent is deaf": _deaf,
+    "an operator disables the guest shell": lambda world, _: world.want(Wanted.DISABLED),
+    "an operator enables the guest shell": lambda world, _: world.want(Wanted.ENABLED),
+    "the journal is damaged while the power is off": _damaged,
+    "what is in /run is removed": _swept,
 }  # fmt: skip

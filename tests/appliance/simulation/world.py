@@ -18,12 +18,14 @@ from tests.appliance.simulation.swift_files import SwiftFiles
 
 from limpet.appliance.appliance import WISH, Appliance
 from limpet.appliance.guest.images import FACTORY
+from limpet.appliance.guest.wanted import Wanted, noting, wanted
 from limpet.appliance.journal import Journal, parse_journal
 from limpet.appliance.machine import Machine
 from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.appliance.supervisor import run
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import EXCHANGE
+from limpet.guest.steps import Write
 from limpet.host.fake import Battery, FakeLog, FakeMachine, PowerCut
 from limpet.host.fake_appliance import (
     FakeChildren,
@@ -79,6 +81,39 @@ class Counted(Battery):
             self.left = None
             self.cut()
         super().spend()
+
+
+class StubbornLock(FakeFabricLock):
+    """until: the moment before which a holder cannot be killed: it hangs in the kernel."""
+
+    until: float = 0.0
+
+    def end_holder(self) -> None:
+        if self.clock.monotonic() >= self.until:
+            super().end_holder()
+
+
+@dataclass
+class Brood(FakeChildren):
+    """barren: how many more starts of a program fail, by module. hung: how many hang instead of doing what they are for."""
+
+    barren: dict[str, int] = field(default_factory=dict)
+    hung: dict[str, int] = field(default_factory=dict)
+
+    def start(
+        self, module: str, *arguments: str, network: str | None = None, given: bytes = b""
+    ) -> FakeChild:
+        if self.barren.get(module, 0) > 0:
+            self.barren[module] -= 1
+            raise HostError(f"cannot start {module}: Cannot allocate memory")
+        if self.hung.get(module, 0) > 0:
+            self.hung[module] -= 1
+            idle, self.programs[module] = self.programs[module], lambda _child: None
+            try:
+                return super().start(module, *arguments, network=network, given=given)
+            finally:
+                self.programs[module] = idle
+        return super().start(module, *arguments, network=network, given=given)
 
 
 @dataclass
@@ -147,10 +182,10 @@ class World:
         self.networks: Networks | KernelNetworks = (
             KernelNetworks(machine, self._link) if self.kernel else Networks(machine, news=self._link)
         )
-        self.lock = FakeFabricLock(self.time)
+        self.lock = StubbornLock(self.time)
         self.journal = TornJournal(before=self.battery.spend)
         self.aside = FakeJournalFile()
-        self.children = FakeChildren()
+        self.children = Brood()
         self.surroundings = FakeSurroundings(self.time)
         macs = [PRIMARY] + [f"00:15:5d:00:00:{number:02x}" for number in range(2, self.nics + 1)]
         leases = {mac: IPv4Interface(f"10.0.{at}.4/24") for at, mac in enumerate(macs)}
@@ -167,6 +202,7 @@ class World:
             "limpet.boot.main": lambda child: self.boot_program(self, child),
             "limpet.agent.main": lambda child: agents.status_only(self, child),
             "limpet.appliance.probe": lambda child: agents.probe(self, child),
+            "limpet.appliance.command_door": lambda _child: None,
             "limpet.appliance.dhcp_worker": lambda child: agents.dhcp_worker(self, child),
         }
         self.children.programs |= programs
@@ -372,6 +408,13 @@ class World:
         if not self.live(within, lambda: self.state in states):
             raise AssertionError(f"{self.state} after {within} s\n" + "\n".join(self.story[-30:]))
 
+    def want(self, state: Wanted) -> None:
+        """An operator enables or disables the guest shell."""
+        for step in noting(state):
+            if isinstance(step, Write) and isinstance(step.content, bytes):
+                self.put(step.path, step.content)
+        self.wish("guest")
+
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         now = self.time.monotonic()
@@ -380,6 +423,11 @@ class World:
         self.program.refuses.clear()
         self.program.slow.clear()
         self.containers.refuses.clear()
+        self.children.barren.clear()
+        self.children.hung.clear()
+        self.lock.until = now
+        if wanted(self.machine.files) is Wanted.DISABLED:
+            self.want(Wanted.ENABLED)
         self.containers.dies = self.containers.wedged = self.containers.mute = 0
         self.network_os.lies = False
         self.network_os.defect.clear()
