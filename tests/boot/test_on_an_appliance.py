@@ -13,7 +13,7 @@ from limpet.boot.report import PENDING
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import GRANT, IN_THE_GUEST, LOCK, Grant, Holder, render_grant
 from limpet.guest.shell_brief import BRIEF
-from limpet.host.fake import FakeMachine
+from limpet.host.fake import FakeClock, FakeMachine
 from limpet.host.files import RealFiles
 from limpet.host.lease_lock import FlockLease
 from limpet.host.reported import accepted_in_this_boot, boot_id, ready_is_known
@@ -43,7 +43,7 @@ def test_the_lock_is_held_while_the_stage_runs_where_the_grant_is_boots_or_nobod
     holder: Holder, tmp_path: Path, lock: FlockLease
 ) -> None:
     grant(tmp_path, holder)
-    with leased(RealFiles(), tmp_path):
+    with leased(RealFiles(), tmp_path, FakeClock()):
         assert not lock.take(wait=False)
     assert lock.take(wait=False)
 
@@ -53,31 +53,47 @@ def test_a_stage_that_is_started_by_hand_is_refused_and_told_who_has_the_fabric(
     holder: Holder, tmp_path: Path, lock: FlockLease
 ) -> None:
     grant(tmp_path, holder)
-    with pytest.raises(AlreadyRunning, match=f"is with {holder.value}"), leased(RealFiles(), tmp_path):
+    with (
+        pytest.raises(AlreadyRunning, match=f"is with {holder.value}"),
+        leased(RealFiles(), tmp_path, FakeClock()),
+    ):
         raise AssertionError
     assert lock.take(wait=False)
 
 
 def test_a_grant_of_an_earlier_start_of_the_machine_counts_for_nothing(tmp_path: Path) -> None:
     grant(tmp_path, Holder.GUEST_SHELL, "of-another-boot")
-    with leased(RealFiles(), tmp_path):
+    with leased(RealFiles(), tmp_path, FakeClock()):
         pass
 
 
 def test_a_grant_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / GRANT).write_bytes(b"{")
-    with pytest.raises(HostError, match="cannot be used"), leased(RealFiles(), tmp_path):
+    with pytest.raises(HostError, match="cannot be used"), leased(RealFiles(), tmp_path, FakeClock()):
         raise AssertionError
 
 
 def test_who_talks_already_is_left_alone(tmp_path: Path, lock: FlockLease) -> None:
     assert lock.take(wait=False)
-    with pytest.raises(AlreadyRunning, match="is talking to the fabric"), leased(RealFiles(), tmp_path):
+    with (
+        pytest.raises(AlreadyRunning, match="is talking to the fabric"),
+        leased(RealFiles(), tmp_path, FakeClock()),
+    ):
         raise AssertionError
 
 
+def test_a_parked_agent_that_has_the_lock_for_a_moment_is_waited_for(
+    tmp_path: Path, lock: FlockLease
+) -> None:
+    clock = FakeClock()
+    assert lock.take(wait=False)
+    clock.after(0.5, lock.give)
+    with leased(RealFiles(), tmp_path, clock):
+        assert not lock.take(wait=False)
+
+
 def test_where_there_is_no_appliance_nothing_is_made(tmp_path: Path) -> None:
-    with leased(RealFiles(), tmp_path / "nowhere"):
+    with leased(RealFiles(), tmp_path / "nowhere", FakeClock()):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -88,7 +104,7 @@ def test_in_a_guest_shell_nothing_is_provisioned() -> None:
     machine.files.replace(IN_THE_GUEST / BRIEF, b"whatever it says")
     with (
         pytest.raises(AlreadyRunning, match="this is a guest shell"),
-        leased(machine.files, Path("/nowhere")),
+        leased(machine.files, Path("/nowhere"), FakeClock()),
     ):
         raise AssertionError
 

@@ -42,7 +42,7 @@ NEVER = 365 * 24 * 3600.0
 
 
 def run(running: Running, clock: Clock, log: Log) -> int:
-    """Park, then run the agent until it is told to stop or has lost the lease. Gives the exit code. Raises: HostError."""
+    """Park, then run the agent until it is told to stop or has lost the lease. Gives the exit code."""
     from limpet.agent.resident import STATUS_FIRST, Tasks  # noqa: PLC0415 - it is what imports this
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,7 +60,8 @@ def run(running: Running, clock: Clock, log: Log) -> int:
     )
     changes = SignalledFolder(IN_THE_GUEST)
     prepare(machine)
-    lease.park(changes)
+    if not _parked(lease, changes, log):
+        return 1
 
     def abort() -> None:
         http.abort()
@@ -69,6 +70,19 @@ def run(running: Running, clock: Clock, log: Log) -> int:
     tasks = granted(running, machine, lease, partial(Tasks, abort=abort), status_first=STATUS_FIRST)
     changes.call(tasks.look_at_lease)
     return tasks.run()
+
+
+def _parked(lease: FabricLease, changes: SignalledFolder, log: Log) -> bool:
+    """Whether the lease has come; what keeps it from coming at all is said."""
+    try:
+        lease.park(changes)
+    except HostError as error:
+        problem = f"limpet agent: {error}"
+    else:
+        return True
+    log.error("agent.not_parked", problem=problem)
+    sys.stderr.write(f"{problem}\n")
+    return False
 
 
 def prepare(machine: Machine) -> None:

@@ -15,20 +15,17 @@ from limpet.boot.machine import Machine
 from limpet.boot.result import as_document, as_text
 from limpet.config.load import load_config
 from limpet.config.settings import Config
-from limpet.guest.fabric_lease import EXCHANGE, IN_THE_GUEST, Holder
+from limpet.guest.fabric_lease import EXCHANGE, IN_THE_GUEST, SHELL_BRIEF, Holder
 from limpet.guest.fabric_lease import LOCK as FABRIC_LOCK
-from limpet.guest.shell_brief import BRIEF
 from limpet.host.chance import RealRandom
 from limpet.host.clock import RealClock
 from limpet.host.commands import RealCommands
 from limpet.host.console import ConsoleLog, EchoedLog
 from limpet.host.devices import RealDevices
-from limpet.host.fabric_grant import refuse_without_grant
 from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
 from limpet.host.kernel import RealKernel
 from limpet.host.kvp import FOLDERS, RealKeyValues
-from limpet.host.lease_lock import FlockLease
 from limpet.host.links import RealLinks
 from limpet.host.lock import SingleInstance
 from limpet.host.log import open_log
@@ -46,6 +43,8 @@ if TYPE_CHECKING:
     from limpet.host.ports import Clock, Files, Http, Log
 
 LOCK = Path("/run/limpet-boot.lock")
+LETTING_GO = 2.0
+"""How long the lock of the fabric lease is tried for, seconds."""
 EPILOG = """\
 example:
   limpet boot --dry-run          what would be done here, and why; does nothing
@@ -123,7 +122,7 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
 
     gc.enable()  # see limpet.boot: all is loaded, and some boots wait long
     os.umask(0o022)  # whoever starts us: programs that we run make files, too
-    with SingleInstance(LOCK, who="limpet boot"), leased(RealFiles(), EXCHANGE):
+    with SingleInstance(LOCK, who="limpet boot"), leased(RealFiles(), EXCHANGE, RealClock()):
         log = open_log(config.log_file)
         echoed = EchoedLog(log, ConsoleLog()) if config.log_console else None
         commands = RealCommands()
@@ -147,21 +146,30 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
 
 
 @contextmanager
-def leased(files: Files, exchange: Path) -> Iterator[None]:
+def leased(files: Files, exchange: Path, clock: Clock) -> Iterator[None]:
     """The right to talk to the fabric, on an appliance: granted to the boot stage or to nobody, and the lock of it held.
 
     Raises: AlreadyRunning, when another stage has it, or in a guest shell; HostError.
     """
-    if files.info(IN_THE_GUEST / BRIEF) is not None:
+    if files.info(IN_THE_GUEST / SHELL_BRIEF) is not None:
         raise AlreadyRunning(
             "limpet boot is not started: this is a guest shell, and its machine was provisioned before. limpet agent runs here."
         )
     if files.info(exchange) is None:
         yield
         return
+    from limpet.host.fabric_grant import refuse_without_grant  # noqa: PLC0415 - most machines are no appliance
+    from limpet.host.lease_lock import FlockLease  # noqa: PLC0415
+
     refuse_without_grant(files, exchange, "limpet boot", allowed=(Holder.BOOT, Holder.NOBODY))
     lock = FlockLease(exchange / FABRIC_LOCK)
-    if not lock.take(wait=False):
+    deadline = clock.monotonic() + LETTING_GO
+    while not lock.take(
+        wait=False
+    ):  # an agent that is parked has it for a moment, to see that it is not meant
+        if clock.monotonic() < deadline:
+            clock.sleep(0.02)
+            continue
         raise AlreadyRunning(
             f"limpet boot is not started: another stage of this appliance is talking to the fabric ({exchange / FABRIC_LOCK} is held). "
             "limpet show tells which."

@@ -21,6 +21,8 @@ IN_THE_GUEST = Path("/var/lib/limpet/appliance")
 """The same folder as the guest shell has it."""
 GRANT = "grant.json"
 LOCK = "fabric.lock"
+SHELL_BRIEF = "shell.json"
+"""What the guest shell is told (limpet.guest.shell_brief)."""
 NEWS_FOLDER = "out"
 """What the guest may write to."""
 

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from limpet.guest.fabric_lease import SHELL_BRIEF
 from limpet.guest.lease import parse_lease, render_lease
 from limpet.guest.records import word
 from limpet.model.errors import MalformedDocument
@@ -17,7 +18,7 @@ from limpet.model.errors import MalformedDocument
 if TYPE_CHECKING:
     from limpet.guest.lease import AcquiredLease
 
-BRIEF = "shell.json"
+BRIEF = SHELL_BRIEF
 """In the exchange folder (limpet.guest.fabric_lease)."""
 VARIABLE = "LIMPET_GUEST_SHELL"
 """In the environment of the container's first process: the instance."""

@@ -11,7 +11,6 @@ import select
 import socket
 import threading
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from limpet.host.clock import Deadline
 from limpet.host.connection import connect, receive, send
@@ -40,7 +39,7 @@ class PlainHttp:
         self._user_agent = user_agent
         self._idle: dict[tuple[str, int], list[socket.socket]] = {}
         self._lock = threading.Lock()
-        self._connections: WeakSet[socket.socket] = WeakSet()
+        self._connections: set[socket.socket] = set()
         self._aborted = False
 
     def exchange(self, request: Request) -> Response:
@@ -82,7 +81,10 @@ class PlainHttp:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _begin(self, connection: socket.socket) -> None:
-        """Note what `abort` has to end."""
+        """Note what `abort` has to end, and forget what has ended. Without a lock: a signal's handler must not wait for one."""
+        for each in list(self._connections):
+            if each.fileno() < 0:
+                self._connections.discard(each)
         self._connections.add(connection)
         if self._aborted:
             raise ConnectionAbortedError("no exchange is wanted any more")
