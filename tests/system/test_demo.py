@@ -197,7 +197,13 @@ def test_an_appliance_to_look_around_in_stays_until_enter(network_os: str) -> No
         text=True,
     )
     assert process.stdout is not None
+    inside = next(
+        found[1] for line in process.stdout if (found := re.search(r"nsenter --target (\d+)", line))
+    )
     next(line for line in process.stdout if "Press Enter to end." in line)
+    subprocess.run(["nsenter", f"--target={inside}", "--all", "systemctl", "reboot"], check=True, timeout=60)
+    for stage in ("booting", "steady"):
+        next(line for line in process.stdout if f" {stage} " in line)
     assert process.poll() is None
     _, complaints = process.communicate("\n", timeout=60)
     assert process.returncode == 0, complaints

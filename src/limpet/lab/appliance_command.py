@@ -13,7 +13,7 @@ from limpet.lab.appliance_nics import MOST_NICS
 from limpet.lab.appliance_run import ApplianceRun, Reached
 from limpet.lab.appliance_show import ApplianceShow, appliance_show
 from limpet.lab.appliance_sources import watched
-from limpet.lab.appliance_stage import Plot, stage
+from limpet.lab.appliance_stage import Plot, stage, tend
 from limpet.lab.appliance_words import gap_between_stages
 from limpet.lab.commands import LabError
 from limpet.lab.demo import evidence, hints, introduction
@@ -116,5 +116,5 @@ def _room(show: ApplianceShow, plot: Plot) -> int:
             show.gap(gap)
         show.note(hints(made, plot))
         with show.alive():
-            until_enter(run)
+            until_enter(run, lambda: tend(made))
     return 0

@@ -72,3 +72,9 @@ def add_service(made: Appliance, unit: str, text: str) -> None:
     link = made.machine.path(f"{WANTED}/{unit}")
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(f"../{unit}")
+
+
+def tend(made: Appliance) -> None:
+    """Do what a platform does for a VM that asks for a reboot. Raises: LabError."""
+    if made.machine.reboots():
+        made.await_reboot(settle=False)

@@ -13,7 +13,7 @@ from limpet.lab import requirements
 from limpet.lab.appliance_run import ApplianceRun
 from limpet.lab.appliance_show import MARK, appliance_show
 from limpet.lab.appliance_sources import watched
-from limpet.lab.appliance_stage import Plot, stage
+from limpet.lab.appliance_stage import Plot, stage, tend
 from limpet.lab.appliance_story import HANDLERS, Surprise, tell
 from limpet.lab.commands import LabError
 from limpet.lab.demo_life import EXIT_CODES, FAILED, LACKING, at_a_terminal, lacking, signals, until_enter
@@ -85,7 +85,7 @@ def _demo(show: ApplianceShow, plot: Plot, *, stays: bool) -> int:
         if stays:
             show.note(hints(made, plot))
             with show.alive():
-                until_enter(run)
+                until_enter(run, lambda: tend(made))
     return 0
 
 

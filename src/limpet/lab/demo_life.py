@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from limpet.lab.demo_run import Run
     from limpet.lab.requirements import Lack
@@ -35,11 +35,12 @@ def at_a_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
-def until_enter(run: Run) -> None:
-    """Keep everything, and go on showing what happens, until Enter or Ctrl-C."""
+def until_enter(run: Run, tend: Callable[[], None] = lambda: None) -> None:
+    """Keep everything, and go on showing what happens, until Enter or Ctrl-C. tend: called again and again."""
     with suppress(KeyboardInterrupt):
         while not select.select([sys.stdin], [], [], 0)[0]:
             run.follow()
+            tend()
 
 
 @contextmanager
