@@ -75,7 +75,8 @@ def lacks(*, vms: bool = False, logins: bool = False, appliances: bool = False) 
         return [Lack(what="not root", remedy="network namespaces and mounts need root; run this with sudo")]
     commands = COMMANDS | (VM_COMMANDS if vms else {}) | (LOGIN_COMMANDS if logins else {})
     commands |= APPLIANCE_COMMANDS if appliances else {}
-    return missing_commands(shutil.which, commands) or [*missing_namespaces(), *refused_by_the_kernel(PROBES)]
+    probes = {**PROBES, **(APPLIANCE_PROBES if appliances else {})}
+    return missing_commands(shutil.which, commands) or [*missing_namespaces(), *refused_by_the_kernel(probes)]
 
 
 def require(*, vms: bool = False, appliances: bool = False) -> None:
@@ -127,11 +128,19 @@ def probe_cgroup() -> None:
     unified_hierarchy()
 
 
+def probe_loop_device() -> None:
+    """A free one: what an appliance keeps over a power cut is in a file system of its own."""
+    run(["losetup", "--find"]).checked()
+
+
 PROBES: Mapping[str, Callable[[], None]] = {
     "overlay mounts are refused": probe_overlay,
     "network namespaces with bridge and veth are refused": probe_links,
     "no cgroup2 hierarchy can be written": probe_cgroup,
 }
+
+APPLIANCE_PROBES: Mapping[str, Callable[[], None]] = {"no loop device can be had": probe_loop_device}
+"""The same, of what appliances need besides."""
 
 
 def refused_by_the_kernel(probes: Mapping[str, Callable[[], None]]) -> list[Lack]:
