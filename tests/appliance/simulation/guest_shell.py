@@ -32,6 +32,7 @@ RESTART = 2.0
 class Containers:
     """mounted, instance, init: of the one container. refuses: by verb, how often it fails yet. dies: how often it dies right
     after a start. wedged: how many agents of it hang with the lock in their hand. mute: how many never park. changed: content.
+    starting, loading: how long the container takes to start, and its agent then, seconds.
     """
 
     world: World
@@ -46,6 +47,8 @@ class Containers:
     mute: int = 0
     starts: list[str] = field(default_factory=list)
     state: str | None = None
+    starting: float = 0.0
+    loading: float = LOADING
     _pids: int = 100
 
     def __call__(self, files: FakeFiles, call: Call) -> Said:
@@ -62,6 +65,8 @@ class Containers:
                     return Said(
                         exit_code=1, stderr="there is nothing to start from, or no network to start in"
                     )
+                if self.starting:
+                    self.world.time.sleep(self.starting)
                 self._start(rest[0])
             case "stop":
                 self.die(None)
@@ -83,7 +88,7 @@ class Containers:
             self.dies -= 1
             self.world.time.after(0.5, lambda: self.die("it died right after its start"))
             return
-        self._run_agent(LOADING)
+        self._run_agent(self.loading)
 
     def _run_agent(self, after: float) -> None:
         if self.init is None:
