@@ -155,6 +155,15 @@ def test_a_parked_agent_ends_when_it_is_asked_to(guest: Place) -> None:
     assert guest.world.requests(VM) == []
 
 
+def test_an_agent_that_cannot_be_parked_says_why(guest: Place) -> None:
+    guest.machine.path(str(guest.lock)).unlink()
+    guest.machine.run(["ln", "-s", "/etc/passwd", str(guest.lock)]).checked()
+    refused = guest.machine.run(AGENT)
+    assert refused.exit_code == 1
+    assert "the lock of the fabric lease" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_an_agent_that_is_killed_leaves_no_lock(guest: Place) -> None:
     guest.exchange.grant(Holder.GUEST_SHELL)
     with guest.machine.start(AGENT, output=OUTPUT) as agent:
