@@ -4,37 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limpet.appliance.attending import GuestWatch, StandIn
 from limpet.appliance.booting import note_nics
 from limpet.appliance.continuing import Leases
 from limpet.appliance.employing import Jobs
-from limpet.appliance.guest import images
 from limpet.appliance.guest.storage import relief, room_of
-from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
+from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.inventory import nics_of
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.networkos.rule_watch import RuleWatch
-from limpet.appliance.states import Event, State
+from limpet.appliance.states import Event
 from limpet.guest.namespaces import HOST
-from limpet.guest.saying import NOT_READY
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
-    from limpet.guest.agent_news import AgentNews
     from limpet.guest.namespaces import Seen
     from limpet.guest.site import Site
 
 LOOK_EVERY = 0.5
 DEEP_EVERY = 30.0
-AGENT_AWAY = 15.0
-"""How long nobody may hold the fabric lock before the guest shell counts as down, on a usual machine: its own service manager
-restarts it first."""
-FABRIC_LOST = 30.0
-"""How long the agent may have a problem with the fabric before rules and routes are looked at, seconds (F4 lasts 30)."""
-FABRIC_LOST_LONGEST = 600.0
-"""That time doubles while looking does not help."""
-AGENT_STILL = 120.0
-"""How long an agent that holds the lock may say nothing new: it polls every few seconds, and tells of it."""
 LASTING = 600.0
 """How long a handover must have been well until those that failed before it are forgotten, seconds."""
 LINKS_EVERY = 0.5
@@ -52,8 +41,6 @@ class Watch:
         self._degraded = degraded
         now = appliance.machine.clock.monotonic()
         self._deep = now + DEEP_EVERY
-        self._agent_seen = now
-        self._fabric_seen = now
         self._until = now + RETRY_DEGRADED
         self._leases = Leases(appliance)
         self._jobs = Jobs(appliance)
@@ -63,7 +50,7 @@ class Watch:
         self._links_changed = False
         self._gone: set[str] = set()
         self._blind = 0
-        self._image_confirmed = False
+        self._holder = StandIn(appliance) if degraded else GuestWatch(appliance)
         appliance.wishes.discard("guest")
 
     def watch(self) -> Event:
@@ -95,8 +82,8 @@ class Watch:
     def _noticed(self, happened: set[str]) -> Event | None:
         appliance = self._appliance
         now = appliance.machine.clock.monotonic()
-        if self._degraded:
-            self._stand_in()
+        if isinstance(self._holder, StandIn):
+            self._holder.stand_in(now)
         deep = now >= self._deep
         if deep:
             self._deep = now + DEEP_EVERY
@@ -110,16 +97,15 @@ class Watch:
         if event is not None:
             return event
         self._leases.step()
-        self._gap()
         if deep:
             self._relieve()
         self._last(now)
-        if self._degraded:
+        if isinstance(self._holder, StandIn):
             enabled = "guest" in appliance.wishes and wanted(appliance.machine.files) is Wanted.ENABLED
             appliance.wishes.discard("guest")
             return Event.RETRY if enabled or now >= self._until or "retry" in appliance.wishes else None
         self._jobs.step()
-        return self._guest(now)
+        return self._holder.look(now)
 
     def _relieve(self) -> None:
         """Keep room in the guest shell's volume, so that it can report also when it has filled it (F7)."""
@@ -130,14 +116,6 @@ class Watch:
         if room.full:
             appliance.machine.log.warning("guest.full", free=room.free)
         appliance.apply(tasks)
-
-    def _confirm_image(self) -> None:
-        """An image that was tried counts once an agent in it was heard by the fabric (A/B)."""
-        step = images.confirm(self._appliance.machine.files)
-        if step is not None:
-            self._appliance.do((step,))
-            self._appliance.machine.log.info("guest.image_confirmed")
-        self._image_confirmed = True
 
     def _links(self) -> Event | None:
         """NICs that are back in Linux (F5), that are new there (F12), or a virtual function that stayed behind (F3)."""
@@ -185,14 +163,6 @@ class Watch:
         if now - self._began > LASTING and not self._degraded and appliance.chronicle.handover.attempts:
             appliance.note("handover", attempts=0)
 
-    def _stand_in(self) -> None:
-        """A status-only agent says why there is no other, whatever ends it."""
-        appliance = self._appliance
-        text = f"{State.DEGRADED.words}: {appliance.problem or 'no reason is known'}"
-        if wanted(appliance.machine.files) is Wanted.DISABLED:
-            text = f"{DISABLED}; a status-only agent reports in its place"
-        appliance.keep_status_agent(text, state=NOT_READY, network=appliance.site().guest)
-
     def _network_os(self, *, deep: bool) -> Event | None:
         appliance = self._appliance
         machine = appliance.machine
@@ -211,75 +181,6 @@ class Watch:
         if self._rules.lost(protecting, commands):
             appliance.do(protecting)
             self._rules.loaded(protecting, commands)
-
-    def _guest(self, now: float) -> Event | None:
-        appliance = self._appliance
-        if wanted(appliance.machine.files) is Wanted.DISABLED:
-            appliance.with_problem(DISABLED)
-            return Event.GUEST_DOWN
-        sight = appliance.guest()
-        if not sight.running:
-            appliance.with_problem(f"the guest shell has ended: {sight.problem or 'no reason is known'}")
-            return Event.GUEST_DOWN
-        if appliance.config.guest_agent != "limpet":
-            return None
-        if not appliance.machine.fabric_lock.is_free():
-            self._agent_seen = now
-        elif now - self._agent_seen > AGENT_AWAY * appliance.slowness:
-            appliance.with_problem("no agent runs in the guest shell")
-            return Event.GUEST_DOWN
-        news = appliance.news()
-        sign = appliance.sign_of_life()  # it writes the same again while the fabric fails
-        if sign != appliance.last_sign[0] or self._agent_seen != now:
-            appliance.last_sign = (sign, now)
-        elif now - appliance.last_sign[1] > AGENT_STILL:
-            appliance.agent_hangs = True
-            appliance.with_problem(f"the agent in the guest shell has done nothing for {AGENT_STILL:g} s")
-            return Event.GUEST_DOWN
-        self._note_ready(news)
-        if news is None or news.problem is None:
-            self._fabric_seen = now
-            if news is not None:
-                appliance.unreached = 0
-            if not self._image_confirmed and news is not None and news.first is not None:
-                self._confirm_image()
-            if news is not None and appliance.problem is not None:
-                appliance.with_problem(None)
-        elif now - self._fabric_seen > min(FABRIC_LOST * 2.0**appliance.unreached, FABRIC_LOST_LONGEST):
-            appliance.unreached = min(appliance.unreached + 1, 16)
-            appliance.with_problem(f"the guest shell does not reach the fabric: {news.problem}")
-            return Event.FABRIC_LOST
-        return None
-
-    def _note_ready(self, news: AgentNews | None) -> None:
-        """What the fabric has heard and said is remembered: the next agent needs not say it again."""
-        chronicle = self._appliance.chronicle
-        if news is None or chronicle.vm_id is None:
-            return
-        container = news.container_id or chronicle.container_id
-        if (news.ready and not chronicle.ready) or container != chronicle.container_id:
-            self._appliance.note(
-                "identity",
-                vm_id=chronicle.vm_id,
-                wire_server=chronicle.wire_server,
-                ready=chronicle.ready or news.ready,
-                container_id=container,
-            )
-
-    def _gap(self) -> None:
-        """Note how long no report was accepted, once it is known."""
-        appliance = self._appliance
-        handover = appliance.chronicle.handover
-        news = appliance.news()
-        if (
-            handover.gap is None
-            and handover.before is not None
-            and news is not None
-            and news.first is not None
-        ):
-            gap = max(0.0, news.first - handover.before)
-            appliance.note("handover", gap=gap)
-            appliance.machine.log.info("handover.gap", seconds=round(gap, 3))
 
 
 def _is_twin(seen: Seen, mac: str) -> bool:
