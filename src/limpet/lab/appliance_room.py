@@ -131,6 +131,7 @@ class Appliance:
         with cgroups.frozen(self.machine.cgroup):
             if lose_unsynced:
                 self.volume.cut()
+            cgroups.kill(self.machine.cgroup)  # all at once: its init alone would take the others along a little later
             self.machine.kill()
 
     def become(self, vm_id: str, *, generation: int = 1) -> None:

@@ -53,6 +53,14 @@ def frozen(folder: Path) -> Iterator[None]:
         switch.write_text("0", encoding="ascii")
 
 
+def kill(folder: Path) -> None:
+    """Kill everything in a cgroup at once, also while it is frozen. Raises: LabError."""
+    try:
+        (folder / "cgroup.kill").write_text("1", encoding="ascii")
+    except OSError as error:
+        raise LabError(f"cannot kill what is in {folder}: {error.strerror}") from error
+
+
 def remove(folder: Path) -> None:
     """Remove a cgroup whose processes have been killed, with all below it. Raises: LabError, when they stay."""
     wait_for(lambda: _removed(folder), f"the processes in {folder} to end", timeout=TIME_TO_EMPTY)
