@@ -83,7 +83,7 @@ ConditionPathExists=/var/lib/limpet/appliance/shell.json
 Type=exec
 ExecStart=/{LAUNCHER} agent
 Restart=always
-RestartSec=5
+RestartSec=1
 # What handlers have started outlives the agent.
 KillMode=process
 TimeoutStopSec=30
