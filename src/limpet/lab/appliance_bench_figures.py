@@ -67,6 +67,7 @@ NETWORK_OS = _seconds("network-os", "all daemons of FRR killed → next report a
 NETWORK_OS_DONE = _seconds("network-os-done", "the same → success of settings published then")
 GUEST = _seconds("guest", "guest shell's first process killed → next report accepted", KILL_BUDGET)
 GUEST_DONE = _seconds("guest-done", "the same → success of settings published then")
+AGENT = _seconds("agent", "only the guest shell's agent killed → next report accepted", KILL_BUDGET)
 GONE = _seconds(
     "gone", "network OS gone with its namespace, NICs back in Linux → Linux's report", KILL_BUDGET
 )
@@ -113,7 +114,7 @@ CHANGES = Figure(key="appliance/changes", what="written by the guest shell up to
 FIGURES = (
     *(case.gap for case in CASES),
     ENDED, MOVED, GRANTED, FIRST, INSTALLED, READY, HANDING, STEADY, REPORTING, NETWORK_OS, NETWORK_OS_DONE,
-    GUEST, GUEST_DONE, GONE, GONE_STEADY, REFUSED, REFUSED_GAP, REFUSED_STEADY, GUEST_MEMORY, AGENT_MEMORY,
+    GUEST, GUEST_DONE, AGENT, GONE, GONE_STEADY, REFUSED, REFUSED_GAP, REFUSED_STEADY, GUEST_MEMORY, AGENT_MEMORY,
     GUEST_CPU, AGENT_CPU, REQUESTS, GUEST_PROCESSES, SUPERVISOR_MEMORY, HOST_MEMORY, SUPERVISOR_CPU,
     HOST_PROCESSES, IMAGE, CHANGES,
 )  # fmt: skip

@@ -22,6 +22,7 @@ from limpet.lab.appliance_bench_run import (
     VERSION,
     Plan,
     disk,
+    kill_unit,
 )
 from limpet.lab.appliance_by_hand import STORE, give_nics, in_guest, mount_guest, start_lxc, start_network_os
 from limpet.lab.appliance_room import NETWORKS, Wish, appliance
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 ROOT = f"{STORE}/root"
 CHANGES = (f"{STORE}/upper", f"{STORE}/state")
 STAYS_ENDED = "[Service]\nRestart=no\n"
+STARTED_AGAIN = f"{waagent.DROP_IN}[Service]\nRestart=always\nRestartSec=5\n"
+"""As Cisco's unit has it; Debian's starts it once. Source: network-appliance.md §1.3."""
 FIRST_STAGE = {"Provisioning.Agent": "waagent"}
 
 
@@ -105,22 +108,27 @@ def _story(made: Appliance) -> dict[Figure, float]:
         figures.HANDING: handing - begun,
         figures.REPORTING: first - begun,
     }
-    return {**values, **_killed(made, init)}
+    guest = _killed(made, lambda: made.run(["kill", "-KILL", init]).checked(), 1)
+    agent = _killed(made, lambda: kill_unit(made, waagent.UNIT), 2)
+    return {
+        **values,
+        figures.GUEST: guest[0],
+        figures.GUEST_DONE: guest[1],
+        figures.AGENT: agent[0],
+    }
 
 
-def _killed(made: Appliance, init: str) -> dict[Figure, float]:
-    """Its guest shell's first process dies; the unit around the container starts it again."""
+def _killed(made: Appliance, kill: Callable[[], object], sequence: int) -> tuple[float, float]:
+    """Something dies; what is around it starts it again. Seconds until its next report, and until new settings' success."""
     began = now()
-    made.run(["kill", "-KILL", init]).checked()
+    kill()
     after = now()
-    made.world.publish(made.name, {"handler": HANDLER, "version": VERSION, "public": {"round": 1}})
-    wanted = {"handler": HANDLER, "sequence": 1, "status": "success"}
+    made.world.publish(made.name, {"handler": HANDLER, "version": VERSION, "public": {"round": sequence}})
+    wanted = {"handler": HANDLER, "sequence": sequence, "status": "success"}
     made.world.wait(made.name, timeout=LONGEST, **wanted)
     found = reports(made.world.statuses(made.name))
-    return {
-        figures.GUEST: figures.first(found, after=after, guest=True).at - began,
-        figures.GUEST_DONE: figures.first(found, after=after, guest=True, done=(HANDLER, 1)).at - began,
-    }
+    done = figures.first(found, after=after, guest=True, done=(HANDLER, sequence))
+    return figures.first(found, after=after, guest=True).at - began, done.at - began
 
 
 def _furnish(made: Appliance) -> None:
@@ -141,7 +149,7 @@ def _furnish_guest(made: Appliance) -> None:
     text = waagent.configured(machine.read(f"{ROOT}{waagent.CONFIGURATION}"), waagent.WITHOUT_A_VM)
     machine.write(f"{ROOT}{waagent.CONFIGURATION}", text)
     units = f"{ROOT}/etc/systemd/system"
-    machine.write(f"{units}/{waagent.UNIT}.d/lab.conf", waagent.DROP_IN)
+    machine.write(f"{units}/{waagent.UNIT}.d/lab.conf", STARTED_AGAIN)
     made.sh(
         f"mkdir -p {units}/multi-user.target.wants && "
         f"ln -sf /lib/systemd/system/{waagent.UNIT} {units}/multi-user.target.wants/{waagent.UNIT}"

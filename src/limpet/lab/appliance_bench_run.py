@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.lab import appliance_bench_figures as figures
 from limpet.lab.appliance_bench_figures import CASES, PARTS_CASE, PEERS_CASE, Case, Handover, Report, reports
-from limpet.lab.appliance_bench_probe import Idle, megabytes
+from limpet.lab.appliance_bench_probe import CONTAINER, Idle, all_processes, megabytes, only
 from limpet.lab.appliance_obstacle import OBSTACLE, OBSTACLE_TEXT, PROGRAM, obstacle
 from limpet.lab.appliance_picture import JOURNAL, NOBODY, records
 from limpet.lab.appliance_room import CONFIGURATION, IMAGE, Wish, appliance
@@ -207,6 +209,7 @@ def deaths(parts: Parts) -> dict[Figure, float]:
         began = now()
         guest, guest_done = subject.killed(lambda: _kill_guest(made))
         subject.await_state("steady", after=began)
+        agent, _ = subject.killed(lambda: kill_unit(made, AGENT))
         back = _lose_network_os(made)
         reported = subject.await_report(guest=False, after=back).at
         found = subject.handover(after=back)
@@ -215,6 +218,7 @@ def deaths(parts: Parts) -> dict[Figure, float]:
         figures.NETWORK_OS_DONE: network_os_done,
         figures.GUEST: guest,
         figures.GUEST_DONE: guest_done,
+        figures.AGENT: agent,
         figures.GONE: reported - back,
         figures.GONE_STEADY: found.first - back,
     }
@@ -278,6 +282,12 @@ def _kill_guest(made: Appliance) -> None:
     monitor = made.run(["pgrep", "--full", "lxc monitor"]).checked().split()[0]
     first = made.run(["pgrep", "--parent", monitor]).checked().split()
     made.run(["kill", "-KILL", *first]).checked()
+
+
+def kill_unit(made: Appliance, unit: str) -> None:
+    """Kill the processes of a unit in the guest shell."""
+    for pid in all_processes(only(only(made.machine.cgroup, CONTAINER), unit)):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _lose_network_os(made: Appliance) -> float:

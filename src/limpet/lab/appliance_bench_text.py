@@ -40,8 +40,9 @@ Budgets are ours alone; they were set before anything was measured. How long it 
 - **The extension** that is published in the gap (`examples/Limpet.Sample.Noop-1.0.0`) is published as soon as Linux's agent has ended. Its success counts
   from the last report of Linux on, for both ({peers}).
 - **Killed** means `kill -9`, and time counts from before the command ran. New settings are published at once after it, so that a report is due:
-  the next report from the guest shell counts, and the one that tells of their success. The peer's container is started again by the unit around it
-  (`Restart=always` after 1 s), limpet's by its supervisor ({deaths}). FRRouting goes on forwarding by the kernel while its daemons are dead.
+  the next report from the guest shell counts, and the one that tells of their success. limpet's container is started again by its supervisor,
+  and its agent by systemd in it ({deaths}); the peer's by the unit around it (`Restart=always` after 1 s), and its agent by its own, which
+  Debian's has not: as Cisco's, `Restart=always` after 5 s. FRRouting goes on forwarding by the kernel while its daemons are dead.
 - **Network OS gone**: its namespace is deleted with its daemons killed; time counts from when its NICs are back in Linux, as the kernel
   returns real ones. **Refused**: something in the network OS takes both names that the primary NIC could have there, so the handover fails at
   its last and worst move. It is taken away when Linux has said why. The pause before a new attempt is 1 s here, and 30 s where nothing
