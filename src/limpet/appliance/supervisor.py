@@ -54,6 +54,15 @@ def beginning(appliance: Appliance) -> State:
     return state
 
 
+def interrupted(appliance: Appliance) -> str:
+    """Why this begins with the NICs' return, for people."""
+    chronicle = appliance.chronicle
+    if chronicle.state is State.ROLLING_BACK and chronicle.problem is not None:
+        return chronicle.problem
+    who = "the supervisor" if chronicle.boot == appliance.boot else "the machine"
+    return f"the handover was interrupted: {who} was started anew"
+
+
 def run(
     appliance: Appliance,
     *,
@@ -66,6 +75,8 @@ def run(
     """
     defects = Defects(appliance)
     state = beginning(appliance)
+    if state is State.ROLLING_BACK:
+        appliance.with_problem(interrupted(appliance))
     window = Window(appliance)
     keeper = CommandKeeper(appliance)
 
