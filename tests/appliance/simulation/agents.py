@@ -103,7 +103,7 @@ class FolderChanges:
         self._world = world
 
     def wait(self, seconds: float) -> None:
-        self._world.time.sleep(min(seconds, 0.05))
+        self._world.machine.clock.sleep(min(seconds, 0.05))
 
     def call(self, action: Callable[[], object]) -> None:
         raise NotImplementedError
@@ -130,7 +130,7 @@ def guest_agent(
         lease.park(FolderChanges(world))
         party.epoch = lease.epoch
         if wedged:
-            world.time.sleep(1e9)
+            world.machine.clock.sleep(1e9)
         try:
             if world.real_agent is not None:
                 world.real_agent(party, lease)
@@ -168,7 +168,7 @@ def _talk(world: World, party: Party, lease: FabricLease) -> None:
         except FabricUnreachable as error:
             telling.trouble(str(error))
         for _ in range(int(POLL_EVERY / 0.5)):
-            world.time.sleep(0.5)
+            world.machine.clock.sleep(0.5)
             lease.require()
 
 
@@ -323,12 +323,12 @@ def probe(world: World, child: FakeChild) -> None:
 
     def run() -> None:
         deadline = world.time.monotonic() + timeout
-        world.time.sleep(0.02)
+        world.machine.clock.sleep(0.02)
         while True:
             problem = world.fabric.answers(child.network or HOST)
             if problem is None or world.time.monotonic() >= deadline:
                 break
-            world.time.sleep(0.25)
+            world.machine.clock.sleep(0.25)
         found = {"targets": [{"target": each, "problem": problem} for each in targets]}
         child.end(0 if problem is None else 1, json.dumps(found).encode())
 
@@ -347,7 +347,7 @@ def dhcp_worker(world: World, child: FakeChild) -> None:
             if world.time.monotonic() >= deadline:
                 child.end(1, stderr=b"no DHCP lease")
                 return
-            world.time.sleep(5.0)
+            world.machine.clock.sleep(5.0)
         found = world.networks.where(mac)
         if found is None or found[0] != (child.network or HOST) or mac not in world.fabric.leases:
             child.end(1, stderr=b"there is no NIC with the MAC")

@@ -45,6 +45,7 @@ class Containers:
     dies: int = 0
     wedged: int = 0
     mute: int = 0
+    hangs: bool = False
     starts: list[str] = field(default_factory=list)
     state: str | None = None
     starting: float = 0.0
@@ -66,7 +67,7 @@ class Containers:
                         exit_code=1, stderr="there is nothing to start from, or no network to start in"
                     )
                 if self.starting:
-                    self.world.time.sleep(self.starting)
+                    self.world.machine.clock.sleep(self.starting)
                 self._start(rest[0])
             case "stop":
                 self.die(None)
@@ -95,6 +96,7 @@ class Containers:
             return
         wedged = self.wedged > 0
         self.wedged -= wedged
+        self.hangs = wedged
         mute = self.mute > 0
         self.mute -= mute
         if not mute:

@@ -57,7 +57,8 @@ def lived(seed: int) -> Life:
         well = world.live(PATIENCE, lambda: ends_well(world))
         life.recovery = world.time.monotonic() - calm
         if well and seed % 4 == 0:
-            well = world.live(LASTS, lambda: world.since_status > SILENT) is False
+            # One that hangs is given its two minutes.
+            well = not world.live(LASTS, lambda: world.since_status > SILENT and not world.containers.hangs)
         life.problems += broken(world)
         if not well:
             life.problems.append(f"it does not end well: {why_not(world)}")

@@ -13,7 +13,7 @@ from collections import Counter
 
 from tests.appliance.simulation.crashes import crashed, points
 from tests.appliance.simulation.lives import Life, lived
-from tests.appliance.simulation.stories import STORIES
+from tests.appliance.simulation.stories import STORIES, WITH_THE_KERNEL
 
 EVERY = 2.0
 
@@ -37,14 +37,21 @@ def main() -> int:
 def _points() -> int:
     """Every story, with the power cut and with the supervisor killed before each of its changes."""
     code = total = 0
-    for name, story in STORIES.items():
-        count = points(story)
-        bad: list[str] = []
-        for kill in (False, True):
-            for at in range(count):
-                bad += crashed(story, at, kill=kill, torn=at * 7 % 150)
+    told = [(name, False) for name in STORIES] + [(name, True) for name in WITH_THE_KERNEL]
+    for name, kernel in told:
+        story = STORIES[name]
+        count = points(story, kernel=kernel)
+        bad = [
+            each
+            for kill in (False, True)
+            for at in range(count)
+            for each in crashed(story, at, kill=kill, torn=at * 7 % 150, kernel=kernel)
+        ]
         total += 2 * count
-        sys.stdout.write(f"{name}: {count} changes, each with a power cut and with a kill: {len(bad)} bad\n")
+        driver = "the driver kernel" if kernel else "a driver in memory"
+        sys.stdout.write(
+            f"{name}, {driver}: {count} changes, each with a power cut and with a kill: {len(bad)} bad\n"
+        )
         for each in bad[:3]:
             code = 1
             sys.stdout.write(f"{each}\n")

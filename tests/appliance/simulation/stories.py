@@ -140,3 +140,14 @@ STORIES: Mapping[str, Callable[[World], None]] = {
         lease_changed,
     )
 }
+
+WITH_THE_KERNEL = (
+    "steady",
+    "namespace_gone",
+    "guest_killed",
+    "nic_added",
+    "cloned",
+    "lease_changed",
+    "upgraded",
+)
+"""Those that can be told with the real driver of the embedded network OS, too."""

@@ -13,6 +13,7 @@ from tests.appliance.simulation.guest_shell import Containers, SimulatedRuntime
 from tests.appliance.simulation.kernel_networks import KernelNetworks
 from tests.appliance.simulation.network_os import NosProgram, SimulatedNetworkOs
 from tests.appliance.simulation.networks import Networks
+from tests.appliance.simulation.ports import Brood, Counted, Quiet, StubbornLock, TornJournal
 from tests.appliance.simulation.processes import Process, Time
 from tests.appliance.simulation.swift_files import SwiftFiles
 
@@ -26,10 +27,8 @@ from limpet.appliance.supervisor import run
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import EXCHANGE
 from limpet.guest.steps import Write
-from limpet.host.fake import Battery, FakeLog, FakeMachine, PowerCut
+from limpet.host.fake import FakeLog, FakeMachine, PowerCut
 from limpet.host.fake_appliance import (
-    FakeChildren,
-    FakeFabricLock,
     FakeJournalFile,
     FakeSurroundings,
 )
@@ -51,86 +50,6 @@ VM_IDS = ("3332e702-dbf4-54c0-80cc-727d1dbed7a5", "4442e702-dbf4-54c0-80cc-727d1
 CONFIG = Config(retry_pause=5.0, confirm_timeout=10.0)
 RESTART = 2.0
 """How long the service manager takes until it starts the supervisor again, seconds."""
-
-
-class Quiet:
-    """A log that nobody reads."""
-
-    def info(self, event: str, **fields: object) -> None:
-        pass
-
-    warning = error = info
-
-
-@dataclass
-class Counted(Battery):
-    """Counts only what these processes change; None is anybody."""
-
-    time: Time | None = None
-    of: frozenset[str] | None = frozenset({"supervisor", "boot"})
-    cut: Callable[[], None] | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def spend(self) -> None:
-        running = self.time.running if self.time is not None else None
-        if self.of is not None and (running is None or running.name not in self.of):
-            return
-        if self.left is not None and self.left <= 0 and self.cut is not None:
-            self.left = None
-            self.cut()
-        super().spend()
-
-
-class StubbornLock(FakeFabricLock):
-    """until: the moment before which a holder cannot be killed: it hangs in the kernel."""
-
-    until: float = 0.0
-
-    def end_holder(self) -> None:
-        if self.clock.monotonic() >= self.until:
-            super().end_holder()
-
-
-@dataclass
-class Brood(FakeChildren):
-    """barren: how many more starts of a program fail, by module. hung: how many hang instead of doing what they are for."""
-
-    barren: dict[str, int] = field(default_factory=dict)
-    hung: dict[str, int] = field(default_factory=dict)
-
-    def start(
-        self, module: str, *arguments: str, network: str | None = None, given: bytes = b""
-    ) -> FakeChild:
-        if self.barren.get(module, 0) > 0:
-            self.barren[module] -= 1
-            raise HostError(f"cannot start {module}: Cannot allocate memory")
-        if self.hung.get(module, 0) > 0:
-            self.hung[module] -= 1
-            idle, self.programs[module] = self.programs[module], lambda _child: None
-            try:
-                return super().start(module, *arguments, network=network, given=given)
-            finally:
-                self.programs[module] = idle
-        return super().start(module, *arguments, network=network, given=given)
-
-
-@dataclass
-class TornJournal(FakeJournalFile):
-    """tears: bytes of a line that still arrive when the power is cut before it is whole."""
-
-    tears: int = 0
-
-    def append(self, content: bytes) -> None:
-        if self.full:
-            raise HostError("cannot write to the journal: No space left on device")
-        try:
-            self.before()
-        except PowerCut:
-            self.content += content[: min(self.tears, len(content) - 1)]
-            raise
-        self.content += content
 
 
 class Supervisor:
@@ -219,9 +138,12 @@ class World:
     # --- the machine
 
     def put(self, path: Path, content: bytes) -> None:
-        with by_the_kernel(self.machine.files):
-            self.machine.files.make_folder(path.parent)
-            self.machine.files.replace(path, content)
+        files = self.machine.files
+        full, files.full = files.full, False
+        with by_the_kernel(files):
+            files.make_folder(path.parent)
+            files.replace(path, content)
+        files.full = full
 
     def identify(self, vm_id: str) -> None:
         """The firmware names the VM."""
@@ -274,7 +196,7 @@ class World:
     def restart(self, *, seconds: float = 20.0) -> None:
         """Power off, and on after a while."""
         self.power_off()
-        self.time.sleep(seconds)
+        self.machine.clock.sleep(seconds)
         self.power_on()
 
     def end(self, process: Process) -> None:
