@@ -87,8 +87,11 @@ def own_state(appliance: Appliance) -> None:
         appliance.apply(appliance.runtime.stop(plan, appliance.guest()))
         appliance.apply(appliance.runtime.destroy(plan, appliance.guest()))
     if owner is None or foreign:
-        files.make_folder(OWNER.parent, mode=0o700)
-        files.replace(OWNER, f"{vm_id}\n".encode("ascii"))
+        try:
+            files.make_folder(OWNER.parent, mode=0o700)
+            files.replace(OWNER, f"{vm_id}\n".encode("ascii"))
+        except HostError as error:  # without a note it is nobody's, and goes at the next start
+            appliance.machine.log.warning("guest.owner_not_noted", problem=error)
     if appliance.chronicle.discard:
         appliance.note("guest", discard=False)
 
