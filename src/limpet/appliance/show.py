@@ -155,6 +155,8 @@ def _guest(appliance: Appliance) -> dict[str, Any]:
         "image": None,
         "problem": None,
     }
+    if not chronicle.nics:
+        return shown | {"state": "stopped"}  # boot has not ended for the first time
     try:
         plan = appliance.shell()
         sight = appliance.guest()
