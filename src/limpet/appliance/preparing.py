@@ -82,15 +82,18 @@ def own_state(appliance: Appliance) -> None:
         return
     owner = text_of(files, OWNER)
     foreign = appliance.chronicle.discard or (owner is not None and not same_vm(owner, vm_id))
-    if foreign or (owner is None and appliance.guest().kept):
+    # Without a note it is ours when the journal knows of a start: the disk may have been too full for the note.
+    strange = owner is None and appliance.chronicle.instance is None and appliance.guest().kept
+    if foreign or strange:
         plan = appliance.shell()
         appliance.apply(appliance.runtime.stop(plan, appliance.guest()))
         appliance.apply(appliance.runtime.destroy(plan, appliance.guest()))
+        files.remove(OWNER)
     if owner is None or foreign:
         try:
             files.make_folder(OWNER.parent, mode=0o700)
             files.replace(OWNER, f"{vm_id}\n".encode("ascii"))
-        except HostError as error:  # without a note it is nobody's, and goes at the next start
+        except HostError as error:
             appliance.machine.log.warning("guest.owner_not_noted", problem=error)
     if appliance.chronicle.discard:
         appliance.note("guest", discard=False)
