@@ -181,11 +181,15 @@ class Appliance:
 
     def guest(self) -> ShellSight:
         """How the guest shell is, also when its image has gone meanwhile. Raises: HostError."""
+        return self.runtime.look(self.known_shell(), self.machine.files, self.machine.commands)
+
+    def known_shell(self) -> ShellPlan:
+        """As it was to be when it was started. Raises: HostError."""
         site = self.site()
         known = self._shell
         if known is None or known[0] is not site or known[1].instance != (self.chronicle.instance or "none"):
             known = self._shell = (site, self.shell())
-        return self.runtime.look(known[1], self.machine.files, self.machine.commands)
+        return known[1]
 
     def apply(self, tasks: Iterable[Task]) -> list[Outcome]:
         """Do all tasks; those that another one needs are left out when that fails. Raises: HostError, for one that failed."""

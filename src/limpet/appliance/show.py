@@ -55,10 +55,12 @@ class Window:
             return
         files = self._appliance.machine.files
         try:
-            files.make_folder(SHOWN.parent)
+            if not self._shown:
+                files.make_folder(SHOWN.parent)
             files.replace(SHOWN, content, durable=False)
             self._shown = content
         except HostError as error:
+            self._shown = b""
             self._appliance.machine.log.warning("show.unwritable", problem=error)
 
 
@@ -158,7 +160,7 @@ def _guest(appliance: Appliance) -> dict[str, Any]:
     if not chronicle.nics:
         return shown | {"state": "stopped"}  # boot has not ended for the first time
     try:
-        plan = appliance.shell()
+        plan = appliance.known_shell()
         sight = appliance.guest()
     except HostError as error:
         return shown | {"state": "failed", "problem": redacted(str(error))}
