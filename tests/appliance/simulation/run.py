@@ -7,13 +7,19 @@ python -m tests.appliance.simulation.run --seed 1234
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
 
 from tests.appliance.simulation.crashes import crashed, points
 from tests.appliance.simulation.lives import Life, lived
 from tests.appliance.simulation.stories import STORIES, WITH_THE_KERNEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EVERY = 2.0
 
@@ -24,6 +30,7 @@ def main() -> int:
     made.add_argument("--seeds", type=int, default=2000, help="how many lives")
     made.add_argument("--first", type=int, default=0, help="the first seed")
     made.add_argument("--seed", type=int, help="one life, with its story")
+    made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     made.add_argument("--points", action="store_true", help="also crash every story at every change")
     options = made.parse_args()
     if options.seed is not None:
@@ -31,7 +38,17 @@ def main() -> int:
         sys.stdout.write("\n".join(life.story) + "\n")
         return _told([life])
     code = _points() if options.points else 0
-    return max(code, _many(range(options.first, options.first + options.seeds)))
+    return max(code, _many(range(options.first, options.first + options.seeds), options.jobs))
+
+
+def _lives(seeds: range, jobs: int) -> Iterator[Life]:
+    if jobs == 1:
+        yield from map(lived, seeds)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        for life in pool.map(lived, seeds, chunksize=20):
+            life.story.clear()
+            yield life
 
 
 def _points() -> int:
@@ -60,19 +77,18 @@ def _points() -> int:
     return code
 
 
-def _many(seeds: range) -> int:
+def _many(seeds: range, jobs: int) -> int:
     bad: list[Life] = []
     ends: Counter[str] = Counter()
     slow = (0.0, 0)
     began, shown, virtual = time.monotonic(), 0.0, 0.0  # noqa: TID251 - for the person who waits
-    for count, seed in enumerate(seeds, 1):
-        life = lived(seed)
+    for count, life in enumerate(_lives(seeds, jobs), 1):
         ends[life.end] += 1
         virtual += life.seconds
-        slow = max(slow, (life.recovery, seed))
+        slow = max(slow, (life.recovery, life.seed))
         if life.problems:
             bad.append(life)
-            sys.stdout.write(f"\nseed {seed}: {life.problems[0][:300]}\n")
+            sys.stdout.write(f"\nseed {life.seed}: {life.problems[0][:300]}\n")
         now = time.monotonic()  # noqa: TID251
         if now - shown > EVERY or count == len(seeds):
             shown = now
