@@ -17,6 +17,7 @@ from limpet.model.errors import HostError, MalformedDocument
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
     from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic
     from limpet.host.appliance_ports import Child
 
@@ -100,18 +101,16 @@ class Leases:
         """Put it into place. Raises: HostError."""
         appliance = self._appliance
         if self._at_home:
-            put_at_home(appliance, nic, lease)
+            put_at_home(appliance, nic, lease, appliance.look())
             return
         site = appliance.site()
         site = replace(site, leases={**site.leases, nic.mac: lease})
         appliance.do(appliance.network_os.dress(nic, lease, site, appliance.look()))
 
 
-def put_at_home(appliance: Appliance, nic: Nic, lease: AcquiredLease) -> None:
+def put_at_home(appliance: Appliance, nic: Nic, lease: AcquiredLease, seen: Seen) -> None:
     """Address and routes of a lease on a NIC that Linux has; another address goes. Raises: HostError."""
-    link = next(
-        (link for place, link in appliance.look().of_mac(nic.mac) if place == HOST and not link.vf), None
-    )
+    link = next((link for place, link in seen.of_mac(nic.mac) if place == HOST and not link.vf), None)
     if link is None:
         return
     wanted = IPv4Interface((lease.address, lease.prefix))

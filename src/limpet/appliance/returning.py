@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 LONGEST_PAUSE = 600.0
 _BETWEEN_TRIES = 1.0
 _TRIES = 5
-LOOK_EVERY = 2.0
+LOOK_EVERY, _LOOK_AGAIN = 10.0, 2.0
+"""How often the NICs are looked at in a rescue while the kernel tells of no change: that takes processes."""
+_LINKS_EVERY = 0.5
+"""And while it tells of changes all the time."""
 
 
 def roll_back(appliance: Appliance) -> Event:
@@ -77,7 +80,7 @@ def address(appliance: Appliance, nic: Nic, site: Site) -> None:
     if lease is None:
         return
     try:
-        put_at_home(appliance, nic, lease)
+        put_at_home(appliance, nic, lease, appliance.seen or appliance.look())
     except HostError as error:
         appliance.machine.log.warning("rollback.not_addressed", nic=nic.name, problem=error)
 
@@ -109,10 +112,16 @@ def rescue(appliance: Appliance) -> Event:
 def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
     """Until `due`, on the monotonic clock, or an operator's word."""
     clock = appliance.machine.clock
-    away = 0
+    away, changed = 0, True
+    soonest = latest = clock.monotonic()
     while True:
         _ask_dhcp(appliance, leases)
-        away = away + 1 if _stay_reachable(appliance) else 0
+        _report(appliance)
+        now = clock.monotonic()
+        if now >= (soonest if changed else latest):
+            away = away + 1 if _stay_reachable(appliance) else 0
+            changed, soonest = False, now + _LINKS_EVERY
+            latest = now + (_LOOK_AGAIN if away else LOOK_EVERY)
         if away > 1:
             return Event.NICS_AWAY
         if "retry" in appliance.wishes:
@@ -121,7 +130,8 @@ def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
             return Event.RETRY
         if clock.monotonic() >= due:
             return Event.RETRY
-        appliance.pause(max(0.05, min(LOOK_EVERY, due - clock.monotonic())))
+        happened = appliance.pause(max(0.05, min(_LOOK_AGAIN, due - clock.monotonic())))
+        changed = changed or "link" in happened
 
 
 def _ask_dhcp(appliance: Appliance, leases: Leases) -> None:
@@ -134,11 +144,7 @@ def _ask_dhcp(appliance: Appliance, leases: Leases) -> None:
 
 
 def _stay_reachable(appliance: Appliance) -> bool:
-    """The primary NIC up and addressed, a status-only agent running: whatever ended them, they are put back.
-
-    Says whether the network OS has a NIC, which must be taken back first.
-    """
-    _report(appliance)
+    """The primary NIC up and addressed, whoever shut it. Says whether the network OS has it, and must be made to let go first."""
     try:
         site = appliance.site()
         seen = appliance.look()

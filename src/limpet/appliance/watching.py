@@ -52,6 +52,8 @@ class Watch:
         self._blind = 0
         self._holder = StandIn(appliance) if degraded else GuestWatch(appliance)
         appliance.wishes.discard("guest")
+        if not degraded:
+            appliance.wishes.discard("retry")  # there is nothing to be tried again
 
     def watch(self) -> Event:
         """Until something is to be done. Raises: Stopped."""
