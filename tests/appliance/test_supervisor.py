@@ -394,3 +394,39 @@ def test_a_saved_lease_of_another_time_does_not_hide_the_new_one_from_the_real_b
     world.power_on()
     world.reach(State.STEADY, within=120.0)
     assert world.fabric.way("limpet-guest") is None
+
+
+@pytest.mark.parametrize("state", [State.RESCUE, State.DEGRADED])
+def test_a_storm_of_link_news_is_no_storm_in_a_rescue_either(world: World, state: State) -> None:
+    world.setting(attempts=1)
+    if state is State.RESCUE:
+        world.program.refuses[f"claim {PRIMARY}"] = 1000
+    else:
+        world.containers.dies = 1000
+    world.reach(state)
+    world.live(2.0)
+    before = len(world.machine.commands.ran)
+    for at in range(2000):
+        world.time.after(at * 0.005, lambda: world.surroundings.waiting.add("link"))
+    world.live(10.0)
+    assert len(world.machine.commands.ran) - before < 150
+
+
+def test_a_rescue_that_lasts_starts_few_processes(world: World) -> None:
+    world.setting(attempts=1)
+    world.program.refuses[f"claim {PRIMARY}"] = 1000
+    world.reach(State.RESCUE)
+    world.live(60.0)
+    before = len(world.machine.commands.ran)
+    world.live(60.0)
+    assert len(world.machine.commands.ran) - before <= 15
+
+
+def test_a_wish_of_another_time_is_forgotten(world: World) -> None:
+    steady(world)
+    world.wish("retry")
+    world.live(2.0)
+    world.setting(attempts=1)
+    world.kill_supervisor()
+    world.live(3.0)
+    assert appliance(world).wishes == set()

@@ -59,6 +59,7 @@ def lived(seed: int) -> Life:
         if well and seed % 4 == 0:
             # One that hangs is given its two minutes.
             well = not world.live(LASTS, lambda: world.since_status > SILENT and not world.containers.hangs)
+        world.live(1.0)  # the journal is written as soon as there is room
         life.problems += broken(world)
         if not well:
             life.problems.append(f"it does not end well: {why_not(world)}")
