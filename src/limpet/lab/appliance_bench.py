@@ -100,11 +100,17 @@ def measure(agents: Sequence[str], plan: Plan, say: Callable[[str], None]) -> Ou
     with ExitStack() as stack:
         turns: dict[str, Callable[[int], Iterator[tuple[str, Measure]]]] = {}
         if LIMPET in found:
-            turns[LIMPET] = ours.turns(stack.enter_context(prepared(say)), plan)
+            turns[LIMPET] = ours.turns(stack.enter_context(prepared(say, apart=True)), plan)
             versions[LIMPET] = f"limpet {__version__}"
         if WAAGENT in found:
             parts = stack.enter_context(
-                prepared(say, linux=recipes.WAAGENT_APPLIANCE, guest=recipes.WAAGENT_GUEST_SHELL, agent=False)
+                prepared(
+                    say,
+                    linux=recipes.WAAGENT_APPLIANCE,
+                    guest=recipes.WAAGENT_GUEST_SHELL,
+                    agent=False,
+                    apart=True,
+                )
             )
             turns[WAAGENT] = peer.turns(parts, plan)
             versions[WAAGENT] = peer.version(parts)

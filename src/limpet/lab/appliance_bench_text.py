@@ -17,8 +17,8 @@ PAGE = """\
 
 Made by `make bench`. Both agents ran in one run, by turns, on the same fabric, on the same kind of appliance: {rounds} rounds, each with new
 machines. Each figure is the median, with the least and the most in parentheses. The ratio says how many times the peer's figure is ours.
-Budgets are ours alone; they were set before anything was measured. How long it takes in a virtual machine is in
-[the boot benchmarks](benchmarks-boot.md) and, for the whole appliance, told by `make appliance-vm-test`.
+Budgets are ours alone; they were set before anything was measured. How long it takes in a virtual machine,
+which is slower by far, is told by `make appliance-vm-test`.
 
 {facts}
 
@@ -49,7 +49,7 @@ Budgets are ours alone; they were set before anything was measured. How long it 
   else is set; the former is in the figure of the network OS that was gone, and not in that of the retry.
 - **Idle** figures are of one appliance each, with one NIC and one installed extension, {settle:g} s after anything was wanted, over {window:g} s: limpet's with
   the kernel as its network OS, so that the supervisor's CPU is not mixed with a routing daemon's. PSS is in 10⁶ bytes: a page that other
-  processes of this machine share counts by its share. CPU is that of control groups, with what has ended. The peer has no supervisor.
+  processes share counts by its share; each agent's appliances are made of copies of the root file systems, so that those others are its own. CPU is that of control groups, with what has ended. The peer has no supervisor.
 - **The image** is the lab's, whose packages are the same for both but for the agent and what it needs; the one that `limpet guestshell build` makes
   is described in [the guest shell](guest-shell.md). Written are its changes and its persistent folders.
 """

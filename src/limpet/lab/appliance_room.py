@@ -40,6 +40,7 @@ NETWORKS = ("networking.service", "ifup@eth0.service", "systemd-networkd.service
 """Debian's own ways to bring a NIC up; here boot does."""
 NEIGHBOUR = 200
 TIME_TO_REBOOT = 60.0
+TIME_TO_COPY = 120.0
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 NEW_BOOT = (
     "cat /proc/sys/kernel/random/uuid > /run/limpet-lab/boot_id",
@@ -131,7 +132,9 @@ class Appliance:
         with cgroups.frozen(self.machine.cgroup):
             if lose_unsynced:
                 self.volume.cut()
-            cgroups.kill(self.machine.cgroup)  # all at once: its init alone would take the others along a little later
+            cgroups.kill(
+                self.machine.cgroup
+            )  # all at once: its init alone would take the others along a little later
             self.machine.kill()
 
     def become(self, vm_id: str, *, generation: int = 1) -> None:
@@ -274,16 +277,27 @@ def prepared(
     linux: recipes.Recipe = recipes.APPLIANCE,
     guest: recipes.Recipe = recipes.GUEST_SHELL,
     agent: bool = True,
+    apart: bool = False,
 ) -> Iterator[Parts]:
     """An appliance's parts, to be used by many rooms: the trees are built when they are not in the cache; limpet is in both.
 
-    agent: whether limpet's agent is a service of the guest shell.
+    agent: whether limpet's agent is a service of the guest shell. apart: of copies in memory, so that no machine of somebody
+    else's has pages of the same files: what is shared is left out of what a process is said to have.
     """
     requirements.require(appliances=True)
     tree = rootfs.root_file_system(linux, rootfs.default_cache(), say)
     shell = rootfs.root_file_system(guest, rootfs.default_cache(), say)
-    with workspace() as space, workspace() as more, guest_image(shell, more, agent=agent) as image:
+    with ExitStack() as stack:
+        space, more = stack.enter_context(workspace()), stack.enter_context(workspace())
+        if apart:
+            tree, shell = _copied(tree, space.folder / "tree"), _copied(shell, more.folder / "tree")
+        image = stack.enter_context(guest_image(shell, more, agent=agent))
         yield Parts(layers=(limpet_layer(tree, space), tree), image=image)
+
+
+def _copied(tree: Path, target: Path) -> Path:
+    run(["cp", "--archive", str(tree), str(target)], timeout=TIME_TO_COPY).checked()
+    return target
 
 
 @contextmanager
