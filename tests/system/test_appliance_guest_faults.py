@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.system import supervised
+from tests.system.supervised import enters
 
 from limpet.lab.appliance_sight import NOS
 from limpet.lab.clock import pause
@@ -73,6 +74,55 @@ def test_a_guest_shell_that_dies_again_and_again_is_built_anew_then_stood_in_for
         assert it.in_guest(f"cat {WRITTEN}") == "kept\n"
         assert it.made.sh(f"ip -n {NOS} route") == routes
         it.check(bundle=runtime == "lxc")
+
+
+BROKEN = """
+mkdir -p /var/tmp/broken/sbin /var/tmp/broken/usr/lib/systemd
+for file in sbin/init usr/lib/systemd/systemd; do
+    echo nothing > /var/tmp/broken/$file; chmod 755 /var/tmp/broken/$file
+done
+"""
+
+
+def test_an_image_that_does_not_work_is_condemned_and_the_last_good_one_is_started(
+    appliance_parts: Parts,
+) -> None:
+    """F6: corrupt image. And the reboot table's row of an upgrade; and a supervisor that is killed in a repair."""
+    with supervised.steady(appliance_parts, nics=1) as it:
+        it.made.sh(BROKEN)
+        it.in_guest(f"echo kept > {WRITTEN}")
+        it.made.run(["limpet", "guestshell", "upgrade", "/var/tmp/broken"], timeout=60).checked()
+        last, before = it.last(), it.serial()
+        it.begins()
+        it.made.run(["kill", "-KILL", it.guest()]).checked()
+        it.kill_at(enters("repairing"), "a repair", after=last)
+        it.start()
+        it.await_shown(
+            lambda _: it.states(after=last)[-1:] == ["steady"] and it.guest() != "", "the good image"
+        )
+        report = it.await_guest_report(after=before)
+        it.observed(
+            "F6",
+            f"image that does not start: condemned, the last good one reports after {it.took(report['at'])} s",
+        )
+        bad = json.loads(it.made.machine.read("/var/lib/limpet/guest/images/slots.json"))["bad"]
+        assert list(bad.values()) == ["it was tried and did not work"]
+        assert it.in_guest(f"cat {WRITTEN}") == "kept\n"
+        assert not {"rolling-back", "rescue"} & set(it.states(after=last))
+        it.made.run(["limpet", "guestshell", "upgrade", "/var/tmp/broken"], timeout=60).checked()
+        it.made.power_cut()
+        it.made.boot()
+        last, before = it.last(), it.serial()
+        it.begins()
+        it.start()
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "steady after the power cut")
+        report = it.await_guest_report(after=before)
+        assert it.shown()["guestShell"]["restarts"] <= 5
+        it.observed(
+            "power cut",
+            f"during an upgrade of the image: the last good one reports after {it.took(report['at'])} s",
+        )
+        it.check()
 
 
 def test_an_agent_that_dies_is_restarted_by_its_own_service_manager(appliance_parts: Parts) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.wanted import Wanted, wanted
+from limpet.appliance.renewing import failed, renew
 from limpet.appliance.shell import brief
 from limpet.appliance.states import Event, State
 from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER
@@ -15,6 +16,8 @@ from limpet.host.facts.reading import text_of
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from limpet.appliance.appliance import Appliance
 
 PARKED_WITHIN = 30.0
@@ -36,11 +39,11 @@ def prepare(appliance: Appliance) -> Event:
     try:
         # What extensions are in the guest shell is in its volume: the status-only agent reports them.
         own_state(appliance)
-        appliance.apply(appliance.runtime.prepare(appliance.shell(), appliance.guest()))
+        _renewing(appliance, _mount)
         appliance.start_status_agent(f"{State.PREPARING.words}")
         site = appliance.site()
         appliance.apply(appliance.network_os.start(site, appliance.look()))
-        start_guest(appliance)
+        _renewing(appliance, start_guest)
         _await_parked(appliance)
         _await_fabric(appliance)
     except HostError as error:
@@ -48,6 +51,22 @@ def prepare(appliance: Appliance) -> Event:
         appliance.with_problem(f"the handover cannot be prepared: {error}")
         return Event.CANNOT_PREPARE
     return Event.PREPARED
+
+
+def _mount(appliance: Appliance) -> None:
+    appliance.apply(appliance.runtime.prepare(appliance.shell(), appliance.guest()))
+
+
+def _renewing(appliance: Appliance, action: Callable[[Appliance], None]) -> None:
+    """Do something with the guest shell; where that fails, the next try finds it made anew (F6). Raises: HostError."""
+    try:
+        action(appliance)
+    except HostError:
+        try:
+            renew(appliance, failed(appliance) + 1)
+        except HostError as error:
+            appliance.machine.log.warning("guest.not_renewed", problem=error)
+        raise
 
 
 def start_guest(appliance: Appliance) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest import images
 from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.handing import dress_all
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.preparing import start_guest
+from limpet.appliance.renewing import failed, renew
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
 from limpet.model.errors import HostError
@@ -16,10 +16,6 @@ from limpet.model.errors import HostError
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
 
-WITHIN = 3600.0
-"""Failures of the guest shell longer ago than this many seconds are forgotten."""
-RESET_FROM, OTHER_IMAGE_FROM = 3, 4
-"""From which failure on its root file system is made anew, and the last confirmed image is taken."""
 _LONGEST_PAUSE = 30.0
 _BETWEEN = 0.5
 _TRIES = 5
@@ -77,7 +73,7 @@ def _guest(appliance: Appliance) -> Event | None:
             return Event.REPAIRED
     except HostError as error:
         appliance.with_problem(f"the guest shell cannot be looked at: {error}")
-    failures = _count(appliance)
+    failures = failed(appliance)
     if failures > appliance.config.guest_failures:
         appliance.with_problem(f"the guest shell failed {failures} times within an hour; {appliance.problem}")
         return Event.GUEST_GAVE_UP
@@ -113,24 +109,8 @@ def _is_well(appliance: Appliance) -> bool:
     return not appliance.machine.fabric_lock.is_free()
 
 
-def _count(appliance: Appliance) -> int:
-    now = appliance.machine.clock.now()
-    recent = [each for each in appliance.chronicle.failures if 0 <= now - each < WITHIN]
-    appliance.note("guest", failures=[*recent, now])
-    return len(recent) + 1
-
-
 def _restart(appliance: Appliance, failures: int) -> None:
     """A new instance; from the third failure on with a root file system as new, from the fourth on of an image that is whole."""
     appliance.lease.revoke()
-    plan = appliance.shell()
-    appliance.apply(appliance.runtime.stop(plan, appliance.guest()))
-    if failures >= RESET_FROM:
-        appliance.apply(appliance.runtime.reset(plan, appliance.guest()))
-    if failures >= OTHER_IMAGE_FROM:
-        machine = appliance.machine
-        note, why = images.suspect(machine.files, machine.commands)
-        if note is not None:
-            machine.log.warning("guest.image_condemned", problem=why)
-            appliance.do((note,))
+    renew(appliance, failures)
     start_guest(appliance)

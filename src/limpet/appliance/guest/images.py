@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,8 +42,12 @@ def image_to_start(files: Files) -> Path:
 
 def choose(files: Files, *, store: Path = STORE) -> Chosen:
     """The best image that passes a cheap look. Raises: HostError, when there is none."""
-    passed = []
-    for slot in deciding.order(read_slots(files, store=store), boot_id(files) or "unknown"):
+    slots, boot = read_slots(files, store=store), boot_id(files) or "unknown"
+    order = deciding.order(slots, boot)
+    factory = [Chosen(path=path, slot=None) for path in FACTORY if files.info(path) is not None]
+    proven = [slot for slot in order if not factory or deciding.may_be_tried(slots, slot, boot)]
+    passed: list[str] = []
+    for slot in proven:
         try:
             image = read_image(files, slot, store=store)
         except (MalformedDocument, HostError) as error:
@@ -55,9 +59,8 @@ def choose(files: Files, *, store: Path = STORE) -> Chosen:
         if problem is None:
             return Chosen(path=image.path, slot=slot, passed=tuple(passed))
         passed.append(f"slot {slot}: {problem}")
-    for path in FACTORY:
-        if files.info(path) is not None:
-            return Chosen(path=path, slot=None, passed=tuple(passed))
+    if factory:
+        return replace(factory[0], passed=tuple(passed))
     said = f" ({'; '.join(passed)})" if passed else ""
     raise HostError(
         f"there is no image of a guest shell that can be started{said}. Put one in place with: limpet guestshell upgrade FILE"

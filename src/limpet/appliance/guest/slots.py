@@ -63,6 +63,11 @@ def order(slots: Slots, boot: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*first, *rest]))
 
 
+def may_be_tried(slots: Slots, slot: str, boot: str) -> bool:
+    """Whether an image comes before the one that the appliance came with: it has worked, or is tried in this boot (§8.5)."""
+    return slot == slots.confirmed or (slot == slots.tried and slots.boot == boot)
+
+
 def with_new(slots: Slots, slot: str, boot: str) -> Slots:
     """An image was put into `slot`: it is tried. The first one of all has nothing to fall back to."""
     bad = {name: why for name, why in slots.bad.items() if name != slot}
