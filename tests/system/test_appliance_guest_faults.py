@@ -231,11 +231,6 @@ def test_an_operator_stops_the_guest_shell_and_starts_it_again(appliance_parts: 
         it.await_stage("steady")
         assert it.shown()["problem"] is None
         assert it.in_guest(f"cat {WRITTEN}; ls /root/changed") == "kept\n/root/changed\n"
-        it.made.run(["limpet", "guestshell", "destroy"], timeout=120).checked()
-        before = it.serial()
-        it.made.run(["limpet", "guestshell", "enable"], timeout=120).checked()
-        it.await_guest_report(after=before)
-        assert it.in_guest(f"cat {WRITTEN}; ls /root/changed 2>/dev/null") == "kept\n"
         assert it.made.sh(f"ip -n {NOS} route") == routes
         it.check()
         assert json.loads(it.made.run(["limpet", "show", "--json"]).checked())["stage"] == "steady"

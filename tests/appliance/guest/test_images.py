@@ -163,6 +163,16 @@ def test_an_image_is_put_in_place_tried_and_then_counts(source: Path) -> None:
     assert images.confirm(made.files) is None
 
 
+def test_an_image_that_was_only_tried_does_not_come_before_the_factorys_after_a_start() -> None:
+    made = machine()
+    squashfs(made, NEW)
+    install(made, NEW)
+    assert images.choose(made.files).slot == "a"
+    with by_the_kernel(made.files):
+        made.files.replace(Path("/proc/sys/kernel/random/boot_id"), b"boot-2\n")
+    assert images.choose(made.files).path == IMAGE
+
+
 def test_the_next_image_goes_to_the_other_slot_and_after_a_power_cut_the_last_that_worked_is_started() -> (
     None
 ):
