@@ -150,7 +150,10 @@ def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
         if not isinstance(error, errors.LimpetError):
             raise
         redacted: Callable[[str], str] = import_module("limpet.model.redact").redacted
-        _complain(redacted(f"limpet {name}: {error}"))
+        problem = redacted(f"limpet {name}: {error}")
+        _complain(problem)
+        if _as_json(arguments):
+            print(import_module("json").dumps({"problem": _one_line(problem)}))
         codes = {errors.ConfigurationError: USAGE_ERROR, errors.AlreadyRunning: ALREADY_RUNNING}
         return codes.get(type(error), FAILED)
 
@@ -160,10 +163,19 @@ def _suggestion(name: str, verbs: Mapping[str, Verb]) -> str:
     return f"Did you mean {near[0]!r}?" if near else "limpet help lists them."
 
 
+def _as_json(arguments: Sequence[str]) -> bool:
+    """Whether a program reads the answer: it finds JSON also when there is none."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in own
+
+
 def _complain(message: str) -> None:
-    """One line; what a terminal would obey instead of show is left out, for messages quote what came from outside."""
-    line = " ".join(message.split())
-    print("".join(character for character in line if character.isprintable()), file=sys.stderr)
+    print(_one_line(message), file=sys.stderr)
+
+
+def _one_line(message: str) -> str:
+    """What a terminal would obey instead of show is left out, for messages quote what came from outside."""
+    return "".join(character for character in " ".join(message.split()) if character.isprintable())
 
 
 def _whole_streams() -> None:
@@ -184,8 +196,10 @@ def entry() -> int:
     """Run this process's command line: where the installed command `limpet` begins."""
     _whole_streams()
     try:
-        code = main(sys.argv[1:])
-        sys.stdout.flush()
+        try:
+            code = main(sys.argv[1:])
+        finally:  # also of what a parser has printed before it exits
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has gone

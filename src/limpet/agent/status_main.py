@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from limpet.host.lease_lock import FlockLease, SignalledFolder
 from limpet.host.log import open_log
 from limpet.host.machine import guest_info
 from limpet.host.reported import boot_id
-from limpet.model.errors import LeaseLost
+from limpet.model.errors import HostError, LeaseLost
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -63,6 +64,8 @@ class LateFetcher:
 
 def run(config: Config, options: Namespace) -> int:
     """Park, then report until this process is asked to end or has lost the lease. Gives the exit code. Raises: HostError."""
+    if os.geteuid() != 0:
+        raise HostError("only root can report in the guest shell's place")
     log, files, exchange = open_log(config.log_file), RealFiles(), options.exchange or EXCHANGE
     lease = FabricLease(
         exchange, Holder.STATUS_ONLY, FlockLease(exchange / LOCK), files, log, boot=boot_id(files)

@@ -23,7 +23,7 @@ from limpet.host.commands import RealCommands
 from limpet.host.devices import RealDevices
 from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
-from limpet.host.lock import SingleInstance, is_held
+from limpet.host.lock import SingleInstance
 from limpet.model.errors import ConfigurationError, HostError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Here:
     @classmethod
     def this_machine(cls) -> Here:
         """The one that this runs on."""
-        from limpet.appliance.main import SUPERVISOR  # noqa: PLC0415 - the supervisor's own module is large
+        from limpet.appliance.main import SUPERVISOR, supervisor  # noqa: PLC0415 - the supervisor's own module is large
 
         files, commands, clock = RealFiles(), RealCommands(), RealClock()
         interpreter = Interpreter(
@@ -82,19 +82,10 @@ class Here:
             interpreter=interpreter,
             clock=clock,
             chance=RealRandom(),
-            supervisor=lambda: _supervisor(SUPERVISOR, files),
+            supervisor=lambda: supervisor(SUPERVISOR, files),
             locked=locked,
             wake=lambda process: os.kill(process, signal.SIGUSR1),
         )
-
-
-def _supervisor(lock: Path, files: Files) -> int | None:
-    """Who holds the lock, if that is a supervisor."""
-    if not is_held(lock):
-        return None
-    note = files.read(lock, at_most=4096).decode("utf-8", "replace").strip()
-    process = note.rpartition(" ")[2]
-    return int(process) if note.startswith("limpet appliance") and process.isdecimal() else None
 
 
 def network_task(plan: ShellPlan, files: Files) -> tuple[Task, ...]:

@@ -8,7 +8,11 @@ from pathlib import Path
 from limpet.appliance.guest.build_recipe import SUITE
 from limpet.config.options import add_options
 
-EPILOG = """\
+CODES = """\
+exit codes: 0 done; of run: the command's own; 1 failed; 2 wrong usage or configuration; 3 another one is at work;
+4 it does not run (status, run); 130 interrupted
+"""
+EPILOG = f"""\
 examples:
   limpet guestshell build --output guest-shell.squashfs
   limpet guestshell upgrade guest-shell.squashfs
@@ -19,9 +23,16 @@ examples:
 
 More in docs/guest-shell.md.
 
-exit codes: 0 done; of run: the command's own; 1 failed; 2 wrong usage or configuration; 3 another one is at work;
-4 it does not run (status, run); 130 interrupted
-"""
+{CODES}"""
+EXAMPLES = {
+    "enable": "enable --dry-run",
+    "disable": "disable",
+    "destroy": "destroy --all --dry-run",
+    "run": "run -- systemctl status limpet-agent",
+    "status": "status --json | jq .running",
+    "build": "build --output guest-shell.squashfs --package htop",
+    "upgrade": "upgrade guest-shell.squashfs",
+}
 COMMANDS = {
     "enable": "Have it run: from now on it is started, and started again whatever happens.",
     "disable": "Stop it; what is in it is kept.",
@@ -44,7 +55,13 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = made.add_subparsers(metavar="COMMAND", required=True, dest="command")
     for name, about in COMMANDS.items():
-        command = commands.add_parser(name, help=about, description=about)
+        command = commands.add_parser(
+            name,
+            help=about,
+            description=about,
+            epilog=f"example:\n  limpet guestshell {EXAMPLES[name]}\n\n{CODES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         if name != "build":
             add_options(command)
         if name in CHANGING:

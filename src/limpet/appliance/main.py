@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.appliance.appliance import Appliance
+from limpet.appliance.appliance import WISH, Appliance
 from limpet.appliance.guest.runtimes import runtime
 from limpet.appliance.journal import Journal
 from limpet.appliance.machine import Machine
@@ -28,7 +28,7 @@ from limpet.host.fabric_lock import RealFabricLock
 from limpet.host.files import RealFiles
 from limpet.host.journal_file import RealJournalFile
 from limpet.host.kernel import RealKernel
-from limpet.host.lock import SingleInstance
+from limpet.host.lock import SingleInstance, is_held
 from limpet.host.log import open_log
 from limpet.host.service_manager import tell
 from limpet.host.surroundings import RealSurroundings
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from limpet.config.load import Config
+    from limpet.host.ports import Files
 
 JOURNAL = Path("/var/lib/limpet/journal")
 ASIDE = Path("/run/limpet/journal")
@@ -62,10 +63,20 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = made.add_subparsers(metavar="COMMAND", required=True, dest="command")
     for name, about in COMMANDS.items():
-        command = commands.add_parser(name, help=about, description=about)
+        command = commands.add_parser(
+            name,
+            help=about,
+            description=about,
+            epilog=EPILOGS[name],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         add_options(command)
-        if name in {"plan", "history"}:
+        if name == "plan":
             command.add_argument("--json", action="store_true", help="for programs")
+        elif name == "history":
+            command.add_argument(
+                "--json", action="store_true", help="for programs: each record is a line of JSON"
+            )
     return made
 
 
@@ -74,6 +85,33 @@ COMMANDS = {
     "plan": "Show what a handover would do on this machine, every move with its opposite; do nothing.",
     "history": "Show the journal: what the supervisor noted, and when.",
     "retry": "Tell the supervisor to try the handover again, after it gave up.",
+}
+
+EPILOGS = {
+    "run": """\
+example:
+  limpet appliance run --set appliance.network_os=frr
+
+exit codes: 0 ended by a signal, 1 cannot go on, 2 wrong usage or configuration, 3 already running
+""",
+    "plan": """\
+example:
+  limpet appliance plan --set appliance.network_os=kernel
+
+exit codes: 0 shown, 1 nothing can be planned here, also when the NICs are handed over, 2 wrong usage or configuration
+""",
+    "history": """\
+example:
+  limpet appliance history --json | jq -r 'select(.kind == "state") | .facts.state'
+
+exit codes: 0 shown, 1 there is no journal or it cannot be read, 2 wrong usage
+""",
+    "retry": """\
+example:
+  limpet appliance retry
+
+exit codes: 0 the supervisor was told, 1 none runs, 2 wrong usage
+""",
 }
 
 
@@ -143,11 +181,28 @@ def _tell(state: State) -> None:
 
 def _retry() -> int:
     """Raises: HostError, when no supervisor runs."""
-    note = SUPERVISOR.read_text("utf-8", "replace") if SUPERVISOR.is_file() else ""
-    process = note.strip().rpartition(" ")[2]
-    if not process.isdecimal():
+    if os.geteuid() != 0:
+        raise HostError("only root can tell the supervisor to try again")
+    files = RealFiles()
+    process = supervisor(SUPERVISOR, files)
+    if process is None:
         raise HostError("no supervisor runs here: start it with `limpet appliance run`")
-    (EXCHANGE / "wish").write_text("retry\n", encoding="ascii")
-    os.kill(int(process), signal.SIGUSR1)
+    files.replace(EXCHANGE / WISH, b"retry\n", durable=False)
+    try:
+        os.kill(process, signal.SIGUSR1)
+    except ProcessLookupError:
+        raise HostError("the supervisor has just ended: start it with `limpet appliance run`") from None
     sys.stdout.write("The supervisor was told to try again; `limpet show` says how it goes.\n")
     return 0
+
+
+def supervisor(lock: Path, files: Files) -> int | None:
+    """The process that holds the supervisor's lock, if that is a supervisor: a note of one that was killed says nothing.
+
+    Raises: HostError, when it cannot be looked at.
+    """
+    if not is_held(lock):
+        return None
+    note = files.read(lock, at_most=4096).decode("utf-8", "replace").strip()
+    process = note.rpartition(" ")[2]
+    return int(process) if note.startswith("limpet appliance") and process.isdecimal() else None

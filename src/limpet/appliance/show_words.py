@@ -38,7 +38,8 @@ def _parts(found: Mapping[str, Any], now: float) -> Iterator[str]:
             + _why(guest)
         )
     if lease:
-        yield f"lease         {lease['address']} by {lease['gateway']}, wire server {lease['wireServer']}"
+        gateway = f"by {lease['gateway']}" if lease["gateway"] else "without a gateway"
+        yield f"lease         {lease['address']} {gateway}, wire server {lease['wireServer'] or 'not told'}"
     goal, status = found.get("goalState"), found.get("status")
     if goal and goal.get("id"):
         yield f"goal state    {goal['id']}, {_ago(goal['at'], now)} ago"
