@@ -16,8 +16,11 @@ from tests.scenario.core import ENDPOINT, Core
 from tests.scenario.handlers import OPERATIONS, TENANT, status_file
 
 from limpet.agent import in_guest
+from limpet.agent.endpoint import Endpoint
+from limpet.agent.lease import LeasedHttp
 from limpet.agent.machine import Machine as AgentMachine
 from limpet.agent.running import Running
+from limpet.agent.status_only import Means, StatusOnly
 from limpet.boot.machine import Machine as BootMachine
 from limpet.boot.stage import Stage
 from limpet.config.settings import Config
@@ -26,6 +29,7 @@ from limpet.emulator.vm import Account
 from limpet.guest.fabric_lease import EXCHANGE, Holder
 from limpet.guest.marker import MARKER
 from limpet.guest.namespaces import HOST
+from limpet.guest.saying import Saying, one_line
 from limpet.guest.shell_brief import BRIEF, parse_brief
 from limpet.host.fake import FakeFetcher, FakeHttp, FakeVault
 from limpet.host.fake_devices import Disk, by_the_kernel, show_disk
@@ -77,6 +81,7 @@ class RealStages:
             machine.processes.scripts[f"bin/{operation}"] = self._performer(operation)
         world.boot_program = self.boot
         world.real_agent = self.agent
+        world.real_status = self.status
 
     def _dhcp(self, packet: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
         fabric = self.world.fabric
@@ -169,6 +174,32 @@ class RealStages:
         in_guest.prepare(ports)
         in_guest.granted(running, ports, lease, _Turns, EXCHANGE).run()  # type: ignore[arg-type]
 
+    def status(self, party: Party, lease: FabricLease, child: FakeChild, stop: list[bool]) -> None:
+        """What the status-only agent does once the lease is its own. stop: whether it was asked to end."""
+        world, machine = self.world, self.world.machine
+        words = dict(zip(child.arguments[1::2], child.arguments[2::2], strict=False))
+        http = LeasedHttp(FakeHttp(lambda request: self._asked(party, request)), lease)
+        means = Means(
+            http=http,
+            fetcher=http,
+            files=machine.files,
+            library=machine.files,
+            clock=world.time,
+            chance=machine.chance,
+            log=world.log,
+            guest=machine.guest,
+            find=lambda _http: Endpoint(
+                address=ENDPOINT, origin="the lease", wire_port=80, host_plugin_port=32526
+            ),
+            owes_ready=lambda: False,
+        )
+        saying = Saying(state=words["--state"], text=one_line(words["--saying"]))
+        agent = StatusOnly(means, self.config, lease, saying, exchange=EXCHANGE, library=LIBRARY)
+        while not stop[0]:
+            wait = agent.turn()
+            world.time.wait(wait, lambda: stop[0])
+        agent.last()
+
     def _asked(self, party: Party, request: Request) -> Response:
         """Over the simulated network, by which way there is, to the emulator's core; a report that was taken is noted."""
         fabric, inbox = self.world.fabric, self.core.vm.inbox
@@ -177,7 +208,10 @@ class RealStages:
         response = fabric.exchange(party, request)
         inbox = self.core.vm.inbox
         if inbox.statuses.seen + inbox.health.seen > before:
-            fabric.takes(party, "Ready", "as the real code says it")
+            report = self.core.vm.status
+            status = None if report is None else report.status
+            said = ("Ready", "boot") if status is None else (status.status, status.message.message)
+            fabric.takes(party, *said)
         return response
 
     def _performer(self, operation: str):  # type: ignore[no-untyped-def]  # noqa: ANN202

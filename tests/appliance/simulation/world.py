@@ -83,6 +83,7 @@ class World:
     wanted: bool = True
     """Whether the service is to run: an operator may stop it."""
     real_agent: Callable[[Party, FabricLease], None] | None = None
+    real_status: Callable[[Party, FabricLease, FakeChild, list[bool]], None] | None = None
     boot_program: Callable[[World, FakeChild], None] = agents.quick_boot
     locks: dict[Process, str] = field(default_factory=dict)
     states: list[tuple[float, State]] = field(default_factory=list)
