@@ -32,6 +32,9 @@ RestartPreventExitStatus=2
 KillMode=process
 TimeoutStopSec=60
 Delegate=yes
+# While the machine starts everything waits for this, and it for nothing of theirs.
+StartupCPUWeight=1000
+StartupIOWeight=1000
 StandardOutput=journal
 StandardError=journal
 
