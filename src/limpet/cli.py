@@ -50,7 +50,7 @@ VERBS: Mapping[str, Verb] = {
     "boot": Verb("limpet.boot.main", "main", "Provision this VM once, before its network is anybody's."),
     "agent": Verb("limpet.agent.main", "main", "Follow the goal state until told to stop."),
     "appliance": Verb(
-        "limpet.appliance.main", "main", "Hand the NICs to a network OS; go on in a guest shell."
+        "limpet.appliance.start", "main", "Hand the NICs to a network OS; go on in a guest shell."
     ),
     "guestshell": Verb(
         "limpet.appliance.guestshell_command",

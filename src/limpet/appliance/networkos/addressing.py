@@ -7,7 +7,6 @@ taken away: addresses and routes of an operator stay.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from ipaddress import IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
@@ -39,7 +38,7 @@ def label(name: str, lease: AcquiredLease, *, primary: bool) -> str:
     """The label of an address that says which lease was applied."""
     parts = [str(lease.address), str(lease.prefix), str(lease.wire_server), str(primary)]
     parts += [f"{each.destination} {each.gateway}" for each in lease.routes]
-    return f"{name}:{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:_DIGITS]}"
+    return f"{name}:{zlib.crc32(' '.join(parts).encode()):08x}"[: len(name) + 1 + _DIGITS]
 
 
 def _ours(link: SeenLink) -> list[tuple[IPv4Interface, str]]:

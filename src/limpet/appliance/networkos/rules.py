@@ -11,7 +11,7 @@ where an operator's configuration has one that fits the next hop better, and the
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from typing import TYPE_CHECKING
 
 from limpet.appliance.networkos.iproute import inside
@@ -111,7 +111,7 @@ def nat_steps(site: Site, address: IPv4Address | None) -> tuple[Run, ...]:
 
 def nat_mark(site: Site, address: IPv4Address | None) -> str:
     """What the label of the guest port's address says of the NAT that is loaded: 7 digits."""
-    return hashlib.sha256(nat_set(site, address).encode()).hexdigest()[:7]
+    return f"{zlib.crc32(nat_set(site, address).encode()):08x}"[:7]
 
 
 def network_os_steps(site: Site) -> tuple[Run, ...]:
