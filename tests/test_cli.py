@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import types
@@ -226,7 +227,10 @@ def test_output_that_nobody_reads_is_no_traceback(words: list[str]) -> None:
         )
     finally:
         os.close(writer)
-    assert done.returncode in {0, 141}  # argparse itself hides that its help was not taken, where nothing is buffered
+    assert done.returncode in {
+        0,
+        141,
+    }  # argparse itself hides that its help was not taken, where nothing is buffered
     assert not done.stderr
 
 
@@ -263,3 +267,20 @@ def test_a_locale_without_the_letters_is_no_traceback(words: list[str]) -> None:
         env=environment,
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_everything_is_known_where_there_is_no_source_tree(tmp_path: Path) -> None:
+    shutil.copytree(
+        Path(cli.__file__).parent, tmp_path / "limpet", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "limpet", "man"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "limpet guestshell" in done.stdout

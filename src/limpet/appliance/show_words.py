@@ -13,9 +13,14 @@ _BOLD, _RED, _PLAIN = "\033[1m", "\033[31m", "\033[0m"
 def as_text(found: Mapping[str, Any], now: float, *, colour: bool) -> str:
     """A dozen lines. now: seconds since 1970. colour: for a terminal."""
     bold, red, plain = (_BOLD, _RED, _PLAIN) if colour else ("", "", "")
-    lines = [f"{bold}{found['stage']}{plain}: {found['words']} (for {_ago(found.get('since'), now)})"]
-    if not found.get("supervised"):
-        lines.append(f"{red}no supervisor runs{plain}: this is what the journal says")
+    since = _ago(found.get("since"), now)
+    if found.get("supervised"):
+        lines = [f"{bold}{found['stage']}{plain}: {found['words']} (for {since})"]
+    else:
+        lines = [
+            f"{red}no supervisor runs{plain}; `systemctl start limpet-appliance` starts it. Noted last, {since} ago:",
+            f"{bold}{found['stage']}{plain}: {found['words']}",
+        ]
     if found.get("problem"):
         lines.append(f"{red}problem{plain}: {found['problem']}")
     lines += _parts(found, now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.lab.appliance_room import CONFIGURATION, Appliance, Wish, appliance, prepared
-from limpet.lab.demo_stage import example
+from limpet.lab.demo_stage import example, there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +52,7 @@ class Plot:
 @contextmanager
 def stage(plot: Plot, say: Callable[[str], None]) -> Iterator[Appliance]:
     """The appliance, switched off; all of it goes at the end. say: told what takes long. Raises: LabError."""
-    hosted = [argument for name in plot.handlers for argument in ("--handler", str(example(name)))]
+    hosted = [argument for name in plot.handlers for argument in ("--handler", str(there(example(name))))]
     wish = Wish(
         nics=plot.nics,
         serve=("--strict", *hosted),

@@ -118,8 +118,12 @@ def _install(machine: Machine) -> None:
 
 
 def example(name: str) -> Path:
-    """A folder of examples/. Raises: LabError."""
-    folder = Path(__file__).parents[3] / "examples" / name
+    """A folder of examples/, as limpet's source tree has it; `there` says whether it does."""
+    return Path(__file__).parents[3] / "examples" / name
+
+
+def there(folder: Path) -> Path:
+    """The same folder. Raises: LabError, where this is no source tree."""
     if not folder.is_dir():
-        raise LabError(f"there is no {folder}: run the demo from limpet's source tree")
+        raise LabError(f"there is no {folder}: run this from limpet's source tree")
     return folder

@@ -9,6 +9,8 @@ from tests.appliance.guest.shells import FILES, IMAGE, Shell, machine, network, 
 
 from limpet.appliance.guest.layout import Layout
 from limpet.appliance.guest.runtimes import NAMES, runtime
+from limpet.guest.agent_news import NEWS
+from limpet.guest.fabric_lease import EXCHANGE
 from limpet.guest.shell_brief import VARIABLE
 from limpet.host.fake import PowerCut
 from limpet.host.fake_devices import by_the_kernel
@@ -148,6 +150,17 @@ def test_a_start_with_a_new_instance_follows_a_death(shell: Shell) -> None:
     shell.instance = "second"
     shell.do("stop", "prepare", "start")
     assert shell.look().instance == "second"
+
+
+def test_the_folder_of_its_news_is_bounded_and_nothing_but_the_news_outlives_it(shell: Shell) -> None:
+    files, news = shell.machine.files, EXCHANGE / NEWS
+    files.make_folder(news.parent)
+    files.replace(news, b"{}")
+    files.replace(news.parent / "fill", b"x" * 100_000)
+    shell.do("prepare", "start")
+    assert files.names(news.parent) == [news.name]
+    bound = [call.argv for call in shell.machine.commands.ran if "tmpfs" in str(call.argv)]
+    assert [argv[-2:] for argv in bound] == [(str(news.parent), str(news))]
 
 
 def test_without_its_network_it_is_not_started_and_the_failure_says_why(shell: Shell) -> None:

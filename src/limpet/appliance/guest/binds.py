@@ -22,10 +22,11 @@ def exchange() -> tuple[Bind, ...]:
 
     The lock file can be locked all the same: flock(2) asks for no more than a descriptor to read by.
     """
-    out = (EXCHANGE / NEWS).parent.name
+    news = EXCHANGE / NEWS
+    out = news.parent.name
     return (
         Bind(source=EXCHANGE, target=IN_THE_GUEST, read_only=True),
-        Bind(source=EXCHANGE / out, target=IN_THE_GUEST / out),
+        Bind(source=EXCHANGE / out, target=IN_THE_GUEST / out, news=news),
     )
 
 

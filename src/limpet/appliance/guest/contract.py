@@ -25,11 +25,15 @@ NAME = "guest-shell"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bind:
-    """A folder of the host that the guest has too."""
+    """A folder of the host that the guest has too.
+
+    news: a file in a folder that is a small file system of its own, in memory: the guest cannot fill the host's by it.
+    """
 
     source: Path
     target: Path
     read_only: bool = False
+    news: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _TIME_TO_FORMAT = 120.0
 
 
+BOUNDED = r"""
+mountpoint -q "$1" || mount -t tmpfs -o size=256k,nr_inodes=64,mode=0755,nosuid,nodev,noexec limpet-news "$1" || exit
+find "$1" -xdev -mindepth 1 \( ! -path "$2" -o ! -type f -o -size +64k \) -delete
+"""
+"""The folder that the guest writes its news to is bounded, and nothing but the news outlives the guest that wrote it (R12)."""
+
+
 def storing(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task, ...]:
     """Mount its volume, made first if there is none; nothing where it is mounted, or where there are no loop devices.
 
@@ -139,6 +146,11 @@ def readying(plan: ShellPlan) -> tuple[Step, ...]:
         MakeFolder(layout.notes, mode=0o700),
         Remove(layout.init),
         *(MakeFolder(bind.source) for bind in plan.binds),
+        *(
+            Run(("sh", "-c", BOUNDED, "sh", str(bind.source), str(bind.news)))
+            for bind in plan.binds
+            if bind.news is not None
+        ),
         *dressing(plan),
         Write(layout.started, plan.instance.encode(), mode=0o600),
     )

@@ -1,7 +1,6 @@
 """mount and umount of overlays and image files, lxc-*, systemd-nspawn behind its shell script, mv, cp, tar, sha256sum.
 
-A container is a process of /proc with its environment; what is written in a mounted overlay is among its changes when it is
-unmounted or the machine starts anew (`restarted`).
+A container is a process of /proc with its environment; what is written in a mounted overlay is a change when that is unmounted.
 """
 
 from __future__ import annotations
@@ -23,12 +22,10 @@ if TYPE_CHECKING:
     from limpet.host.fake_files import FakeFiles, Node
 
 _MOUNTS = Path("/proc/self/mountinfo")
-_CONTAINERS = Path("/run/fake-containers")
-"""Each a file with the process id of its first process."""
+_CONTAINERS = Path("/run/fake-containers")  # each a file with the process id of its first process
 _FIRST_PROCESS = 1000
 _OURS = ("overlay", "squashfs", "ext4")
-_FORMATTED = b"ext4"
-"""What a file is that was formatted; what is in it is in `FakeFiles.volumes`."""
+_FORMATTED = b"ext4"  # what a file is that was formatted; what is in it is in `FakeFiles.volumes`
 
 
 def _mount(files: FakeFiles, call: Call) -> Said:
@@ -225,7 +222,7 @@ def _lxc_stop(files: FakeFiles, call: Call) -> Said:
 
 
 def _sh(files: FakeFiles, call: Call) -> Said:
-    """The two scripts of the driver for nspawn, and the one that lists a tree, known by what is in them."""
+    """The scripts of the runtimes, and the one that lists a tree, known by what is in them."""
     if call.argv[1] == "-c":
         script, rest = call.argv[2], list(call.argv[4:])
     else:
@@ -235,21 +232,24 @@ def _sh(files: FakeFiles, call: Call) -> Said:
         values = {word.partition("=")[0]: word.partition("=")[2] for word in line}
         environment = dict(word.split("=", 2)[1:] for word in line if word.startswith("--setenv="))
         binds = [Path(word.partition("=")[2].split(":")[0]) for word in line if word.startswith("--bind")]
-        network = Path(values["--network-namespace-path"])
-        return _started(files, values["--machine"], Path(values["--directory"]), network, environment, binds)
+        root, network = Path(values["--directory"]), Path(values["--network-namespace-path"])
+        return _started(files, values["--machine"], root, network, environment, binds)
+    if "mountpoint" in script:
+        for name in set(files.names(Path(rest[0]))) - {Path(rest[1]).name}:
+            files.remove(Path(rest[0], name))
+        return Said()
     if "cgroup.kill" in script:
         for name in files.names(_CONTAINERS):
             if rest[0] in {str(_process(files, name)), "0"}:
                 ended(files, name)
         return Said()
     if "sha256sum" in script:
-        tree, listed = Path(rest[0]), Path(rest[1])
         lines = [
             f"{hashlib.sha256(shown.node.content).hexdigest()} *./{path}\n"
-            for path, shown in sorted(_below(files, tree).items())
+            for path, shown in sorted(_below(files, Path(rest[0])).items())
             if shown.node.content is not None
         ]
-        files.replace(listed, "".join(lines).encode())
+        files.replace(Path(rest[1]), "".join(lines).encode())
         return Said()
     return Said(exit_code=127, stderr="sh: not known here")
 
