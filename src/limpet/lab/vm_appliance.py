@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from limpet.lab import requirements
 from limpet.lab.appliance_nics import Cards, card_of, knock
 from limpet.lab.appliance_room import described
 from limpet.lab.appliance_sight import looking, seen
@@ -187,6 +188,7 @@ def vm_appliance(
 
     account: members of the fabric's VM. Raises: LabError.
     """
+    requirements.require(vms=True, appliances=True)
     place = rack.place(name, **account)
     guest = int(place.address.rsplit(".", 1)[1])
     cards = [card_of(guest, number) for number in range(nics)]
