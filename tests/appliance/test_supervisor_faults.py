@@ -72,6 +72,44 @@ def test_f1_a_nic_that_refuses_to_move_is_answered_by_taking_all_back_and_saying
     assert world.fabric.taken[-1].state == "NotReady"
 
 
+def test_f1_what_was_moved_returns_in_reverse_order_the_primary_nic_first_and_reports_before_the_others_are_back(
+    world: World,
+) -> None:
+    def refused(state: State) -> None:
+        if state is State.CONFIRMING:
+            world.fabric.silent = world.time.monotonic() + 18.0
+
+    world.heard = refused
+    world.program.slow["release"] = 1.0
+    world.reach(State.RESCUE)
+    back = [(at, mac) for at, mac, source, target in world.networks.moves if target == ""]
+    assert [mac for _, mac in back] == [PRIMARY, SECOND]
+    reports = [
+        each.at for each in world.fabric.taken if each.holder is Holder.STATUS_ONLY and each.at > back[0][0]
+    ]
+    assert reports
+    assert reports[0] < back[1][0]
+
+
+def test_f1_a_network_os_that_lets_go_only_after_a_while_is_asked_again_until_it_does(world: World) -> None:
+    world.setting(attempts=1)
+    world.program.refuses |= {
+        f"claim {SECOND}": 0,
+        "release": 40,
+        "stop": 8,
+    }
+
+    def refused(state: State) -> None:
+        if state is State.CONFIRMING:
+            world.fabric.silent = world.time.monotonic() + 18.0
+
+    world.heard = refused
+    world.reach(State.RESCUE)
+    assert world.networks.where(PRIMARY)[0] == NOS  # type: ignore[index]
+    flows(world, within=200.0)
+    assert world.networks.where(PRIMARY)[0] == ""  # type: ignore[index]
+
+
 def test_f1_the_handover_is_tried_again_with_growing_pauses_and_a_cap_and_then_only_when_an_operator_says_so(
     world: World,
 ) -> None:
@@ -202,6 +240,7 @@ def test_f12_an_added_nic_that_cannot_be_given_stays_with_linux_and_nothing_else
     world.networks.plug("eth9", mac)
     world.live(900.0)
     assert State.ROLLING_BACK not in visited(world)
+    assert 3 <= sum(state is State.HANDING_OVER for state in visited(world)) <= 8
     assert world.networks.where(PRIMARY)[0] == NOS  # type: ignore[index]
     flows(world)
     world.program.refuses.clear()
