@@ -213,7 +213,7 @@ def test_a_worker_without_work_ends_and_the_next_job_starts_another(tmp_path: Pa
 
 
 def test_a_worker_can_be_started_ahead_of_need_also_after_the_last_one_ended(tmp_path: Path) -> None:
-    fetcher = WorkerFetcher(idle=1)
+    fetcher = WorkerFetcher(idle=3)
     with serving(answering(b"x")) as server:
         for _ in range(2):
             fetcher.warm()
