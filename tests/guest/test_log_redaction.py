@@ -26,6 +26,17 @@ SECRETS = [
     KEY.replace("MIIEsecretsecret", "hunter2secret"),
     "sas_token: 'hunter2secret'",
     "client_secret = hunter2secret",
+    "enable password hunter2secret",
+    "password 8 hunter2secret",
+    " neighbor 10.0.0.1 password hunter2secret",
+    " ip ospf message-digest-key 1 md5 hunter2secret",
+    " area-password clear hunter2secret",
+    " ip rip authentication string hunter2secret",
+    "  key-string hunter2secret",
+    "username ada privilege 15 secret 0 hunter2secret",
+    "enable secret level 15 hunter2secret",
+    "crypto isakmp key hunter2secret address 10.0.0.1",
+    "snmp-server community hunter2secret RO",
 ]
 HARMLESS = [
     "2026-01-01T00:00:00Z INFO handler.work handler=A.B version=1.0 seconds=0.5\n",
@@ -34,6 +45,10 @@ HARMLESS = [
     "sshd[1]: Failed password for invalid user x\n",
     "GET https://host/path?comp=goalstate\n",
     "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n",
+    "service password-encryption\n",
+    "ip ospf authentication message-digest\n",
+    "neighbor 10.0.0.1 remote-as 65001\n",
+    "password: \n",
     "\x00\xff binary \x80 stays as it is\n",
 ]
 

@@ -1,7 +1,7 @@
 """Taking secrets out of logs as they stream by, whatever their encoding: text is looked at as Latin-1, byte for byte.
 
 What is looked for: SAS tokens, passwords and keys by the names they are given, private keys, custom data and passwords of
-provisioning documents, authorisation headers, hashes of crypt(3), logins in URLs.
+provisioning documents, authorisation headers, hashes of crypt(3), logins in URLs, secrets in a network OS's configuration.
 """
 
 from __future__ import annotations
@@ -28,6 +28,18 @@ _AUTHORISATION = re.compile(
 _BEARER = re.compile(r"(\bbearer )[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _CRYPTED = re.compile(r"\$(?:1|2[aby]|5|6|7|y|gy)\$[./A-Za-z0-9$=,]{8,}")
 _LOGIN = re.compile(r"(https?://)[^\s/@:\"']{1,200}:[^\s/@\"']{1,200}@", re.IGNORECASE)
+_CONFIGURED = re.compile(
+    r"(\b(?:enable[ \t]+(?:password|secret)|neighbor[ \t]+\S{1,100}[ \t]+password"
+    r"|username[ \t]+\S{1,100}[ \t]+(?:privilege[ \t]+\d{1,2}[ \t]+)?(?:password|secret)|key-string|authentication-key"
+    r"|message-digest-key[ \t]+\d{1,3}[ \t]+md5|(?:isis[ \t]+|area-|domain-)password|authentication[ \t]+string"
+    r"|snmp-server[ \t]+community|pre-shared-key|nhrp[ \t]+authentication|isakmp[ \t]+key|(?:radius|tacacs)-server[ \t]+key)"
+    r"[ \t]+(?:(?:level[ \t]+\d{1,2}|clear|encrypted|md5|\d{1,2})[ \t]+(?=\S)){0,2})\S+",
+    re.IGNORECASE,
+)
+"""What network operating systems keep secret in a configuration, as FRRouting and IOS XE write it."""
+_CONFIGURED_ALONE = re.compile(
+    r"^([ \t]{0,8}password[ \t]+(?:\d[ \t]+(?=\S))?)\S+(?=[ \t]*\r?$)", re.MULTILINE
+)
 _BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
 _END = "PRIVATE KEY-----"
 _KEY_BLOCK = re.compile(rf"{_BEGIN}.*?-----END [A-Z0-9 ]{{0,40}}PRIVATE KEY-----", re.DOTALL)
@@ -66,6 +78,8 @@ def _plain(text: str) -> str:
     text = redacted(text)
     text = _AUTHORISATION.sub(rf"\1{GONE}", text)
     text = _KEYED.sub(rf"\1{GONE}", text)
+    text = _CONFIGURED.sub(rf"\1{GONE}", text)
+    text = _CONFIGURED_ALONE.sub(rf"\1{GONE}", text)
     text = _OPTION.sub(rf"\1{GONE}", text)
     text = _BEARER.sub(rf"\1{GONE}", text)
     text = _LOGIN.sub(rf"\1{GONE}@", text)
