@@ -162,6 +162,12 @@ def _run(config: Config, words: Sequence[str]) -> int:
         for note in config.notes:
             log.warning("configuration.note", note=note)
         journal = Journal(machine.journal, RealJournalFile(files, ASIDE))
+        if journal.unreadable is not None:
+            log.error(
+                "journal.unreadable",
+                problem=journal.unreadable,
+                remedy="none needed: it is begun anew, and what the network OS has is looked for",
+            )
         if journal.dropped:
             log.warning(
                 "journal.cut",
