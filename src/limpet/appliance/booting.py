@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic
 
+USUAL = 20.0
+"""When the boot stage takes longer, it is said, seconds."""
 LONGEST = 1800.0
 """How long the boot stage may take, seconds; its own limits are far below."""
 
@@ -61,7 +63,11 @@ def _run(appliance: Appliance) -> str | None:
         appliance.lease.revoke()
     appliance.lease.grant(Holder.BOOT)
     child = appliance.machine.children.start("limpet.boot.main", *appliance.options, *_day_zero(appliance))
-    if not appliance.await_end(child, LONGEST):
+    ended = appliance.await_end(child, USUAL)
+    if not ended:
+        appliance.with_problem("the boot stage still waits for something: its log says for what")
+        ended = appliance.await_end(child, LONGEST - USUAL)
+    if not ended:
         child.kill()
     appliance.lease.revoke()
     done = child.ended()

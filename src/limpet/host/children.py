@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.host.log import under_journal
 from limpet.host.ports import Completed
 from limpet.host.worker import interpreter_command
 from limpet.model.errors import HostError
@@ -39,6 +40,7 @@ class RealChildren:
             os.lseek(streams[0], 0, os.SEEK_SET)
             process = subprocess.Popen(
                 command,
+                env=_environment(streams[2]),
                 stdin=streams[0],
                 stdout=streams[1],
                 stderr=streams[2],
@@ -52,6 +54,14 @@ class RealChildren:
         finally:
             os.close(streams[0])
         return RealChild(process, streams[1:], self._clock)
+
+
+def _environment(stderr: int) -> dict[str, str] | None:
+    """Where this process logs to the journal, its children do, too: by its socket, as what they say is kept for `ended`."""
+    if not under_journal():
+        return None
+    found = os.fstat(stderr)
+    return {**os.environ, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
 
 
 class RealChild:

@@ -113,7 +113,7 @@ class JournalLog(EventLog):
 
 def open_log(path: Path) -> EventLog:
     """The journal if this process was started under it, else the file at `path`."""
-    if _under_journal():
+    if under_journal():
         try:
             return JournalLog()
         except OSError:
@@ -132,7 +132,8 @@ def event_line(event: str, fields: Mapping[str, str]) -> str:
     return " ".join([event, *(f"{name}={_quoted(value)}" for name, value in fields.items())])
 
 
-def _under_journal() -> bool:
+def under_journal() -> bool:
+    """Whether what this process writes to its standard error is the journal's."""
     # systemd names the device and inode of the stream it connected: stderr may have been redirected since.
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
     found = os.fstat(2)
