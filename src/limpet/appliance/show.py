@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limpet.appliance.guest.wanted import DISABLED
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.states import HANDED_OVER, State
 from limpet.guest.namespaces import HOST
@@ -88,7 +89,7 @@ def remembered(chronicle: Chronicle) -> dict[str, Any]:
     return {
         "version": VERSION,
         "stage": state.value,
-        "words": state.words,
+        "words": _words(state, chronicle.problem),
         "since": chronicle.since,
         "problem": None if chronicle.problem is None else redacted(chronicle.problem),
         "vmId": chronicle.vm_id,
@@ -103,6 +104,12 @@ def remembered(chronicle: Chronicle) -> dict[str, Any]:
             "confirmed": handover.confirmed,
         },
     }
+
+
+def _words(state: State, problem: str | None) -> str:
+    if state is State.DEGRADED and problem == DISABLED:
+        return f"{DISABLED}; a status-only agent reports in its place"
+    return state.words
 
 
 def _network_os(appliance: Appliance) -> dict[str, Any]:

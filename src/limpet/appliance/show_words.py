@@ -39,7 +39,7 @@ def _parts(found: Mapping[str, Any], now: float) -> Iterator[str]:
         )
     if guest:
         yield (
-            f"guest shell   {guest['runtime']}: {guest['state']}, restarted {guest['restarts']} times"
+            f"guest shell   {guest['runtime']}: {guest['state']}, restarted {_times(guest['restarts'])}"
             + _why(guest)
         )
     if lease:
@@ -56,7 +56,15 @@ def _parts(found: Mapping[str, Any], now: float) -> Iterator[str]:
     if handover.get("startedAt"):
         gap = handover.get("gap")
         shown = "status gap open" if gap is None else f"status gap {gap:.2f} s"
-        yield f"handover      {_ago(handover['startedAt'], now)} ago, {shown}, {handover['attempts']} failed attempts"
+        yield f"handover      {_ago(handover['startedAt'], now)} ago, {shown}, {_attempts(handover['attempts'])}"
+
+
+def _times(number: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def _attempts(number: int) -> str:
+    return {0: "no failed attempt", 1: "1 failed attempt"}.get(number, f"{number} failed attempts")
 
 
 def _why(part: Mapping[str, Any]) -> str:
