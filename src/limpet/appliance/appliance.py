@@ -97,6 +97,8 @@ class Appliance:
         """Whether the guest shell's agent holds the lock and does nothing: it looks well, and is not."""
         self.last_sign: tuple[object, float] = (None, machine.clock.monotonic())
         """The last sign of life of the guest shell's agent, and when it was seen or the agent began, on the monotonic clock."""
+        self.aways = 0
+        """How often in a row a rescue found the NICs with the network OS still."""
         self.unreached = 0
         """How often in a row the fabric was lost and could not be found again."""
         self.left_behind: dict[str, tuple[int, float]] = {}

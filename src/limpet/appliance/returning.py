@@ -20,6 +20,7 @@ _BETWEEN_TRIES = 1.0
 _TRIES = 5
 LOOK_EVERY, _LOOK_AGAIN = 10.0, 2.0
 """How often the NICs are looked at in a rescue while the kernel tells of no change: that takes processes."""
+_MOST_LOOKS = 64
 _LINKS_EVERY = 0.5
 """And while it tells of changes all the time."""
 
@@ -122,14 +123,15 @@ def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
             away = away + 1 if _stay_reachable(appliance) else 0
             changed, soonest = False, now + _LINKS_EVERY
             latest = now + (_LOOK_AGAIN if away else LOOK_EVERY)
-        if away > 1:
+        if away > min(2 ** min(appliance.aways, 8), _MOST_LOOKS):
+            appliance.aways += 1
             return Event.NICS_AWAY
         if "retry" in appliance.wishes:
             appliance.note("handover", attempts=0)
             appliance.wishes.discard("retry")
             return Event.RETRY
         if clock.monotonic() >= due:
-            return Event.RETRY
+            return Event.NICS_AWAY if away else Event.RETRY
         happened = appliance.pause(max(0.05, min(_LOOK_AGAIN, due - clock.monotonic())))
         changed = changed or "link" in happened
 
@@ -154,8 +156,9 @@ def _stay_reachable(appliance: Appliance) -> bool:
     place, link = next(
         ((place, link) for place, link in seen.of_mac(site.primary.mac) if not link.vf), ("", None)
     )
-    if place != HOST:
-        return True
+    if place != HOST or (link is None and site.primary.mac in appliance.chronicle.moved):
+        return True  # with a driver that brings its own data plane it is nowhere to be seen
+    appliance.aways = 0
     if link is not None:
         address(appliance, site.primary, site)
     return False
