@@ -415,3 +415,18 @@ def test_f15_an_operator_who_shuts_the_way_is_told_of_and_nothing_is_taken_from_
     world.program.refuses.clear()
     world.live(700.0)
     flows(world)
+
+
+def test_f1_a_network_os_that_never_lets_go_is_asked_ever_more_seldom(world: World) -> None:
+    world.setting(attempts=1)
+    world.program.refuses |= {"release": 100000, "stop": 100000}
+
+    def refused(state: State) -> None:
+        if state is State.CONFIRMING:
+            world.fabric.silent = world.time.monotonic() + 18.0
+
+    world.heard = refused
+    world.live(1800.0)
+    assert 5 <= sum(state is State.ROLLING_BACK for state in visited(world)) <= 40
+    world.program.refuses.clear()
+    flows(world, within=300.0)
