@@ -21,7 +21,7 @@ def as_text(found: Mapping[str, Any], now: float, *, colour: bool) -> str:
             f"{red}no supervisor runs{plain}; `systemctl start limpet-appliance` starts it. Noted last, {since} ago:",
             f"{bold}{found['stage']}{plain}: {found['words']}",
         ]
-    if found.get("problem"):
+    if found.get("problem") and not found["words"].startswith(found["problem"]):
         lines.append(f"{red}problem{plain}: {found['problem']}")
     lines += _parts(found, now)
     if found.get("nics"):
@@ -39,7 +39,7 @@ def _parts(found: Mapping[str, Any], now: float) -> Iterator[str]:
         )
     if guest:
         yield (
-            f"guest shell   {guest['runtime']}: {guest['state']}, restarted {_times(guest['restarts'])}"
+            f"guest shell   {guest['runtime']}: {guest['state']}, {_restarts(guest['restarts'])}"
             + _why(guest)
         )
     if lease:
@@ -59,8 +59,8 @@ def _parts(found: Mapping[str, Any], now: float) -> Iterator[str]:
         yield f"handover      {_ago(handover['startedAt'], now)} ago, {shown}, {_attempts(handover['attempts'])}"
 
 
-def _times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+def _restarts(number: int) -> str:
+    return {0: "never restarted", 1: "restarted once"}.get(number, f"restarted {number} times")
 
 
 def _attempts(number: int) -> str:
