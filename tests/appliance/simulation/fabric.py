@@ -133,6 +133,8 @@ class Fabric:
             grant = parse_grant(self.machine.files.read(EXCHANGE / GRANT, at_most=65536))
         except FileNotFoundError:
             return  # somebody has swept it away; who talked under it is still the only one
+        if grant.holder is Holder.NOBODY and party.epoch in {None, grant.epoch - 1}:
+            return  # it was on its way when the grant was taken back; nobody else may talk before the lock is free
         if grant.holder is not party.holder or party.epoch not in {None, grant.epoch}:
             self.fault(
                 f"{party.name} talks to the fabric under epoch {party.epoch}; {grant.holder.value} has it by {grant.epoch}"

@@ -51,7 +51,7 @@ class KernelNetworks:
         return dict(self.network.namespaces)
 
     @property
-    def moves(self) -> list[object]:
+    def moves(self) -> list[tuple[float, str, str, str]]:
         return []
 
     def plug(self, name: str, mac: str, *, vf: bool = False, device: str | None = None) -> FakeLink:
