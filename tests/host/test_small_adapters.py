@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from limpet.host.chance import RealRandom
 from limpet.host.clock import Deadline, RealClock
 from limpet.host.fake import FakeClock, FakeFiles, FakeRandom
-from limpet.host.lock import SingleInstance
+from limpet.host.lock import SingleInstance, is_held
 from limpet.host.machine import guest_info, hardware, parse_os_release
 from limpet.model.errors import AlreadyRunning, HostError
 
@@ -75,6 +76,24 @@ def test_a_fake_chance_is_the_same_in_every_run_and_another_with_another_seed() 
         FakeRandom(1).fraction(),
     ]
     assert FakeRandom(1).guid() != FakeRandom(2).guid()
+
+
+def test_who_looks_whether_somebody_is_in_keeps_nobody_out(tmp_path: Path) -> None:
+    path, done = tmp_path / "lock", threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            is_held(path)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(300):
+            with SingleInstance(path):
+                pass
+    finally:
+        done.set()
+        looking.join()
 
 
 def test_only_one_is_in_and_the_other_is_told_who(tmp_path: Path) -> None:

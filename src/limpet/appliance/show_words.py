@@ -75,7 +75,7 @@ def _nics(nics: list[Mapping[str, Any]]) -> Iterator[str]:
     yield f"{'NIC':<16}{'MAC':<19}{'owner':<12}{'address':<20}link"
     for nic in nics:
         name = f"{nic['name']}{' *' if nic['primary'] else ''}"
-        state = "up" if nic["up"] else "down"
+        state = {True: "up", False: "down"}.get(nic["up"], "-")
         yield f"{name:<16}{nic['mac']:<19}{nic['owner']:<12}{nic['address'] or '-':<20}{state}"
 
 

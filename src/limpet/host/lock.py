@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from limpet.model.errors import AlreadyRunning, HostError
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NOTE_LIMIT = 200
+_LOOKS = 1000
+"""So often somebody may look whether it is held at the moment when it is taken."""
 
 
 class SingleInstance:
@@ -33,14 +36,12 @@ class SingleInstance:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise HostError(f"cannot open the lock file {self._path}: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _alone(descriptor):
             holder = _printable(os.pread(descriptor, _NOTE_LIMIT, 0))
             os.close(descriptor)
             raise AlreadyRunning(
                 f"{self._path} is held by {holder or 'another process'}. Only one may run: stop that one first."
-            ) from error
+            )
         os.fchmod(descriptor, 0o600)  # one of an earlier version is open to all
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{self._who}, process {os.getpid()}\n".encode(), 0)
@@ -57,6 +58,21 @@ class SingleInstance:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _alone(descriptor: int) -> bool:
+    """Lock the file, unless somebody is in. Who only looks (`is_held`) shares it for a moment: that is no reason to refuse."""
+    for _ in range(_LOOKS):
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.sched_yield()
+    return False
 
 
 def _printable(note: bytes) -> str:

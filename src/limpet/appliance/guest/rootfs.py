@@ -20,6 +20,7 @@ _TIME_TO_FORMAT = 120.0
 
 
 BOUNDED = r"""
+if [ -L "$1" ]; then rm "$1" && mkdir "$1" || exit; fi
 mountpoint -q "$1" || mount -t tmpfs -o size=256k,nr_inodes=64,mode=0755,nosuid,nodev,noexec limpet-news "$1" || exit
 find "$1" -xdev -mindepth 1 \( ! -path "$2" -o ! -type f -o -size +64k \) -delete
 """
