@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -43,7 +44,12 @@ def break_down(arguments: Sequence[str]) -> int:
     raise RuntimeError("a defect of ours")
 
 
+def import_late(arguments: Sequence[str]) -> int:
+    return int(importlib.import_module("a_package_that_nobody_has").main(arguments))
+
+
 TABLE = {
+    "lazy": Verb(HERE, "import_late", "Need more, in a command.", "lab"),
     "echo": Verb(HERE, "echo", "Say it again."),
     "fail": Verb(HERE, "fail", "Fail on purpose."),
     "break": Verb(HERE, "break_down", "Have a defect."),
@@ -150,6 +156,11 @@ def test_a_verb_whose_extra_is_not_installed_says_how_to_install_it(
         "limpet heavy: a_package_that_nobody_has is not installed. "
         "Install it with: pip install 'limpet[emulator]'\n"
     )
+
+
+def test_a_command_whose_extra_is_not_installed_says_so_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["lazy"], TABLE) == 1
+    assert capsys.readouterr().err.startswith("limpet lazy: a_package_that_nobody_has is not installed.")
 
 
 @pytest.mark.parametrize("name", sorted(VERBS))

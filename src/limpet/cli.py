@@ -135,16 +135,14 @@ def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
         _complain(f"limpet: there is no verb {name!r}. {_suggestion(name, verbs)}")
         return USAGE_ERROR
     try:
-        function = verb.load()
-    except ModuleNotFoundError as error:
+        return verb.load()(arguments)
+    except ModuleNotFoundError as error:  # also of a command of it, which has its own program
         if verb.extra is None or (error.name or "limpet").split(".")[0] == "limpet":
             raise
         _complain(
             f"limpet {name}: {error.name} is not installed. Install it with: pip install 'limpet[{verb.extra}]'"
         )
         return FAILED
-    try:
-        return function(arguments)
     except Exception as error:
         errors = import_module("limpet.model.errors")
         if not isinstance(error, errors.LimpetError):
