@@ -10,6 +10,7 @@ from tests.appliance.networkos.rigs import kernel, lease_for, site_for
 from limpet.appliance.plan import plan, show
 from limpet.config.settings import Config
 from limpet.guest.lease import SAVED_LEASE, render_lease
+from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from tests.appliance.networkos.rigs import Rig
@@ -40,3 +41,10 @@ def test_showing_a_plan_changes_nothing(rig: Rig, capsys: pytest.CaptureFixture[
     assert (rig.linux(), dict(machine.files.nodes)) == before
     said = capsys.readouterr().out
     assert said.index("give eth1 to the network OS") < said.index("give eth0 to the network OS")
+
+
+def test_after_a_handover_it_says_where_the_nics_are(rig: Rig) -> None:
+    machine = rig.machine
+    rig.hand_over()
+    with pytest.raises(HostError, match="with the network OS already"):
+        plan(Config(), machine.files, machine.commands, machine.kernel)

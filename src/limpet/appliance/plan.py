@@ -10,10 +10,11 @@ from limpet.appliance.booting import with_colons
 from limpet.appliance.inventory import nics_of, site_of
 from limpet.appliance.networkos.drivers import network_os
 from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease
+from limpet.guest.namespaces import HOST
 from limpet.guest.steps import Run
 from limpet.host.facts import namespaces
 from limpet.host.facts.reading import bytes_of
-from limpet.model.errors import MalformedDocument
+from limpet.model.errors import HostError, MalformedDocument
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def plan(config: Config, files: Files, commands: Commands, kernel: Kernel) -> di
         lease = None
     leases = {} if lease is None else {with_colons(lease.mac): lease}
     seen = namespaces.look(files, commands, NAMES)
+    if any(place != HOST for mac in leases for place, _ in seen.of_mac(mac)):
+        raise HostError("the NICs are with the network OS already; `limpet show` says who has which")
     nics = nics_of(seen, config, next(iter(leases), None))
     site = site_of(nics, leases, config, kernel.host_name())
     driver = network_os(config, files)
