@@ -13,11 +13,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("network_os", ["kernel", "frr"])
-def test_a_supervisor_that_stops_and_starts_again_changes_nothing(
-    network_os: str, appliance_parts: Parts
-) -> None:
-    with supervised.steady(appliance_parts, network_os=network_os, nics=2) as it:
+def test_a_supervisor_that_stops_and_starts_again_changes_nothing(appliance_parts: Parts) -> None:
+    with supervised.steady(appliance_parts, network_os="frr", nics=2) as it:
         owners, guest = it.made.owners(), it.guest()
         it.stop()
         assert it.stage() == "stopped"
