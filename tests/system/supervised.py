@@ -218,7 +218,7 @@ class Supervised:
         asked = self.world.requests(self.name)
         self.world.wait(
             self.name,
-            endpoint="goal-state",
+            endpoint="vm-settings",
             requests=1,
             after=asked[-1]["id"] if asked else 0,
             timeout=timeout,
