@@ -37,7 +37,7 @@ def main() -> int:
         life = lived(options.seed)
         sys.stdout.write("\n".join(life.story) + "\n")
         return _told([life])
-    code = _points() if options.points else 0
+    code = _points(options.jobs) if options.points else 0
     return max(code, _many(range(options.first, options.first + options.seeds), options.jobs))
 
 
@@ -51,30 +51,31 @@ def _lives(seeds: range, jobs: int) -> Iterator[Life]:
             yield life
 
 
-def _points() -> int:
+def _points(jobs: int) -> int:
     """Every story, with the power cut and with the supervisor killed before each of its changes."""
     code = total = 0
     told = [(name, False) for name in STORIES] + [(name, True) for name in WITH_THE_KERNEL]
-    for name, kernel in told:
-        story = STORIES[name]
-        count = points(story, kernel=kernel)
-        bad = [
-            each
-            for kill in (False, True)
-            for at in range(count)
-            for each in crashed(story, at, kill=kill, torn=at * 7 % 150, kernel=kernel)
-        ]
-        total += 2 * count
-        driver = "the driver kernel" if kernel else "a driver in memory"
-        sys.stdout.write(
-            f"{name}, {driver}: {count} changes, each with a power cut and with a kill: {len(bad)} bad\n"
-        )
-        for each in bad[:3]:
-            code = 1
-            sys.stdout.write(f"{each}\n")
-        sys.stdout.flush()
+    with ProcessPoolExecutor(jobs) as pool:
+        for name, kernel in told:
+            count = points(STORIES[name], kernel=kernel)
+            every = [(name, kernel, kill, at) for kill in (False, True) for at in range(count)]
+            bad = [each for found in pool.map(_crash, every, chunksize=10) for each in found]
+            total += len(every)
+            driver = "the driver kernel" if kernel else "a driver in memory"
+            sys.stdout.write(
+                f"{name}, {driver}: {count} changes, each with a power cut and with a kill: {len(bad)} bad\n"
+            )
+            for each in bad[:3]:
+                code = 1
+                sys.stdout.write(f"{each}\n")
+            sys.stdout.flush()
     sys.stdout.write(f"{total} crash points\n")
     return code
+
+
+def _crash(point: tuple[str, bool, bool, int]) -> list[str]:
+    name, kernel, kill, at = point
+    return list(crashed(STORIES[name], at, kill=kill, torn=at * 7 % 150, kernel=kernel))
 
 
 def _many(seeds: range, jobs: int) -> int:
