@@ -21,10 +21,18 @@ _TIME_TO_FORMAT = 120.0
 
 BOUNDED = r"""
 if [ -L "$1" ]; then rm "$1" && mkdir "$1" || exit; fi
-mountpoint -q "$1" || mount -t tmpfs -o size=256k,nr_inodes=64,mode=0755,nosuid,nodev,noexec limpet-news "$1" || exit
+if ! mountpoint -q "$1"; then
+  said=
+  if [ -f "$2" ] && [ ! -L "$2" ]; then said=$(head -c 65536 "$2"); fi
+  mount -t tmpfs -o size=256k,nr_inodes=64,mode=0755,nosuid,nodev,noexec limpet-news "$1" || exit
+  if [ -n "$said" ] && [ ! -e "$2" ]; then printf '%s\n' "$said" > "$2" || exit; fi
+fi
 find "$1" -xdev -mindepth 1 \( ! -path "$2" -o ! -type f -o -size +64k \) -delete
 """
-"""The folder that the guest writes its news to is bounded, and nothing but the news outlives the guest that wrote it (R12)."""
+"""The folder that the guest writes its news to is bounded, and nothing but the news outlives the guest that wrote it (R12).
+
+What the status-only agent has told meanwhile stays to be read: a handover waits for it.
+"""
 
 
 def storing(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task, ...]:
