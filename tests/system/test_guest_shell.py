@@ -164,6 +164,13 @@ def test_the_exchange_folder_can_be_read_and_its_lock_locked_and_news_written(sh
     assert shell.made.machine.read("/run/limpet/appliance/out/agent.json") == "news\n"
 
 
+def test_what_was_told_before_it_starts_stays_to_be_read(shell: Shell) -> None:
+    shell.made.machine.write("/run/limpet/appliance/out/agent.json", "told by another\n")
+    shell.made.machine.write("/run/limpet/appliance/out/more", "not news\n")
+    shell.do("enable")
+    assert shell.made.sh("cd /run/limpet/appliance/out && ls && cat *") == "agent.json\ntold by another\n"
+
+
 def test_a_command_has_the_terminal_that_it_is_called_from(shell: Shell) -> None:
     shell.do("enable")
     words = shell.words("run", "--", "sh", "-c", "test -t 0 && test -t 1 && echo terminal; exit 3")
