@@ -327,3 +327,13 @@ def test_an_appliance_is_uninstalled_as_a_plain_vm_is() -> None:
     assert not any(exists(machine, f"/image/{path}") for path in SUPERVISED.units)
     assert not any(exists(machine, f"/image/{path}") for path in SUPERVISED.links())
     assert exists(untouched, "/image/usr/bin/limpet")
+
+
+def test_uninstalling_gives_udev_the_names_of_nics_back_that_boot_moved_away() -> None:
+    rules = "/etc/udev/rules.d/70-persistent-net.rules"
+    files = {"/usr/bin/limpet": "", "/var/lib/waagent/70-persistent-net.rules": "SUBSYSTEM==net"}
+    machine = machine_with(files, "installing")
+    installed(machine)
+    assert uninstalled(machine) == 0
+    assert text_of(machine, rules) == "SUBSYSTEM==net"
+    assert not exists(machine, "/var/lib/waagent/70-persistent-net.rules")

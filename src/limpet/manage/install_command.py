@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.config.settings import Config
+from limpet.guest.persistent_names import plan_return
+from limpet.host.facts import persistent_names
 from limpet.manage.acting import interpreter, require_root
 from limpet.manage.installing import InstallFacts, look, plan_install, plan_uninstall
 from limpet.manage.shared_files import shared_files
@@ -121,12 +124,22 @@ def uninstall(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[s
     root = checked_root(options.root, acting.files)
     wanted = everything("", verbs)
     facts = look(acting.files, acting.commands, root, wanted)
-    code = carry_out(plan_uninstall(wanted, facts, _own_command(root, acting.files)), options, acting)
+    tasks = plan_uninstall(wanted, facts, _own_command(root, acting.files))
+    code = carry_out([*tasks, *_names_back(root, acting.files)], options, acting)
     if not options.json and not options.dry_run and (left := _peers(facts, acting.files)):
         say(
             f"{', '.join(left)} has its name back. Start it, or reboot, if that agent is to serve this VM again."
         )
     return code
+
+
+def _names_back(root: Path, files: Files) -> list[Task]:
+    """The persistent names of NICs that udev had, which the boot stage has moved out of the way; in an image's tree nobody has."""
+    if root != Path("/"):
+        return []
+    library = Config().library
+    task = plan_return(persistent_names.look(files, library), library)
+    return [task] if task.steps else []
 
 
 def everything(command: str, verbs: Mapping[str, Verb], role: Role = VM) -> Mapping[str, bytes]:
