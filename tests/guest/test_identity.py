@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.guest.identity import CHASSIS_TAG, IdentityFacts, same_vm, swapped, usable_id, vm_id_of
+from limpet.guest.identity import IdentityFacts, same_vm, swapped, usable_id, vm_id_of
 from limpet.host.facts import identity
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_commands import Said
@@ -25,7 +25,6 @@ def machine(uuid: str | None = FIRMWARE, *, efi: str | None = None) -> FakeMachi
     made.files.make_folder(DMI)
     if uuid is not None:
         made.files.replace(DMI / "product_uuid", f"{uuid}\n".encode())
-    made.files.replace(DMI / "chassis_asset_tag", f"{CHASSIS_TAG}\n".encode())
     if efi is not None:
         made.files.make_folder(Path(efi))
     return made
@@ -42,12 +41,6 @@ def test_generation_1_firmware_has_the_other_byte_order() -> None:
 @pytest.mark.parametrize("efi", ["/sys/firmware/efi", "/dev/efi"])
 def test_generation_2_firmware_says_the_id_as_it_is(efi: str) -> None:
     assert vm_id_of(seen(machine(efi=efi))) == FIRMWARE.lower()
-
-
-def test_a_vm_on_azure_is_known_by_its_chassis() -> None:
-    assert seen(machine()).on_azure
-    assert not IdentityFacts(chassis_tag="No Asset Tag").on_azure
-    assert not IdentityFacts().on_azure
 
 
 def test_dmidecode_is_asked_only_where_the_kernel_shows_no_id() -> None:

@@ -331,7 +331,10 @@ def test_an_appliance_is_uninstalled_as_a_plain_vm_is() -> None:
 
 def test_uninstalling_gives_udev_the_names_of_nics_back_that_boot_moved_away() -> None:
     rules = "/etc/udev/rules.d/70-persistent-net.rules"
-    files = {"/usr/bin/limpet": "", "/var/lib/waagent/70-persistent-net.rules": "SUBSYSTEM==net"}
+    files: dict[str, bytes | str | None] = {
+        "/usr/bin/limpet": "",
+        "/var/lib/waagent/70-persistent-net.rules": "SUBSYSTEM==net",
+    }
     machine = machine_with(files, "installing")
     installed(machine)
     assert uninstalled(machine) == 0

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from limpet.model.errors import HostError
 
-CHASSIS_TAG = "7783-7084-3265-9085-8269-3286-77"
-"""The chassis asset tag of every VM on Azure."""
-
 _UUID = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4}-[0-9a-f]{12})\Z")
 _NOBODY = frozenset({"0" * 32, "f" * 32})
 
@@ -21,12 +18,6 @@ class IdentityFacts:
     product_uuid: str | None = None
     source: str = ""
     efi: bool = False
-    chassis_tag: str | None = None
-
-    @property
-    def on_azure(self) -> bool:
-        """Whether the chassis has Azure's tag."""
-        return self.chassis_tag == CHASSIS_TAG
 
 
 def usable_id(text: str | None) -> str | None:

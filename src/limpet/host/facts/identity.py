@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from limpet.host.ports import Commands, Files
 
 PRODUCT_UUID = Path("/sys/class/dmi/id/product_uuid")
-CHASSIS_TAG = Path("/sys/class/dmi/id/chassis_asset_tag")
 _EFI = (Path("/sys/firmware/efi"), Path("/dev/efi"))
 _DMIDECODE_SECONDS = 10.0
 
@@ -31,5 +30,4 @@ def look(files: Files, commands: Commands) -> IdentityFacts:
         product_uuid=uuid,
         source=source,
         efi=any(files.info(path) is not None for path in _EFI),
-        chassis_tag=text_of(files, CHASSIS_TAG),
     )
