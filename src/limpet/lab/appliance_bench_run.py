@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -287,7 +287,8 @@ def _kill_guest(made: Appliance) -> None:
 def kill_unit(made: Appliance, unit: str) -> None:
     """Kill the processes of a unit in the guest shell."""
     for pid in all_processes(only(only(made.machine.cgroup, CONTAINER), unit)):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended with the one before
+            os.kill(pid, signal.SIGKILL)
 
 
 def _lose_network_os(made: Appliance) -> float:
