@@ -42,9 +42,9 @@ class RealFabricLock:
 
     def give(self) -> None:
         """Let somebody else have it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def is_free(self) -> bool:
         """Whether nobody has it now. It is not taken for that, so that nobody who waits is kept out."""

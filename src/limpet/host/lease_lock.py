@@ -52,9 +52,9 @@ class FlockLease:
 
     def give(self) -> None:
         """Let somebody else have it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 class SignalledFolder:
