@@ -188,8 +188,8 @@ def test_daemons_of_frr_die_and_no_route_is_lost(appliance_parts: Parts) -> None
         lab.must(("day-zero", f"ip route 10.99.0.0/16 {subnet}.1\nrouter bgp 65000\n"))
         lab.hand_over()
         table = "ip route show | sed 's/nhid [0-9]* //' | sort"
+        wait_for(lambda: "10.99.0.0/16" in made.sh(table, namespace=NOS), "FRR's own route", timeout=15)
         routes = made.sh(table, namespace=NOS)
-        assert "10.99.0.0/16" in routes
         said = made.sh("vtysh -N limpet-nos -c 'show ip route'", namespace=NOS)
         assert "K>* 0.0.0.0/0 [254/0]" in said
         assert "S>* 10.99.0.0/16" in said
@@ -214,7 +214,7 @@ def test_daemons_of_frr_die_and_no_route_is_lost(appliance_parts: Parts) -> None
         assert lab.must(("deep", None))[0][2] == "!zebra"
         lab.must(("revive", None))
         assert lab.must(("deep", None)) == [["healthy", None, None]]
-        assert "10.99.0.0/16" in made.sh(table, namespace=NOS)
+        wait_for(lambda: "10.99.0.0/16" in made.sh(table, namespace=NOS), "FRR's own route", timeout=15)
         made.kill("^/usr/lib/frr/", signal="TERM")
         assert lab.reaches(GUEST, timeout=3), "the lease's routes are none of zebra's"
         lab.must(("revive", None))
