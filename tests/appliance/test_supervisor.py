@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
 import pytest
-from tests.appliance.simulation.invariants import broken, ends_well, why_not
+from tests.appliance.simulation.looking import flows, shown, steady, visited
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.troubles import SECOND
 from tests.appliance.simulation.world import PRIMARY, World
@@ -14,49 +11,8 @@ from tests.appliance.simulation.world import PRIMARY, World
 from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.images import image_to_start
 from limpet.appliance.guest.slots import DOCUMENT, FILE, RECORD, Image, Slots, render_image, render_slots
-from limpet.appliance.show import SHOWN
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import Holder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from limpet.appliance.appliance import Appliance
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
-    yield made
-    found = broken(made)
-    made.close()
-    assert not found
-
-
-def steady(world: World) -> World:
-    world.reach(State.STEADY)
-    world.live(3.0)
-    world.states.clear()
-    return world
-
-
-def flows(world: World, within: float = 60.0) -> None:
-    assert world.live(within, lambda: ends_well(world)), why_not(world) + "\n".join(world.story[-20:])
-
-
-def visited(world: World) -> list[State]:
-    return [state for _, state in world.states]
-
-
-def appliance(world: World) -> Appliance:
-    assert world.supervisor is not None
-    return world.supervisor.appliance
-
-
-def shown(world: World) -> dict[str, object]:
-    found: dict[str, object] = json.loads(world.machine.files.read(SHOWN, at_most=1 << 20))
-    return found
-
 
 # the reboot table (§8.5)
 

@@ -4,59 +4,18 @@ from __future__ import annotations
 
 import json
 from ipaddress import IPv4Interface
-from typing import TYPE_CHECKING
 
 import pytest
-from tests.appliance.simulation.invariants import SECRET, broken, ends_well, why_not
+from tests.appliance.simulation.invariants import SECRET
+from tests.appliance.simulation.looking import appliance, flows, shown, steady, visited
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.real_stages import RealStages
 from tests.appliance.simulation.world import PRIMARY, World
 
 from limpet.appliance.journal import COMPACT_FROM, parse_journal
-from limpet.appliance.show import SHOWN
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import EXCHANGE, Holder
 from limpet.guest.saying import SAYING, parse_saying
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from limpet.appliance.appliance import Appliance
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
-    yield made
-    found = broken(made)
-    made.close()
-    assert not found
-
-
-def steady(world: World) -> World:
-    world.reach(State.STEADY)
-    world.live(3.0)
-    world.states.clear()
-    return world
-
-
-def flows(world: World, within: float = 60.0) -> None:
-    assert world.live(within, lambda: ends_well(world)), why_not(world) + "\n".join(world.story[-20:])
-
-
-def visited(world: World) -> list[State]:
-    return [state for _, state in world.states]
-
-
-def appliance(world: World) -> Appliance:
-    assert world.supervisor is not None
-    return world.supervisor.appliance
-
-
-def shown(world: World) -> dict[str, object]:
-    found: dict[str, object] = json.loads(world.machine.files.read(SHOWN, at_most=1 << 20))
-    return found
-
 
 # disks, defects
 

@@ -3,44 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Interface
-from typing import TYPE_CHECKING
 
 import pytest
-from tests.appliance.simulation.invariants import broken, ends_well, why_not
+from tests.appliance.simulation.looking import flows, steady, visited
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.troubles import SECOND
 from tests.appliance.simulation.world import PRIMARY, World
 
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import Holder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
-    yield made
-    found = broken(made)
-    made.close()
-    assert not found
-
-
-def steady(world: World) -> World:
-    world.live(1.0)
-    world.reach(State.STEADY)
-    world.live(3.0)
-    world.states.clear()
-    return world
-
-
-def visited(world: World) -> list[State]:
-    return [state for _, state in world.states]
-
-
-def flows(world: World, within: float = 60.0) -> None:
-    assert world.live(within, lambda: ends_well(world)), why_not(world) + "\n".join(world.story[-20:])
 
 
 @pytest.mark.parametrize("mac", [PRIMARY, SECOND])

@@ -38,38 +38,52 @@ def lock(tmp_path: Path) -> Iterator[FlockLease]:
     made.give()
 
 
-@pytest.mark.parametrize("holder", [Holder.BOOT, Holder.NOBODY])
-def test_the_lock_is_held_while_the_stage_runs_where_the_grant_is_boots_or_nobodys(
-    holder: Holder, tmp_path: Path, lock: FlockLease
+def test_the_lock_is_held_while_a_stage_runs_that_the_supervisor_has_started(
+    tmp_path: Path, lock: FlockLease
 ) -> None:
-    grant(tmp_path, holder)
-    with leased(RealFiles(), tmp_path, FakeClock()):
+    grant(tmp_path, Holder.BOOT)
+    with leased(RealFiles(), tmp_path, FakeClock(), supervised=True):
         assert not lock.take(wait=False)
     assert lock.take(wait=False)
 
 
-@pytest.mark.parametrize("holder", [Holder.STATUS_ONLY, Holder.GUEST_SHELL])
+@pytest.mark.parametrize("holder", list(Holder))
 def test_a_stage_that_is_started_by_hand_is_refused_and_told_who_has_the_fabric(
     holder: Holder, tmp_path: Path, lock: FlockLease
 ) -> None:
     grant(tmp_path, holder)
     with (
         pytest.raises(AlreadyRunning, match=f"is with {holder.value}"),
-        leased(RealFiles(), tmp_path, FakeClock()),
+        leased(RealFiles(), tmp_path, FakeClock(), supervised=False),
     ):
         raise AssertionError
     assert lock.take(wait=False)
 
 
+@pytest.mark.parametrize("holder", [holder for holder in Holder if holder is not Holder.BOOT])
+def test_a_stage_of_the_supervisor_whose_grant_has_gone_is_refused_too(
+    holder: Holder, tmp_path: Path
+) -> None:
+    grant(tmp_path, holder)
+    with (
+        pytest.raises(AlreadyRunning, match=f"is with {holder.value}"),
+        leased(RealFiles(), tmp_path, FakeClock(), supervised=True),
+    ):
+        raise AssertionError
+
+
 def test_a_grant_of_an_earlier_start_of_the_machine_counts_for_nothing(tmp_path: Path) -> None:
     grant(tmp_path, Holder.GUEST_SHELL, "of-another-boot")
-    with leased(RealFiles(), tmp_path, FakeClock()):
+    with leased(RealFiles(), tmp_path, FakeClock(), supervised=True):
         pass
 
 
 def test_a_grant_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / GRANT).write_bytes(b"{")
-    with pytest.raises(HostError, match="cannot be used"), leased(RealFiles(), tmp_path, FakeClock()):
+    with (
+        pytest.raises(HostError, match="cannot be used"),
+        leased(RealFiles(), tmp_path, FakeClock(), supervised=True),
+    ):
         raise AssertionError
 
 
@@ -77,7 +91,7 @@ def test_who_talks_already_is_left_alone(tmp_path: Path, lock: FlockLease) -> No
     assert lock.take(wait=False)
     with (
         pytest.raises(AlreadyRunning, match="is talking to the fabric"),
-        leased(RealFiles(), tmp_path, FakeClock()),
+        leased(RealFiles(), tmp_path, FakeClock(), supervised=True),
     ):
         raise AssertionError
 
@@ -88,12 +102,12 @@ def test_a_parked_agent_that_has_the_lock_for_a_moment_is_waited_for(
     clock = FakeClock()
     assert lock.take(wait=False)
     clock.after(0.5, lock.give)
-    with leased(RealFiles(), tmp_path, clock):
+    with leased(RealFiles(), tmp_path, clock, supervised=True):
         assert not lock.take(wait=False)
 
 
 def test_where_there_is_no_appliance_nothing_is_made(tmp_path: Path) -> None:
-    with leased(RealFiles(), tmp_path / "nowhere", FakeClock()):
+    with leased(RealFiles(), tmp_path / "nowhere", FakeClock(), supervised=False):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -104,7 +118,7 @@ def test_in_a_guest_shell_nothing_is_provisioned() -> None:
     machine.files.replace(IN_THE_GUEST / BRIEF, b"whatever it says")
     with (
         pytest.raises(AlreadyRunning, match="this is a guest shell"),
-        leased(machine.files, Path("/nowhere"), FakeClock()),
+        leased(machine.files, Path("/nowhere"), FakeClock(), supervised=False),
     ):
         raise AssertionError
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from limpet.agent.duties.dhcp import saved_lease
 from limpet.guest.route_repair import RepairFacts, plan_repair
-from limpet.host.facts import dhcp_clients, interfaces
+from limpet.host.facts import dhcp_clients, interfaces, leases
 
 if TYPE_CHECKING:
     from limpet.guest.steps import Task
@@ -20,7 +19,7 @@ AREAS = ("network",)
 
 
 def plan(machine: FakeMachine, wanted: dict[str, Any]) -> list[Task]:
-    network, lease = interfaces.look(machine.files), saved_lease(machine.files)
+    network, lease = interfaces.look(machine.files), leases.saved_lease(machine.files)
     before = wanted.get("before")
     facts = RepairFacts(
         routes=network.routes,

@@ -6,16 +6,15 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from limpet.appliance.inventory import nics_of
+from limpet.appliance.inventory import nics_of, with_colons
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
 from limpet.guest.identity import same_vm, vm_id_of
-from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease, render_lease
+from limpet.guest.lease import render_lease
 from limpet.guest.marker import Standing, judge_marker
 from limpet.host import reported
-from limpet.host.facts import identity, marker
-from limpet.host.facts.reading import bytes_of
-from limpet.model.errors import HostError, MalformedDocument
+from limpet.host.facts import identity, leases, marker
+from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +102,7 @@ def _identity(appliance: Appliance) -> str | None:
         machine.log.warning("appliance.cloned", before=before, now=known)
         appliance.note("guest", failures=[], instance=None, discard=True)
     accepted = reported.accepted_in_this_boot(machine.files)
-    lease = saved_lease(appliance)
+    lease = leases.saved_lease(appliance.machine.files)
     appliance.note(
         "identity",
         vm_id=known,
@@ -118,18 +117,9 @@ def _identity(appliance: Appliance) -> str | None:
     return known
 
 
-def saved_lease(appliance: Appliance) -> AcquiredLease | None:
-    """What boot has kept; None where it had no DHCP."""
-    content = bytes_of(appliance.machine.files, SAVED_LEASE, at_most=LARGEST)
-    try:
-        return None if content is None else parse_lease(content)
-    except MalformedDocument:
-        return None
-
-
 def note_network(appliance: Appliance, seen: Seen) -> None:
     """The inventory, as Linux has it now, and the lease (F12). Raises: HostError, also when there is no NIC."""
-    lease = saved_lease(appliance)
+    lease = leases.saved_lease(appliance.machine.files)
     nics = nics_of(seen, appliance.config, None if lease is None else with_colons(lease.mac))
     if not nics:
         raise HostError("Linux has no NIC that the network OS could get")
@@ -157,9 +147,3 @@ def note_nics(appliance: Appliance, nics: Sequence[Nic]) -> None:
             for nic in nics
         ],
     )
-
-
-def with_colons(mac: str) -> str:
-    """A MAC as the kernel shows it."""
-    digits = mac.replace(":", "").lower()
-    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))

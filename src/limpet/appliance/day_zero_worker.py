@@ -5,35 +5,32 @@ A worker that boot starts: what was asked for comes on its standard input, and w
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.appliance.booting import with_colons
-from limpet.appliance.inventory import nics_of, site_of
+from limpet.appliance.inventory import survey
 from limpet.appliance.networkos.drivers import network_os
 from limpet.config.load import load_config
+from limpet.config.options import add_options
 from limpet.guest.day_zero_request import LARGEST, parse_request
-from limpet.guest.lease import LARGEST as LARGEST_LEASE
-from limpet.guest.lease import SAVED_LEASE, parse_lease
 from limpet.guest.translation import DayZero
 from limpet.host.apply import Interpreter
 from limpet.host.clock import RealClock
 from limpet.host.commands import RealCommands
 from limpet.host.devices import RealDevices
-from limpet.host.facts import custom_data, namespaces
-from limpet.host.facts.reading import bytes_of
+from limpet.host.facts import custom_data, leases, namespaces
 from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
 from limpet.host.lock import SingleInstance
-from limpet.model.errors import LimpetError, MalformedDocument
+from limpet.model.errors import LimpetError
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from limpet.config.settings import Config
-    from limpet.guest.lease import AcquiredLease
     from limpet.guest.site import Site
     from limpet.host.ports import Commands, Files
 
@@ -70,26 +67,16 @@ def main(arguments: Sequence[str]) -> int:
 
 def _configuration(files: Files, arguments: Sequence[str]) -> Config:
     """As the supervisor was configured. Raises: ConfigurationError."""
-    words = list(arguments)
-    path, options = None, []
-    while len(words) >= 2:
-        name, value = words.pop(0), words.pop(0)
-        if name == "--config":
-            path = Path(value)
-        elif name == "--set":
-            options.append(value)
-    return load_config(files, path=path, options=options)
+    made = argparse.ArgumentParser(prog="day-zero")
+    add_options(made)
+    options = made.parse_args(arguments)
+    return load_config(files, path=options.config, options=options.set)
 
 
 def _site(config: Config, files: Files, commands: Commands) -> Site | None:
     """The NICs as Linux has them now; None where they cannot be looked at yet."""
-    content = bytes_of(files, SAVED_LEASE, at_most=LARGEST_LEASE)
-    leases: dict[str, AcquiredLease] = {}
     try:
-        if content is not None:
-            lease = parse_lease(content)
-            leases[with_colons(lease.mac)] = lease
-        nics = nics_of(namespaces.look(files, commands, ()), config, next(iter(leases), None))
-        return site_of(nics, leases, config, RealKernel().host_name())
-    except (LimpetError, MalformedDocument):
+        seen = namespaces.look(files, commands, ())
+        return survey(config, leases.saved_lease(files), seen, RealKernel().host_name())
+    except LimpetError:
         return None

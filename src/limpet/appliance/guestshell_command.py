@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Task
 
 NOT_RUNNING = 4
-Execute = "Callable[[Sequence[str]], int]"
 
 
 def main(arguments: Sequence[str]) -> int:

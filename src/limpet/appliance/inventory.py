@@ -114,3 +114,15 @@ def _dns(config: Config, lease: AcquiredLease | None) -> tuple[IPv4Address, ...]
         except ValueError as error:
             raise HostError(f"guest_shell.dns names no IPv4 addresses: {config.guest_dns}") from error
     return (lease.dns if lease is not None else ()) or (WIRE_SERVER,)
+
+
+def survey(config: Config, lease: AcquiredLease | None, seen: Seen, host_name: str) -> Site:
+    """The network as it would be when the NICs that Linux has now went. Raises: HostError, when it has none."""
+    leases = {} if lease is None else {with_colons(lease.mac): lease}
+    return site_of(nics_of(seen, config, next(iter(leases), None)), leases, config, host_name)
+
+
+def with_colons(mac: str) -> str:
+    """A MAC as the kernel shows it."""
+    digits = mac.replace(":", "").lower()
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))

@@ -6,15 +6,12 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from limpet.appliance.booting import with_colons
-from limpet.appliance.inventory import nics_of, site_of
+from limpet.appliance.inventory import survey, with_colons
 from limpet.appliance.networkos.drivers import network_os
-from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease
 from limpet.guest.namespaces import HOST
 from limpet.guest.steps import Run
-from limpet.host.facts import namespaces
-from limpet.host.facts.reading import bytes_of
-from limpet.model.errors import HostError, MalformedDocument
+from limpet.host.facts import leases, namespaces
+from limpet.model.errors import HostError
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -36,17 +33,11 @@ def show(config: Config, files: Files, commands: Commands, kernel: Kernel, *, as
 
 def plan(config: Config, files: Files, commands: Commands, kernel: Kernel) -> dict[str, Any]:
     """The tasks before, the moves in their order, and what each NIC gets, as a document. Raises: HostError, ConfigurationError."""
-    content = bytes_of(files, SAVED_LEASE, at_most=LARGEST)
-    try:
-        lease = None if content is None else parse_lease(content)
-    except MalformedDocument:
-        lease = None
-    leases = {} if lease is None else {with_colons(lease.mac): lease}
+    lease = leases.saved_lease(files)
     seen = namespaces.look(files, commands, NAMES)
-    if any(place != HOST for mac in leases for place, _ in seen.of_mac(mac)):
+    if lease is not None and any(place != HOST for place, _ in seen.of_mac(with_colons(lease.mac))):
         raise HostError("the NICs are with the network OS already; `limpet show` says who has which")
-    nics = nics_of(seen, config, next(iter(leases), None))
-    site = site_of(nics, leases, config, kernel.host_name())
+    site = survey(config, lease, seen, kernel.host_name())
     driver = network_os(config, files)
     return {
         "version": 1,

@@ -122,7 +122,12 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
 
     gc.enable()  # see limpet.boot: all is loaded, and some boots wait long
     os.umask(0o022)  # whoever starts us: programs that we run make files, too
-    with SingleInstance(LOCK, who="limpet boot"), leased(RealFiles(), EXCHANGE, RealClock()):
+    supervised = config.to_network_os is not None
+    # First who may talk, then who may run: what is refused must not keep the supervisor's own stage out meanwhile.
+    with (
+        leased(RealFiles(), EXCHANGE, RealClock(), supervised=supervised),
+        SingleInstance(LOCK, who="limpet boot"),
+    ):
         log = open_log(config.log_file)
         echoed = EchoedLog(log, ConsoleLog()) if config.log_console else None
         commands = RealCommands()
@@ -146,9 +151,10 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
 
 
 @contextmanager
-def leased(files: Files, exchange: Path, clock: Clock) -> Iterator[None]:
-    """The right to talk to the fabric, on an appliance: granted to the boot stage or to nobody, and the lock of it held.
+def leased(files: Files, exchange: Path, clock: Clock, *, supervised: bool) -> Iterator[None]:
+    """The right to talk to the fabric, on an appliance: granted to the boot stage, and the lock of it held.
 
+    supervised: whether the supervisor has started this; by hand it is refused wherever a supervisor has granted anything.
     Raises: AlreadyRunning, when another stage has it, or in a guest shell; HostError.
     """
     if files.info(IN_THE_GUEST / SHELL_BRIEF) is not None:
@@ -161,7 +167,7 @@ def leased(files: Files, exchange: Path, clock: Clock) -> Iterator[None]:
     from limpet.host.fabric_grant import refuse_without_grant  # noqa: PLC0415 - most machines are no appliance
     from limpet.host.lease_lock import FlockLease  # noqa: PLC0415
 
-    refuse_without_grant(files, exchange, "limpet boot", allowed=(Holder.BOOT, Holder.NOBODY))
+    refuse_without_grant(files, exchange, "limpet boot", allowed=(Holder.BOOT,) if supervised else ())
     lock = FlockLease(exchange / FABRIC_LOCK)
     deadline = clock.monotonic() + LETTING_GO
     while not lock.take(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from limpet.lab.appliance_news import told_to_the_fabric
 from limpet.lab.appliance_picture import JOURNAL, records
 from limpet.lab.commands import LabError
 from limpet.lab.fabric import Fabric, fabric
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     Take = Callable[[Mapping[str, Any]], None]
     React = Callable[[Mapping[str, Any], Fabric], None]
 
-SHOWN = "/run/limpet/show.json"
 EVERY = 0.004
 """Seconds between two looks: a status gap is as short as a tenth of one, and something is to be done during it."""
 LARGEST = 4 * 1024 * 1024
@@ -33,22 +32,23 @@ def watched(
 ) -> Iterator[None]:
     """Give every record of the journal to `take`, and what the appliance says of itself to the fabric, until the end.
 
-    On another thread. react: told of each record before it is taken, with a client of that thread's own.
+    On other threads. react: told of each record before it is taken, with a client of that thread's own.
     """
     ended = threading.Event()
     thread = threading.Thread(
         target=_watch, args=(machine, admin, take, react, ended), name="appliance", daemon=True
     )
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(TIME_TO_END)
+    with told_to_the_fabric(machine, admin):
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(TIME_TO_END)
 
 
 def _watch(machine: Machine, admin: Path, take: Take, react: React, ended: threading.Event) -> None:
-    journal, shown = File(machine, JOURNAL), File(machine, SHOWN)
+    journal = File(machine, JOURNAL)
     last = 0
     with fabric(admin) as world:
         while not ended.wait(EVERY):
@@ -56,11 +56,6 @@ def _watch(machine: Machine, admin: Path, take: Take, react: React, ended: threa
                 last = int(record["number"])
                 react(record, world)
                 take(record)
-            if content := shown.news():
-                with suppress(
-                    LabError, ValueError
-                ):  # one that is newer, or cannot be taken, is told the next time
-                    world.tell_appliance(machine.name, json.loads(content))
 
 
 class File:

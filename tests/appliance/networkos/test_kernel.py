@@ -222,7 +222,7 @@ def test_rules_are_replaced_whole_and_nobody_elses_are_touched(rig: Rig) -> None
     space.tables[rules.FORWARD] += "    chain intruder {\n    }\n"
     rig.do(rig.driver.protect(rig.site))
     assert space.tables == {**before, "somebody": "    chain theirs {\n    }\n"}
-    assert set(before) == set(rules.OWNED)
+    assert set(before) == {firewall.TABLE, rules.FORWARD, rules.TRANSIT, rules.NAT}
     assert set(rig.network.namespaces[rig.site.guest].tables) == {firewall.TABLE}
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Step
     from limpet.host.ports import Commands, Files
 
-IMAGES = STORE / "images"
 FACTORY = (Path("/opt/guest-shell/image.squashfs"), Path("/opt/guest-shell/root"))
 """Where a vendor puts the image that an appliance comes with; it is never written to, and the last one that is fallen back to."""
 LIST = "files.sha256"

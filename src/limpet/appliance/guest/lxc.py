@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest import binds, looking, rootfs
+from limpet.appliance.guest import binds, rootfs
 from limpet.appliance.guest.layout import ENVIRONMENT, NAMES, Layout, dropped
+from limpet.appliance.guest.mounted import Mounted
 from limpet.guest.shell_brief import VARIABLE
 from limpet.guest.steps import Run, Task, Write
 
@@ -18,40 +19,26 @@ if TYPE_CHECKING:
     from limpet.appliance.guest.ceilings import Ceilings
     from limpet.appliance.guest.contract import Bind, ShellPlan, ShellSight
     from limpet.guest.steps import Step
-    from limpet.host.ports import Commands, Files
 
 SECCOMP = "/usr/share/lxc/config/common.seccomp"
 _TIME_TO_START = 30.0
 
 
-class Lxc:
+class Lxc(Mounted):
     """The runtime ``lxc``. ceilings: which of its limits this kernel can hold. seccomp: the system calls that are refused.
 
     bounded: whether its volume is a file system of a fixed size.
     """
 
     def __init__(self, ceilings: Ceilings, *, seccomp: str | None = SECCOMP, bounded: bool = False) -> None:
+        super().__init__(bounded=bounded)
         self._ceilings = ceilings
-        self._bounded = bounded
         self._seccomp = seccomp
 
     @property
     def name(self) -> str:
         """As the setting guest_shell.runtime has it."""
         return "lxc"
-
-    def look(self, plan: ShellPlan, files: Files, commands: Commands) -> ShellSight:
-        """How the container is. Raises: HostError."""
-        del commands
-        return looking.look(plan, files)
-
-    def store(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Mount its volume only, so that the folders that stay can be seen."""
-        return rootfs.storing(plan, sight, bounded=self._bounded)
-
-    def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Mount its volume and its root file system."""
-        return rootfs.mounting(plan, sight, bounded=self._bounded)
 
     def start(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Start it; done when its first process lives."""
@@ -83,14 +70,6 @@ class Lxc:
             # 2: it is not running.
             steps += [Run(ending, timeout=patience + 20.0, accepted=(0, 1, 2))]
         return (rootfs.stopping(plan, sight, steps),)
-
-    def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Forget what was changed in its root file system."""
-        return rootfs.forgetting(plan, sight, bounded=self._bounded)
-
-    def destroy(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Forget it all."""
-        return rootfs.destroying(plan, sight)
 
     def enter(self, plan: ShellPlan, sight: ShellSight, argv: Sequence[str]) -> tuple[str, ...]:
         """`argv`, to be run inside as root."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest import binds, looking, rootfs
+from limpet.appliance.guest import binds, rootfs
 from limpet.appliance.guest.layout import ENVIRONMENT, NAMES, Layout, dropped
+from limpet.appliance.guest.mounted import Mounted
 from limpet.guest.shell_brief import VARIABLE
 from limpet.guest.steps import Run, Task, Write
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from limpet.appliance.guest.ceilings import Ceilings
     from limpet.appliance.guest.contract import ShellPlan, ShellSight
     from limpet.guest.steps import Step
-    from limpet.host.ports import Commands, Files
 
 _TIME_TO_START = 30.0
 
@@ -72,30 +72,17 @@ _PAYLOAD = ("payload", ".limpet")
 """Where nspawn puts what it runs, and a group beside systemd's own, where others may be."""
 
 
-class Nspawn:
+class Nspawn(Mounted):
     """The runtime ``nspawn``. ceilings: which of its limits this kernel can hold. bounded: as of `Lxc`."""
 
     def __init__(self, ceilings: Ceilings, *, bounded: bool = False) -> None:
+        super().__init__(bounded=bounded)
         self._ceilings = ceilings
-        self._bounded = bounded
 
     @property
     def name(self) -> str:
         """As the setting guest_shell.runtime has it."""
         return "nspawn"
-
-    def look(self, plan: ShellPlan, files: Files, commands: Commands) -> ShellSight:
-        """How the container is. Raises: HostError."""
-        del commands
-        return looking.look(plan, files)
-
-    def store(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Mount its volume only, so that the folders that stay can be seen."""
-        return rootfs.storing(plan, sight, bounded=self._bounded)
-
-    def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Mount its volume and its root file system."""
-        return rootfs.mounting(plan, sight, bounded=self._bounded)
 
     def start(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         """Start it; done when its first process lives."""
@@ -128,14 +115,6 @@ class Nspawn:
             ending = ("sh", str(script), str(sight.init or 0), turns, *map(str, self._groups(plan)))
             steps += [Write(script, STOP.encode(), mode=0o600), Run(ending, timeout=patience + 20.0)]
         return (rootfs.stopping(plan, sight, steps),)
-
-    def reset(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Forget what was changed in its root file system."""
-        return rootfs.forgetting(plan, sight, bounded=self._bounded)
-
-    def destroy(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
-        """Forget it all."""
-        return rootfs.destroying(plan, sight)
 
     def enter(self, plan: ShellPlan, sight: ShellSight, argv: Sequence[str]) -> tuple[str, ...]:
         """`argv`, to be run inside as root: in its control groups and namespaces, without what it may not do."""

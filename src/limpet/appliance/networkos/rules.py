@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Run
 
 FORWARD, TRANSIT, NAT = "limpet_forward", "limpet_transit", "limpet_nat"
-OWNED = (firewall.TABLE, FORWARD, TRANSIT, NAT)
-"""Tables (family ip) in the network OS; in the guest there is only the first."""
 
 
 def wire_server(site: Site) -> IPv4Address:

@@ -8,13 +8,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.lease import SAVED_LEASE
+from limpet.guest.lease import SAVED_LEASE, parse_lease
 from limpet.host.facts.reading import bytes_of, names_in
 from limpet.model.errors import MalformedDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from limpet.guest.lease import AcquiredLease
     from limpet.host.ports import Files
 
 _MOST_FILES = 64  # in one folder of leases
@@ -47,6 +48,15 @@ def _wire_server(content: bytes, now: float, *, networkd: bool) -> IPv4Address |
     except MalformedDocument:
         return None
     return leases.wire_server_of(found, now)
+
+
+def saved_lease(files: Files) -> AcquiredLease | None:
+    """The lease that the boot stage has kept; None where it had no DHCP, or its file cannot be read."""
+    content = bytes_of(files, SAVED_LEASE, at_most=_LARGEST)
+    try:
+        return None if content is None else parse_lease(content)
+    except MalformedDocument:
+        return None
 
 
 def saved_wire_server(files: Files) -> str | None:
