@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from limpet.appliance.guest.contract import Runtime, ShellPlan, ShellSight
     from limpet.appliance.journal import Journal
     from limpet.appliance.machine import Machine
-    from limpet.appliance.networkos.contract import NetworkOs
+    from limpet.appliance.networkos.contract import NetworkOs, Pulse
     from limpet.config.settings import Config
     from limpet.guest.agent_news import AgentNews
     from limpet.guest.lease import AcquiredLease
@@ -103,6 +103,8 @@ class Appliance:
         """How often in a row the fabric was lost and could not be found again."""
         self.left_behind: dict[str, tuple[int, float]] = {}
         """NICs that could not be given to the network OS, by MAC: how often, and when that is tried again."""
+        self._sight: tuple[float, ShellSight] | None = None
+        self._pulse: tuple[float, Pulse] | None = None
         self.seen: Seen | None = None
         """As the NICs were when they were last looked at."""
         self.slowness = 1.0
@@ -181,9 +183,24 @@ class Appliance:
         """The guest shell as it shall be. Raises: HostError, when there is no image."""
         return shell_plan(self.config, self.chronicle, self.site(), self.machine.files)
 
-    def guest(self) -> ShellSight:
-        """How the guest shell is, also when its image has gone meanwhile. Raises: HostError."""
-        return self.runtime.look(self.known_shell(), self.machine.files, self.machine.commands)
+    def guest(self, *, within: float = 0.0) -> ShellSight:
+        """How the guest shell is, also when its image has gone meanwhile. Raises: HostError.
+
+        within: how long ago it may have been looked at, seconds, while the supervisor has done nothing since.
+        """
+        now = self.machine.clock.monotonic()
+        if self._sight is None or now - self._sight[0] > within or within <= 0:
+            sight = self.runtime.look(self.known_shell(), self.machine.files, self.machine.commands)
+            self._sight = (now, sight)
+        return self._sight[1]
+
+    def pulse(self, *, deep: bool, within: float = 0.0) -> Pulse:
+        """How the network OS is. deep, within: as of `NetworkOs.health` and `guest`. Raises: HostError."""
+        now = self.machine.clock.monotonic()
+        if self._pulse is None or now - self._pulse[0] > within or within <= 0:
+            found = self.network_os.health(self.site(), self.machine.files, self.machine.commands, deep=deep)
+            self._pulse = (now, found)
+        return self._pulse[1]
 
     def known_shell(self) -> ShellPlan:
         """As it was to be when it was started. Raises: HostError."""
@@ -195,6 +212,7 @@ class Appliance:
 
     def apply(self, tasks: Iterable[Task]) -> list[Outcome]:
         """Do all tasks; those that another one needs are left out when that fails. Raises: HostError, for one that failed."""
+        self._sight = self._pulse = None
         outcomes = self.machine.interpreter.apply(tasks, self._told)
         failed = next((each for each in outcomes if each.failed and each.task.required), None)
         if failed is not None:
@@ -203,6 +221,7 @@ class Appliance:
 
     def do(self, steps: Iterable[Step]) -> None:
         """Do steps in order. Raises: HostError, for the first that fails, naming it."""
+        self._sight = self._pulse = None
         for step in steps:
             try:
                 self.machine.interpreter.do(step)

@@ -37,7 +37,7 @@ def _network_os(appliance: Appliance) -> Event | None:
     for attempt in range(_TRIES):
         try:
             site = appliance.site()
-            pulse = driver.health(site, machine.files, machine.commands, deep=True)
+            pulse = appliance.pulse(deep=True)
             if pulse.health is Health.HEALTHY:
                 if attempt:
                     appliance.do(driver.protect(site))

@@ -114,12 +114,11 @@ def _words(state: State, problem: str | None) -> str:
 
 
 def _network_os(appliance: Appliance) -> dict[str, Any]:
-    machine = appliance.machine
     name = appliance.network_os.name
     if appliance.chronicle.state not in HANDED_OVER | {State.HANDING_OVER}:
         return {"driver": name, "health": None, "problem": None}
     try:
-        pulse = appliance.network_os.health(appliance.site(), machine.files, machine.commands, deep=False)
+        pulse = appliance.pulse(deep=False, within=EVERY)
     except HostError as error:
         return {"driver": name, "health": Health.GONE.value, "problem": redacted(str(error))}
     return {"driver": name, "health": pulse.health.value, "problem": _shown(pulse.problem)}
@@ -171,7 +170,7 @@ def _guest(appliance: Appliance) -> dict[str, Any]:
         return shown | {"state": "stopped"}  # boot has not ended for the first time
     try:
         plan = appliance.known_shell()
-        sight = appliance.guest()
+        sight = appliance.guest(within=EVERY)
     except HostError as error:
         return shown | {"state": "failed", "problem": redacted(str(error))}
     if sight.running:

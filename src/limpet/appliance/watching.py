@@ -167,8 +167,7 @@ class Watch:
 
     def _network_os(self, *, deep: bool) -> Event | None:
         appliance = self._appliance
-        machine = appliance.machine
-        pulse = appliance.network_os.health(appliance.site(), machine.files, machine.commands, deep=deep)
+        pulse = appliance.pulse(deep=deep)
         if pulse.health is Health.HEALTHY:
             if deep:
                 self._keep_rules()
