@@ -50,15 +50,15 @@ def workspace() -> Iterator[Workspace]:
 
 
 def sweep() -> None:
-    """Remove mounts, network namespaces and cgroups left by labs whose process is gone."""
-    for folder in _leftovers(BASE):
-        with suppress(LabError):  # another run may be sweeping at the same time
-            _remove_folder(folder)
-    for network in _leftovers(NETWORKS):
-        run(["ip", "netns", "delete", network.name])
+    """Remove cgroups, network namespaces and mounts left by labs whose process is gone, once what ran in them has."""
     with suppress(LabError):
         for cgroup in _leftovers(cgroups.unified_hierarchy()):
             cgroups.remove(cgroup)
+    for network in _leftovers(NETWORKS):
+        run(["ip", "netns", "delete", network.name])
+    for folder in _leftovers(BASE):
+        with suppress(LabError):  # another run may be sweeping at the same time
+            _remove_folder(folder, "--lazy")  # what its dying processes still have open goes with them
 
 
 def _leftovers(folder: Path) -> list[Path]:
@@ -70,8 +70,8 @@ def _leftovers(folder: Path) -> list[Path]:
     ]
 
 
-def _remove_folder(folder: Path) -> None:
+def _remove_folder(folder: Path, *options: str) -> None:
     if folder.is_mount():
-        run(["umount", "--recursive", str(folder)]).checked()
+        run(["umount", "--recursive", *options, str(folder)]).checked()
     with suppress(FileNotFoundError):  # another run's sweep was quicker
         folder.rmdir()
