@@ -53,15 +53,15 @@ VERBS: Mapping[str, Verb] = {
         "limpet.appliance.start", "main", "Hand the NICs to a network OS; go on in a guest shell."
     ),
     "guestshell": Verb(
-        "limpet.appliance.guestshell_command",
+        "limpet.appliance.commands.guestshell",
         "main",
         "The container behind the network OS that the agent runs in.",
     ),
-    "show": Verb("limpet.appliance.show_command", "main", "Show where this appliance is, and who has what."),
+    "show": Verb("limpet.appliance.commands.show", "main", "Show where this appliance is, and who has what."),
     "check-hooks": Verb(
-        "limpet.appliance.check_hooks_command", "main", "See whether a vendor's programs drive a network OS."
+        "limpet.appliance.commands.check_hooks", "main", "See whether a vendor's programs drive a network OS."
     ),
-    "nos": Verb("limpet.appliance.nos_command", "main", "Have the network OS do one of its own commands."),
+    "nos": Verb("limpet.appliance.commands.nos", "main", "Have the network OS do one of its own commands."),
     "plan": Verb("limpet.agent.plan_command", "main", "Show what a goal state would do here; do nothing."),
     "config": Verb(
         "limpet.manage.config_command", "main", "Show the settings in effect, or check a file of them."

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.appliance.networkos.vendor import FOLDER, Vendor
 
-from limpet.appliance import check_hooks_command
-from limpet.appliance.check_hooks_command import looked_at
-from limpet.appliance.networkos.hooks import programs_in
-from limpet.appliance.networkos.hooks_findings import Finding, Grade, finding_of
-from limpet.appliance.networkos.hooks_verbs import REQUIRED, TABLE
+from limpet.appliance.commands import check_hooks
+from limpet.appliance.commands.check_hooks import looked_at
+from limpet.appliance.networkos.hooks.driver import programs_in
+from limpet.appliance.networkos.hooks.findings import Finding, Grade, finding_of
+from limpet.appliance.networkos.hooks.verbs import REQUIRED, TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,14 +67,14 @@ def test_a_line_that_is_no_finding_is_none(line: str) -> None:
 
 def test_a_folder_that_is_not_there_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "nothing"
-    assert check_hooks_command.main(["--look", str(place)]) == 1
+    assert check_hooks.main(["--look", str(place)]) == 1
     assert "there is no folder" in capsys.readouterr().out
-    assert check_hooks_command.main(["--look", "--json", str(place)]) == 1
+    assert check_hooks.main(["--look", "--json", str(place)]) == 1
     document = json.loads(capsys.readouterr().out)
     assert (document["folder"], document["failed"]) == (str(place), 1)
 
 
 def test_it_wants_a_folder() -> None:
     with pytest.raises(SystemExit) as ended:
-        check_hooks_command.main([])
+        check_hooks.main([])
     assert ended.value.code == 2

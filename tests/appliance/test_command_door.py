@@ -92,7 +92,7 @@ def test_what_answers_has_the_listening_socket(tmp_path: Path) -> None:
 
 
 def test_the_door_has_next_to_nothing_loaded() -> None:
-    code = "import sys, limpet.appliance.command_door; print('\\n'.join(sys.modules))"
+    code = "import sys, limpet.appliance.requests.door; print('\\n'.join(sys.modules))"
     loaded = set(
         subprocess.run(
             [sys.executable, "-S", "-c", code],

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from limpet.appliance.commanding import AGAIN, DOOR, CommandKeeper
+from limpet.appliance.requests.keeping import AGAIN, DOOR, CommandKeeper
 from limpet.config.settings import Config
 from limpet.guest.steps import Run
 from limpet.host.fake import FakeClock, FakeLog, FakeMachine

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from limpet.appliance import command_desk
-from limpet.appliance.command_desk import CommandDesk, Rights
+from limpet.appliance.requests import desk as serving
+from limpet.appliance.requests.desk import CommandDesk, Rights
 from limpet.guest.command_policy import CommandPolicy
 from limpet.guest.command_protocol import (
     LARGEST_REQUEST,
@@ -240,7 +240,7 @@ def test_a_client_that_never_takes_its_answer_is_closed_after_a_while(tmp_path: 
     desk = Desk(tmp_path / "command.sock", clock=clock)
     try:
         desk.commands.stdout = b"x" * 500_000
-        clients = [desk.ask("show tech") for _ in range(command_desk.MOST_WAITING)]
+        clients = [desk.ask("show tech") for _ in range(serving.MOST_WAITING)]
         deadline = Deadline(PLENTY)
         while len(desk.log.entries) < len(clients) and not deadline.over:
             desk.turn()
@@ -254,14 +254,14 @@ def test_a_client_that_never_takes_its_answer_is_closed_after_a_while(tmp_path: 
 
 def test_commands_are_done_one_after_the_other_and_only_so_many_wait(desk: Desk) -> None:
     desk.commands.may_end.clear()
-    clients = [desk.ask(f"show {number}") for number in range(command_desk.MOST_WAITING)]
+    clients = [desk.ask(f"show {number}") for number in range(serving.MOST_WAITING)]
     desk.turn(12)
     late = desk.reply(desk.ask("show late"))
     assert (late.refused, late.problem) == (True, "too many commands wait; try again")
     assert len(desk.commands.ran) == 1
     desk.commands.may_end.set()
     assert all(desk.reply(client).exit_code == 0 for client in clients)
-    assert desk.commands.ran == [f"show {number}" for number in range(command_desk.MOST_WAITING)]
+    assert desk.commands.ran == [f"show {number}" for number in range(serving.MOST_WAITING)]
 
 
 def test_a_slow_network_os_does_not_keep_others_from_being_refused(desk: Desk) -> None:
@@ -293,11 +293,11 @@ def test_whoever_comes_when_all_places_are_taken_is_told_so(desk: Desk) -> None:
 
 
 def test_a_flood_of_refusals_does_not_drive_commands_out_of_the_log(desk: Desk) -> None:
-    for _ in range(3 * command_desk.MOST_REFUSALS):
+    for _ in range(3 * serving.MOST_REFUSALS):
         desk.reply(desk.ask("reload"))
     desk.reply(desk.ask("show version"))
     events = [each.event for each in desk.log.entries]
-    assert events.count("command.refused") == command_desk.MOST_REFUSALS
+    assert events.count("command.refused") == serving.MOST_REFUSALS
     assert events[-1] == "command.done"
 
 

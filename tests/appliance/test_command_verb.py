@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from limpet.appliance import nos_command
-from limpet.appliance.command_worker import rights
+from limpet.appliance.commands import nos as nos_command
+from limpet.appliance.requests.worker import rights
 from limpet.config.load import load_config
 from limpet.guest.command_protocol import CommandReply, parse_request
 from limpet.host.clock import Deadline, RealClock

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from limpet.appliance.dhcp_worker import lease_for, main
+from limpet.appliance.workers.dhcp import lease_for, main
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_links import ACK, DISCOVER, NAK, REQUEST, FakeDhcpServer
 from limpet.model.errors import HostError
@@ -91,7 +91,7 @@ def test_a_command_line_that_cannot_be_used_says_how_it_is(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    assert "usage: dhcp_worker MAC" in capsys.readouterr().err
+    assert "usage: limpet.appliance.workers.dhcp MAC" in capsys.readouterr().err
 
 
 def test_a_nic_that_is_not_in_this_namespace_is_said_to_be_missing(

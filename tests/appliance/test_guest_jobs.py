@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.appliance.guest_jobs import parse_jobs, step_of
+from limpet.appliance.guest.jobs import parse_jobs, step_of
 from limpet.model.errors import MalformedDocument
 
 TOKEN = "sig=a-token-of-storage"

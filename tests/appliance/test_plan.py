@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.appliance.networkos.rigs import kernel, lease_for, site_for
 
-from limpet.appliance.plan import plan, show
+from limpet.appliance.commands.plan import plan, show
 from limpet.config.settings import Config
 from limpet.guest.lease import SAVED_LEASE, render_lease
 from limpet.model.errors import HostError

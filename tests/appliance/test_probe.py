@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.host.servers import answering, serving
 
-from limpet.appliance.probe import Target, main, probe, targets
+from limpet.appliance.workers.probe import Target, main, probe, targets
 from limpet.host.clock import RealClock
 
 if TYPE_CHECKING:

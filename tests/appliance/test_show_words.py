@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from limpet.appliance.chronicle import Chronicle
+from limpet.appliance.commands.show_words import as_text
 from limpet.appliance.guest.wanted import DISABLED
 from limpet.appliance.show import remembered
-from limpet.appliance.show_words import as_text
 from limpet.appliance.states import State
 
 STEADY: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.system.guide import Written, as_seen, steps
 
-from limpet.appliance.networkos.hooks_verbs import TABLE, Verb
+from limpet.appliance.networkos.hooks.verbs import TABLE, Verb
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "vendors.md").read_text(encoding="utf-8")

@@ -21,20 +21,20 @@ REVIEWED = {
     "agent/poll.py": 1,
     "agent/remote_access_settle.py": 1,
     "agent/reporter.py": 2,
-    "appliance/networkos/iosxe_config.py": 2,
-    "appliance/networkos/iosxe_custom_data.py": 2,
-    "appliance/networkos/iosxe_day_zero.py": 3,
-    "appliance/networkos/iosxe_scan.py": 1,
-    "appliance/networkos/iosxe_secret.py": 1,
-    "appliance/command_desk.py": 1,
-    "appliance/networkos/hooks_documents.py": 2,
+    "appliance/networkos/iosxe/config.py": 2,
+    "appliance/networkos/iosxe/custom_data.py": 2,
+    "appliance/networkos/iosxe/day_zero.py": 3,
+    "appliance/networkos/iosxe/scan.py": 1,
+    "appliance/networkos/iosxe/secret.py": 1,
+    "appliance/requests/desk.py": 1,
+    "appliance/networkos/hooks/documents.py": 2,
     "boot/media.py": 1,
     "emulator/pfx.py": 1,
     "emulator/routes/imds.py": 1,
     "guest/custom_data.py": 4,
-    "appliance/guest_jobs.py": 1,  # URLs and arguments of scripts, for a shell's standard input
+    "appliance/guest/jobs.py": 1,  # URLs and arguments of scripts, for a shell's standard input
     "guest/day_zero_request.py": 2,  # password and custom data, for the worker's standard input
-    "appliance/networkos/frr_day_zero.py": 1,  # custom data, which is the network OS's configuration
+    "appliance/networkos/frr/day_zero.py": 1,  # custom data, which is the network OS's configuration
     "guest/passwords.py": 1,
     "guest/translation.py": 1,
     "guest/entropy.py": 1,

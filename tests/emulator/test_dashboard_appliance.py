@@ -18,10 +18,10 @@ from limpet.emulator.dashboard.appliance import (
     SHAPE,
     STAGES,
     WrongDocument,
-    member,
     read_appliance,
 )
 from limpet.emulator.dashboard.gap import Gap, accepted, opened
+from limpet.emulator.dashboard.members import member
 from limpet.emulator.dashboard.story import status_accepted, told
 from limpet.emulator.vm import StatusReport, VirtualMachine
 from limpet.model.extensions import BlobType

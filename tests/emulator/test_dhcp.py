@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.emulator.worlds import ADDRESS, NAME, NOW, world
 
 from limpet.emulator import dhcp
-from limpet.emulator.dhcp import SERVER, Answer, Kind
+from limpet.emulator.dhcp import SERVER, Answer
+from limpet.emulator.dhcp_kinds import Kind
 from limpet.emulator.dhcplies import LIES, OTHER_ADDRESS, OTHER_SERVER, payloads
 from limpet.emulator.faults import Facts, Fault, FaultRefused, decide, read_rule, with_rule
 from limpet.emulator.routes.table import NAMES

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.emulator.fabrics import fabric
 
-from limpet.emulator.dhcp import Kind
+from limpet.emulator.dhcp_kinds import Kind
 from limpet.emulator.dhcpserver import DhcpServer
 from limpet.emulator.exchange import Service
 from limpet.emulator.faults import Fault, Rule, with_rule

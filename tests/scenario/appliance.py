@@ -13,9 +13,9 @@ from limpet.agent.endpoint import Endpoint
 from limpet.agent.in_guest import granted
 from limpet.agent.lease import FabricLease, LeasedHttp
 from limpet.agent.machine import Machine
-from limpet.agent.resident import Tasks
 from limpet.agent.running import Running
 from limpet.agent.status_only import Means, StatusOnly
+from limpet.agent.tasks import Tasks
 from limpet.config.settings import Config
 from limpet.guest.agent_news import LARGEST, NEWS, AgentNews, parse_news
 from limpet.guest.fabric_lease import EXCHANGE, GRANT, Grant, Holder, render_grant

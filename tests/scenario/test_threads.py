@@ -12,7 +12,7 @@ from tests.scenario.core import Core
 from tests.scenario.handlers import SAMPLE, enable, package, uninstall
 from tests.scenario.stage import Stage
 
-from limpet.agent.resident import Tasks
+from limpet.agent.tasks import Tasks
 from limpet.config.settings import Config
 from limpet.host.clock import RealClock
 from limpet.host.fake import FakeMachine

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def main(asked: dict[str, Any]) -> list[Any]:  # noqa: C901, PLR0915 - one case for each word
     """Do what is asked, in order, up to the first that fails."""
-    from limpet.appliance.networkos.frr import NAMESPACE, FrrNetworkOs, daemons_wanted
+    from limpet.appliance.networkos.frr.driver import NAMESPACE, FrrNetworkOs, daemons_wanted
     from limpet.appliance.networkos.kernel import KernelNetworkOs
     from limpet.guest.lease import parse_lease
     from limpet.guest.site import Nic, Site

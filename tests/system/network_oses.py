@@ -59,7 +59,7 @@ class NetworkOsLab:
 
     def lease(self, mac: str, *, namespace: str = HOST) -> Any:
         """Ask for a NIC's lease."""
-        code, said = self.worker("limpet.appliance.dhcp_worker", mac, "--timeout", "10", namespace=namespace)
+        code, said = self.worker("limpet.appliance.workers.dhcp", mac, "--timeout", "10", namespace=namespace)
         assert code == 0, said
         return json.loads(said)
 
@@ -82,7 +82,9 @@ class NetworkOsLab:
 
     def probe(self, namespace: str = GUEST, *, timeout: float = 5.0) -> dict[str, Any]:
         """What the appliance's own probe finds."""
-        _, said = self.worker("limpet.appliance.probe", "--timeout", f"{timeout:g}", namespace=namespace)
+        _, said = self.worker(
+            "limpet.appliance.workers.probe", "--timeout", f"{timeout:g}", namespace=namespace
+        )
         found: dict[str, Any] = json.loads(said)
         return found
 

@@ -9,8 +9,8 @@ import sys
 
 sys.path.insert(0, "/opt/limpet/lib")
 
+from limpet.appliance.commands.guestshell_deeds import Deeds, Here
 from limpet.appliance.guest import images, storage
-from limpet.appliance.guestshell_deeds import Deeds, Here
 from limpet.config.load import load_config
 from limpet.host.files import RealFiles
 

@@ -17,6 +17,7 @@ from limpet.agent.chores import Chore
 from limpet.agent.fabric import Fabric
 from limpet.agent.lease import LOST, FabricLease, LeasedFetcher, LeasedHttp
 from limpet.agent.news import News
+from limpet.agent.tasks import STATUS_FIRST, Tasks
 from limpet.guest.fabric_lease import IN_THE_GUEST, LOCK, Holder
 from limpet.host.fetch import WorkerFetcher
 from limpet.host.http import PlainHttp
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from limpet.agent.build import Agent
     from limpet.agent.machine import Machine
-    from limpet.agent.resident import Tasks
     from limpet.agent.running import Running
     from limpet.host.ports import Clock, Log
 
@@ -43,8 +43,6 @@ NEVER = 365 * 24 * 3600.0
 
 def run(running: Running, clock: Clock, log: Log) -> int:
     """Park, then run the agent until it is told to stop or has lost the lease. Gives the exit code."""
-    from limpet.agent.resident import STATUS_FIRST, Tasks  # noqa: PLC0415 - it is what imports this
-
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # while it is parked there is nothing to finish
     http = PlainHttp(user_agent=running.user_agent)

@@ -121,11 +121,13 @@ def main(argv: Sequence[str] = ()) -> int:
     if options.command == "retry":
         return _retry()
     if options.command == "history":
-        told: int = import_module("limpet.appliance.history").show(RealFiles(), JOURNAL, as_json=options.json)
+        told: int = import_module("limpet.appliance.commands.history").show(
+            RealFiles(), JOURNAL, as_json=options.json
+        )
         return told
     config = load_config(RealFiles(), path=options.config, options=options.set)
     if options.command == "plan":
-        shown: int = import_module("limpet.appliance.plan").show(
+        shown: int = import_module("limpet.appliance.commands.plan").show(
             config, RealFiles(), RealCommands(), RealKernel(), as_json=options.json
         )
         return shown

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.appliance.appliance import Stopped
-from limpet.appliance.booting import boot
-from limpet.appliance.commanding import CommandKeeper
-from limpet.appliance.confirming import confirm
-from limpet.appliance.ending import end
-from limpet.appliance.handing import hand_over, has_nics
-from limpet.appliance.preparing import prepare
-from limpet.appliance.repairing import repair
-from limpet.appliance.returning import rescue, roll_back
+from limpet.appliance.phases.booting import boot
+from limpet.appliance.phases.confirming import confirm
+from limpet.appliance.phases.ending import end
+from limpet.appliance.phases.handing import hand_over, has_nics
+from limpet.appliance.phases.preparing import prepare
+from limpet.appliance.phases.repairing import repair
+from limpet.appliance.phases.returning import rescue, roll_back
+from limpet.appliance.phases.watching import watch, watch_degraded
+from limpet.appliance.requests.keeping import CommandKeeper
 from limpet.appliance.show import Window
 from limpet.appliance.states import AFTER_A_CRASH, AFTER_A_START, Event, State, follow
-from limpet.appliance.watching import watch, watch_degraded
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:

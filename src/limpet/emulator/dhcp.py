@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
+from limpet.emulator.dhcp_kinds import Kind
 from limpet.emulator.vm import Received
 from limpet.model.network import DhcpMessage, Route
 
@@ -20,19 +20,6 @@ METADATA = IPv4Address("169.254.169.254")
 ENDLESS = 0xFFFFFFFF
 DOMAIN = "internal.cloudapp.net"
 LONGEST_HOST_NAME = 255
-
-
-class Kind(Enum):
-    """Option 53. Source: RFC 2132 §9.6."""
-
-    DISCOVER = 1
-    OFFER = 2
-    REQUEST = 3
-    DECLINE = 4
-    ACK = 5
-    NAK = 6
-    RELEASE = 7
-    INFORM = 8
 
 
 ENDPOINTS = ("dhcp-discover", "dhcp-request", "dhcp-renew", "dhcp-inform", "dhcp-decline", "dhcp-release")

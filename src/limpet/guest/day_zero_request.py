@@ -19,7 +19,7 @@ from limpet.model.secret import Secret
 DOCUMENT = "day-zero request"
 VERSION = 1
 LARGEST = 4 * 1024 * 1024
-WORKER = "limpet.appliance.day_zero_worker"
+WORKER = "limpet.appliance.workers.day_zero"
 
 
 def plan_worker(command: tuple[str, ...], day_zero: DayZero, *, timeout: float) -> tuple[Task, ...]:

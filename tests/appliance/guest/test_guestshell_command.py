@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.appliance.guest.shells import IMAGE, Shell, machine, squashfs
 
+from limpet.appliance.commands.guestshell import run
+from limpet.appliance.commands.guestshell_build import epoch_of
+from limpet.appliance.commands.guestshell_deeds import NETWORK, PATIENCE, Deeds, Here
+from limpet.appliance.commands.guestshell_parser import parser
 from limpet.appliance.guest.wanted import Wanted, noting, wanted
-from limpet.appliance.guestshell_build import epoch_of
-from limpet.appliance.guestshell_command import run
-from limpet.appliance.guestshell_deeds import NETWORK, PATIENCE, Deeds, Here
-from limpet.appliance.guestshell_parser import parser
 from limpet.config.load import load_config
 from limpet.guest.fabric_lease import EXCHANGE
 from limpet.host.apply import Interpreter

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.appliance.networkos.vendor import FOLDER, GOOD
 
-from limpet.appliance.networkos.hooks import HooksNetworkOs, programs_in
-from limpet.appliance.networkos.hooks_verbs import Verb
+from limpet.appliance.networkos.hooks.driver import HooksNetworkOs, programs_in
+from limpet.appliance.networkos.hooks.verbs import Verb
 from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.guest.lease import AcquiredLease
 from limpet.guest.site import GuestPort, Nic, Site

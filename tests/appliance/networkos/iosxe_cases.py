@@ -9,7 +9,7 @@ from base64 import b64encode
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
-from limpet.appliance.networkos.iosxe_day_zero import IosXeDayZero, plan_day_zero
+from limpet.appliance.networkos.iosxe.day_zero import IosXeDayZero, plan_day_zero
 from limpet.guest.lease import AcquiredLease
 from limpet.guest.site import GuestPort, Nic, Site
 from limpet.guest.translation import DayZero

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tests.appliance.networkos import hooks_rig
 
-from limpet.appliance.networkos.frr import FrrNetworkOs
-from limpet.appliance.networkos.iosxe import IosXeNetworkOs
+from limpet.appliance.networkos.frr.driver import FrrNetworkOs
+from limpet.appliance.networkos.iosxe.driver import IosXeNetworkOs
 from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.guest.lease import AcquiredLease
 from limpet.guest.namespaces import HOST

@@ -9,8 +9,8 @@ import pytest
 from tests.appliance.networkos.rigs import FrrRig, frr, site_for
 
 from limpet.appliance.networkos.contract import Health, Pulse
-from limpet.appliance.networkos.frr import NAMESPACE, FrrNetworkOs, daemons_wanted
-from limpet.appliance.networkos.frr_day_zero import lines_of
+from limpet.appliance.networkos.frr.day_zero import lines_of
+from limpet.appliance.networkos.frr.driver import NAMESPACE, FrrNetworkOs, daemons_wanted
 from limpet.guest.translation import NOTE, DayZero
 from limpet.host.fake_network import MAIN
 from limpet.model.errors import HostError

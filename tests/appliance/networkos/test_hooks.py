@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.appliance.networkos.vendor import FOLDER, LEASE, PRIMARY, SECOND, SITE, Vendor, links, seen
 
-from limpet.appliance.networkos import hooks, rules
+from limpet.appliance.networkos import rules
 from limpet.appliance.networkos.contract import Health, Pulse
-from limpet.appliance.networkos.hooks_verbs import REQUIRED, TABLE, Verb
+from limpet.appliance.networkos.hooks import driver as hooks
+from limpet.appliance.networkos.hooks.verbs import REQUIRED, TABLE, Verb
 from limpet.guest.namespaces import HOST, Seen
 from limpet.guest.steps import Run
 from limpet.guest.translation import NOTE, DayZero

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from tests.appliance.networkos.test_hooks import DAY_ZERO
 from tests.appliance.networkos.vendor import GOOD, LEASE, PRIMARY, SECOND, SITE
 
-from limpet.appliance.networkos import hooks_documents as told
 from limpet.appliance.networkos.contract import Health, Pulse
-from limpet.appliance.networkos.hooks_answers import AnswerOf
-from limpet.appliance.networkos.hooks_verbs import Verb
+from limpet.appliance.networkos.hooks import documents as told
+from limpet.appliance.networkos.hooks.answers import AnswerOf
+from limpet.appliance.networkos.hooks.verbs import Verb
 from limpet.model.errors import MalformedDocument
 from limpet.model.network import Route
 from limpet.model.provisioning import PublicKey

@@ -10,8 +10,8 @@ import pytest
 from tests.appliance.networkos.vendor import LEASE, PRIMARY, SECOND, SITE, seen
 
 from limpet.appliance.networkos.contract import Health
-from limpet.appliance.networkos.hooks import HooksNetworkOs, programs_in
-from limpet.appliance.networkos.hooks_verbs import TIMEOUTS, Verb
+from limpet.appliance.networkos.hooks.driver import HooksNetworkOs, programs_in
+from limpet.appliance.networkos.hooks.verbs import TIMEOUTS, Verb
 from limpet.guest.steps import Run
 from limpet.host.apply import Interpreter
 from limpet.host.clock import Deadline

@@ -19,7 +19,8 @@ from tests.appliance.networkos.iosxe_cases import (
     site,
 )
 
-from limpet.appliance.networkos.iosxe import (
+from limpet.appliance.networkos.iosxe.cvac import Progress
+from limpet.appliance.networkos.iosxe.driver import (
     BUSY,
     GATEWAY,
     JOBS,
@@ -28,8 +29,7 @@ from limpet.appliance.networkos.iosxe import (
     known_gateway,
     resources_of,
 )
-from limpet.appliance.networkos.iosxe_cvac import Progress
-from limpet.appliance.networkos.iosxe_wait import main, wait
+from limpet.appliance.networkos.iosxe.wait import main, wait
 from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.guest.namespaces import HOST, Seen
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
@@ -173,7 +173,7 @@ def test_what_the_guest_shell_is_to_do_is_kept_for_root() -> None:
 WAITING = Run(
     (
         *("flock", "--nonblock", "--conflict-exit-code", "75", "/run/limpet/iosxe.lock"),
-        *("/usr/bin/python3", "-m", "limpet.appliance.networkos.iosxe_wait", "/bootflash", "900"),
+        *("/usr/bin/python3", "-m", "limpet.appliance.networkos.iosxe.wait", "/bootflash", "900"),
     ),
     timeout=930.0,
     accepted=(0, 1),

@@ -21,8 +21,8 @@ from tests.appliance.networkos.iosxe_cases import (
     site,
 )
 
-from limpet.appliance.networkos.iosxe_config import CUSTOM_BEGINS, CUSTOM_ENDS, gateway_change
-from limpet.appliance.networkos.iosxe_names import host_name_of
+from limpet.appliance.networkos.iosxe.config import CUSTOM_BEGINS, CUSTOM_ENDS, gateway_change
+from limpet.appliance.networkos.iosxe.names import host_name_of
 from limpet.guest.site import GuestPort
 from limpet.model.errors import MalformedDocument
 from limpet.model.provisioning import PublicKey
@@ -30,7 +30,7 @@ from limpet.model.provisioning import PublicKey
 if TYPE_CHECKING:
     from hier_config import HConfig, HConfigChild
 
-    from limpet.appliance.networkos.iosxe_day_zero import IosXeDayZero
+    from limpet.appliance.networkos.iosxe.day_zero import IosXeDayZero
 
 
 def parsed(case: IosXeDayZero) -> HConfig:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.appliance.networkos.iosxe_cases import CONTROLLER, SECTIONS
 
-from limpet.appliance.networkos.iosxe_custom_data import LARGEST, CustomData, parse_custom_data
+from limpet.appliance.networkos.iosxe.custom_data import LARGEST, CustomData, parse_custom_data
 from limpet.model.errors import MalformedDocument
 from limpet.model.secret import Secret
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.appliance.networkos.iosxe_cvac import Progress, read_cvac
+from limpet.appliance.networkos.iosxe.cvac import Progress, read_cvac
 
 FOUND = "*Oct  3 10:07:10.000: %CVAC-7-CONFIG_FOUND: Configuration file bootflash:/iosxe_config.txt found.\n"
 DONE = (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.appliance.networkos.iosxe_names import domain_of, host_name_of, interface_of, plain, user_name_of
+from limpet.appliance.networkos.iosxe.names import domain_of, host_name_of, interface_of, plain, user_name_of
 from limpet.model.errors import MalformedDocument
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.appliance.networkos.iosxe_secret import salt_of, type_nine
+from limpet.appliance.networkos.iosxe.secret import salt_of, type_nine
 from limpet.model.secret import Secret
 
 

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limpet.appliance.networkos.hooks import LOG, HooksNetworkOs, programs_in
-from limpet.appliance.networkos.hooks_verbs import Verb
+from limpet.appliance.networkos.hooks.driver import LOG, HooksNetworkOs, programs_in
+from limpet.appliance.networkos.hooks.verbs import Verb
 from limpet.guest.lease import AcquiredLease
 from limpet.guest.namespaces import HOST, Seen, SeenLink
 from limpet.guest.site import Nic, Site

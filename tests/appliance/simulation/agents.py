@@ -326,7 +326,7 @@ def _interface(lease: AcquiredLease) -> IPv4Interface:
 
 
 def probe(world: World, child: FakeChild) -> None:
-    """`limpet.appliance.probe`."""
+    """`limpet.appliance.workers.probe`."""
     timeout = float(child.arguments[child.arguments.index("--timeout") + 1])
     targets = ("168.63.129.16:80", "169.254.169.254:80")
 
@@ -346,7 +346,7 @@ def probe(world: World, child: FakeChild) -> None:
 
 
 def dhcp_worker(world: World, child: FakeChild) -> None:
-    """`limpet.appliance.dhcp_worker`."""
+    """`limpet.appliance.workers.dhcp`."""
     mac = child.arguments[0]
     timeout = float(child.arguments[child.arguments.index("--timeout") + 1])
 

@@ -265,8 +265,8 @@ PROGRAMS = (
     "limpet.boot.main",
     "limpet.agent.main",
     "limpet.agent.main",
-    "limpet.appliance.probe",
-    "limpet.appliance.dhcp_worker",
+    "limpet.appliance.workers.probe",
+    "limpet.appliance.workers.dhcp",
 )
 
 

@@ -121,9 +121,9 @@ class World:
         programs = {
             "limpet.boot.main": lambda child: self.boot_program(self, child),
             "limpet.agent.main": lambda child: agents.status_only(self, child),
-            "limpet.appliance.probe": lambda child: agents.probe(self, child),
-            "limpet.appliance.command_door": lambda _child: None,
-            "limpet.appliance.dhcp_worker": lambda child: agents.dhcp_worker(self, child),
+            "limpet.appliance.workers.probe": lambda child: agents.probe(self, child),
+            "limpet.appliance.requests.door": lambda _child: None,
+            "limpet.appliance.workers.dhcp": lambda child: agents.dhcp_worker(self, child),
         }
         self.children.programs |= programs
         with by_the_kernel(machine.files):

@@ -33,7 +33,7 @@ def _kernel(config: Config, files: Files) -> NetworkOs:
 def _frr(config: Config, files: Files) -> NetworkOs:
     from functools import partial  # noqa: PLC0415
 
-    from limpet.appliance.networkos.frr import NAMESPACE, FrrNetworkOs, daemons_wanted  # noqa: PLC0415
+    from limpet.appliance.networkos.frr.driver import NAMESPACE, FrrNetworkOs, daemons_wanted  # noqa: PLC0415
 
     del config
     return FrrNetworkOs(daemons=partial(daemons_wanted, files, NAMESPACE))
@@ -42,7 +42,7 @@ def _frr(config: Config, files: Files) -> NetworkOs:
 def _iosxe(config: Config, files: Files) -> NetworkOs:
     import sys  # noqa: PLC0415
 
-    from limpet.appliance.networkos.iosxe import IosXeNetworkOs, known_gateway, resources_of  # noqa: PLC0415
+    from limpet.appliance.networkos.iosxe.driver import IosXeNetworkOs, known_gateway, resources_of  # noqa: PLC0415
 
     below = _kernel(config, files) if config.programs is None else _hooks(config, files)
     return IosXeNetworkOs(
@@ -56,7 +56,7 @@ def _iosxe(config: Config, files: Files) -> NetworkOs:
 
 
 def _hooks(config: Config, files: Files) -> NetworkOs:
-    from limpet.appliance.networkos.hooks import HooksNetworkOs, programs_in, timeouts  # noqa: PLC0415
+    from limpet.appliance.networkos.hooks.driver import HooksNetworkOs, programs_in, timeouts  # noqa: PLC0415
 
     if config.programs is None:
         raise ConfigurationError(

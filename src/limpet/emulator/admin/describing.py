@@ -13,9 +13,9 @@ from limpet.emulator.dashboard.appliance import (
     STAGES,
     VERSION,
     WrongDocument,
-    member,
     read_appliance,
 )
+from limpet.emulator.dashboard.members import member
 from limpet.emulator.dashboard.story import told
 
 if TYPE_CHECKING:

@@ -125,16 +125,6 @@ def read_appliance(value: Any) -> dict[str, Any]:
     return document
 
 
-def member(document: Mapping[str, Any], *path: str) -> Any:
-    """A member by its path; None where it, or anything on the way, is null or absent."""
-    found: Any = document
-    for name in path:
-        if not isinstance(found, dict):
-            return None
-        found = found.get(name)
-    return found
-
-
 def _read(value: Any, shape: Any, where: str) -> Any:
     if value is None:
         return None

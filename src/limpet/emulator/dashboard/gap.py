@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.dashboard.appliance import member
+from limpet.emulator.dashboard.members import member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from limpet import __version__
 from limpet.emulator.conditions import health_words
 from limpet.emulator.dashboard import levels, shown, switches
-from limpet.emulator.dashboard.appliance import member
+from limpet.emulator.dashboard.members import member
 from limpet.emulator.dashboard.shown import name, text
 from limpet.emulator.goalstates import summary
 from limpet.emulator.narration import outcome

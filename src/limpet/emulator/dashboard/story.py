@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.dashboard.appliance import Appliance, Happening, member
+from limpet.emulator.dashboard.appliance import Appliance, Happening
 from limpet.emulator.dashboard.gap import accepted, interrupted, opened
+from limpet.emulator.dashboard.members import member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

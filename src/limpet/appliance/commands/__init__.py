@@ -1,0 +1,1 @@
+"""The operator's commands about an appliance."""

@@ -1,0 +1,1 @@
+"""A vendor's own programs as network OS. See docs/vendors.md."""

@@ -1,0 +1,1 @@
+"""IOS XE as network OS."""

@@ -1,0 +1,1 @@
+"""What the supervisor does in each state, and beside it while it stands."""

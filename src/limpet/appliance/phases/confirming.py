@@ -1,0 +1,92 @@
+"""CONFIRMING: the guest shell gets the fabric lease, and must reach both platform addresses through the network OS in time (R7)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from limpet.appliance.guest import images
+from limpet.appliance.phases.handing import dress_all
+from limpet.appliance.states import Event
+from limpet.guest.fabric_lease import Holder
+from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from limpet.appliance.appliance import Appliance
+
+PROBE = "limpet.appliance.workers.probe"
+SECOND_TRY = 5.0
+"""How long the guest may take after rules and routes were put in place again, seconds."""
+
+
+def confirm(appliance: Appliance) -> Event:
+    """Let the guest's agent begin, and look whether the fabric answers from where it is. Raises: Stopped."""
+    try:
+        if appliance.lease.holder is not Holder.GUEST_SHELL:
+            appliance.lease.revoke()
+            appliance.lease.grant(Holder.GUEST_SHELL)
+            appliance.last_sign = (None, appliance.machine.clock.monotonic())
+        site = appliance.site()
+        timeout = appliance.config.confirm_timeout
+        problem = probed(appliance, site.guest, timeout)
+        if problem is not None:
+            problem = _again(appliance, problem)
+    except HostError as error:
+        problem = str(error)
+    if problem is None:
+        appliance.with_problem(None)
+        if not appliance.chronicle.handover.confirmed:
+            # It counts again when it collapses soon (`roll_back`), and no more when it lasts (`Watch`).
+            appliance.note(
+                "handover", confirmed=True, attempts=max(0, appliance.chronicle.handover.attempts - 1)
+            )
+        _confirm_image(appliance)
+        return Event.CONFIRMED
+    appliance.with_problem(problem)
+    if appliance.chronicle.handover.confirmed:
+        # It was well since this handover: the fabric, or an operator's configuration, is at fault. Taking the NICs away
+        # from a network OS that forwards would not help (F8, F15).
+        return Event.CONFIRMED
+    return Event.NOT_CONFIRMED
+
+
+def _confirm_image(appliance: Appliance) -> None:
+    """An image that was being tried has worked (the reboot table's last row). What fails is tried again the next time."""
+    try:
+        step = images.confirm(appliance.machine.files)
+        appliance.do(() if step is None else (step,))
+    except HostError as error:
+        appliance.machine.log.warning("guest.image_not_confirmed", problem=error)
+
+
+def probed(appliance: Appliance, network: str, timeout: float) -> str | None:
+    """Why the fabric does not answer in a namespace; None when it does. Raises: HostError, Stopped."""
+    child = appliance.machine.children.start(PROBE, "--timeout", f"{timeout:g}", network=network)
+    if not appliance.await_end(child, timeout + 5.0):
+        child.kill()
+        return "the probe did not end in time"
+    done = child.ended()
+    try:
+        found = json.loads(done.stdout if done is not None else b"{}")
+        problems = [
+            f"{target['target']}: {target['problem']}" for target in found["targets"] if target.get("problem")
+        ]
+    except (ValueError, KeyError, TypeError):
+        return "the probe gave no answer that can be read"
+    return "; ".join(problems)[:1000] or None
+
+
+def _again(appliance: Appliance, problem: str) -> str | None:
+    """Tell a fault of NAT from one of the NIC, put rules and routes in place again, and look once more (F2)."""
+    site, driver = appliance.site(), appliance.network_os
+    there = probed(appliance, site.network_os, 2.0) if appliance.look().exists(site.network_os) else problem
+    where = (
+        "the network OS does not reach the fabric either"
+        if there
+        else "the network OS reaches the fabric, the guest shell behind it does not"
+    )
+    appliance.machine.log.warning("handover.not_confirmed", problem=problem, where=where)
+    appliance.do(driver.protect(site))
+    dress_all(appliance, doubt=True)
+    still = probed(appliance, site.guest, SECOND_TRY)
+    return None if still is None else f"{where} ({still})"

@@ -1,0 +1,128 @@
+"""DHCP goes on in the network OS: a worker in its namespace asks for each NIC, and an address that changed is dressed anew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING
+
+from limpet.guest.lease import parse_lease, render_lease
+from limpet.guest.namespaces import HOST
+from limpet.guest.network import plan_lease
+from limpet.guest.steps import Run
+from limpet.host.facts import interfaces
+from limpet.model.errors import HostError, MalformedDocument
+
+if TYPE_CHECKING:
+    from limpet.appliance.appliance import Appliance
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import Seen
+    from limpet.guest.site import Nic
+    from limpet.host.appliance_ports import Child
+
+WORKER = "limpet.appliance.workers.dhcp"
+_FIRST = 2.0
+_LONGEST = 60.0
+_RETRY = 30.0
+_ENDLESS = 86400.0
+
+
+class Leases:
+    """One NIC at a time. Nothing is waited for."""
+
+    def __init__(self, appliance: Appliance, *, at_home: bool = False) -> None:
+        """at_home: Linux has the NICs, of which only the primary one matters: an address that changed cuts nobody off."""
+        self._appliance = appliance
+        self._at_home = at_home
+        now = appliance.machine.clock.monotonic()
+        self._due: dict[str, float] = {}
+        self._first = now + _FIRST
+        self._child: Child | None = None
+        self._nic: Nic | None = None
+        self._since = 0.0
+
+    def step(self) -> None:
+        """Begin, or look how far it is. Raises: HostError."""
+        now = self._appliance.machine.clock.monotonic()
+        if self._child is not None and self._nic is not None:
+            self._followed(self._child, self._nic, now)
+            return
+        if now < self._first:
+            return
+        site = self._appliance.site()
+        nics = (site.primary,) if self._at_home else site.nics
+        nic = next((each for each in nics if now >= self._due.get(each.mac, 0.0)), None)
+        if nic is None or not (self._at_home or self._appliance.look().exists(site.network_os)):
+            return
+        self._due[nic.mac] = now + _RETRY  # also when the worker cannot be started
+        self._child = self._appliance.machine.children.start(
+            WORKER,
+            nic.mac,
+            "--timeout",
+            f"{_LONGEST:g}",
+            network=None if self._at_home else site.network_os,
+        )
+        self._nic, self._since = nic, now
+
+    def end(self) -> None:
+        """Ask no more."""
+        if self._child is not None and self._child.ended() is None:
+            self._child.kill()
+        self._child = self._nic = None
+
+    def _followed(self, child: Child, nic: Nic, now: float) -> None:
+        done = child.ended()
+        if done is None:
+            if now - self._since > _LONGEST + 10.0:
+                child.kill()
+            return
+        self._child = self._nic = None
+        self._due[nic.mac] = now + _RETRY
+        if done.exit_code != 0:
+            return
+        try:
+            lease = parse_lease(done.stdout)
+        except MalformedDocument as error:
+            raise HostError(f"the DHCP worker of {nic.name}: {error}") from error
+        self._due[nic.mac] = now + min(self._appliance.config.lease_period, (lease.seconds or _ENDLESS) / 2)
+        if _same(lease, self._appliance.chronicle.leases.get(nic.mac)):
+            return
+        try:
+            self._put(nic, lease)
+        except HostError:
+            self._due[nic.mac] = now + _RETRY
+            raise
+        # Noted only now: what could not be put in place is asked for and tried again.
+        self._appliance.note("lease", mac=nic.mac, lease=json.loads(render_lease(lease)))
+        self._appliance.machine.log.info("lease.changed", nic=nic.name, address=str(lease.address))
+
+    def _put(self, nic: Nic, lease: AcquiredLease) -> None:
+        """Put it into place. Raises: HostError."""
+        appliance = self._appliance
+        if self._at_home:
+            put_at_home(appliance, nic, lease, appliance.look())
+            return
+        site = appliance.site()
+        site = replace(site, leases={**site.leases, nic.mac: lease})
+        appliance.do(appliance.network_os.dress(nic, lease, site, appliance.look()))
+
+
+def put_at_home(appliance: Appliance, nic: Nic, lease: AcquiredLease, seen: Seen) -> None:
+    """Address and routes of a lease on a NIC that Linux has; another address goes. Raises: HostError."""
+    link = next((link for place, link in seen.of_mac(nic.mac) if place == HOST and not link.vf), None)
+    if link is None:
+        return
+    wanted = IPv4Interface((lease.address, lease.prefix))
+    if any(each != wanted for each in link.addresses):
+        line = f"address flush dev {link.name} scope global\n"
+        appliance.do((Run(("ip", "-batch", "-"), stdin=line.encode("ascii")),))
+    task = plan_lease(replace(lease, interface=link.name), interfaces.look(appliance.machine.files))
+    appliance.apply((task,))
+
+
+def _same(new: AcquiredLease, old: AcquiredLease | None) -> bool:
+    """Whether they put the same into place."""
+    if old is None:
+        return False
+    return (new.address, new.prefix, new.routes, new.dns) == (old.address, old.prefix, old.routes, old.dns)

@@ -1,0 +1,1 @@
+"""Short-lived processes of the appliance, each for one job."""
