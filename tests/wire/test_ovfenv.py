@@ -70,6 +70,10 @@ def test_the_document_is_read() -> None:
     [
         b"\xef\xbb\xbf" + DOCUMENT.encode(),
         DOCUMENT.encode() + b"\0\0\0",
+        b"\xef\xbb\xbf\r\n" + DOCUMENT.encode(),
+        b"\0 of an older agent " + DOCUMENT.encode(),
+        DOCUMENT.replace("utf-8", "utf-16").encode("utf-16"),
+        b"\xfe\xff" + DOCUMENT.encode("utf-16-be") + b"\0\0",
         DOCUMENT.replace("wa:", "ns1:").replace(":wa=", ":ns1=").encode(),
         DOCUMENT.replace("wa:", "").replace(f' xmlns:wa="{AZURE}"', "")
         .replace("<ProvisioningSection", f'<ProvisioningSection xmlns="{AZURE}"')
@@ -78,7 +82,7 @@ def test_the_document_is_read() -> None:
         .replace("xmlns=", "xmlns:oe=", 1).encode(),
         DOCUMENT.replace("><", ">\n  <").replace("\n", "\r\n").encode(),
     ],
-    ids=["byte order mark", "trailing NULs", "other prefix", "default namespaces", "prefixed root", "indented"],
+    ids=["byte order mark", "trailing NULs", "mark and a line", "leading text", "UTF-16", "UTF-16, the other order", "other prefix", "default namespaces", "prefixed root", "indented"],
 )  # fmt: skip
 def test_prefixes_and_layout_do_not_matter(body: bytes) -> None:
     assert parse_ovf_environment(body) == FULL
@@ -116,7 +120,7 @@ PUBLIC_KEYS = st.one_of(
         OvfEnvironment,
         host_name=NAMES,
         user_name=st.none() | NAMES,
-        user_password=st.none() | VERBATIM.filter(lambda text: text.strip("*")).map(Secret),
+        user_password=st.none() | VERBATIM.filter(lambda text: text.strip().strip("*")).map(Secret),
         custom_data=st.none() | VERBATIM.filter(lambda text: text.strip()).map(Secret),
         disable_ssh_password_authentication=st.none() | st.booleans(),
         public_keys=st.lists(PUBLIC_KEYS, max_size=3).map(tuple),
@@ -139,7 +143,7 @@ def test_a_document_survives_writing_and_reading(environment: OvfEnvironment) ->
 PASSWORD = "<UserPassword> Example-Pw-1 &amp; &lt;more&gt; </UserPassword>"
 
 
-@pytest.mark.parametrize("text", ["", "*", "********", "REDACTED"])
+@pytest.mark.parametrize("text", ["", "*", "********", "REDACTED", "\n   "])
 def test_a_password_that_is_empty_or_was_redacted_is_absent(text: str) -> None:
     assert (
         parse_ovf_environment(variant(PASSWORD, f"<UserPassword>{text}</UserPassword>")).user_password is None
@@ -170,6 +174,13 @@ def test_what_the_media_does_not_say_is_not_made_up() -> None:
       </wa:ProvisioningSection><wa:PlatformSettingsSection><wa:PlatformSettings/></wa:PlatformSettingsSection>
       </Environment>"""
     assert parse_ovf_environment(body.encode()) == OvfEnvironment(host_name="vm")
+
+
+@pytest.mark.parametrize("element", ["UserName", "UserPassword", "CustomData", "SSH"])
+def test_an_element_that_says_it_is_not_there_is_absent(element: str) -> None:
+    whole = DOCUMENT.partition(f"<{element}>")[2].partition(f"</{element}>")[0]
+    nil = variant(f"<{element}>{whole}</{element}>", f'<{element} xsi:nil="true"/>')
+    assert parse_ovf_environment(nil) == parse_ovf_environment(variant(f"<{element}>{whole}</{element}>", ""))
 
 
 TYPE = '<wa:PreprovisionedVMType xsi:nil="true"/>'
@@ -288,6 +299,7 @@ def without_password(environment: OvfEnvironment) -> OvfEnvironment:
         "<UserPassword\n>Example-<!-- -->Pw-1</UserPassword>",
         "<UserPassword><b>Example-Pw-1</b></UserPassword>",
         "<userpassword>Example-Pw-1</userpassword><AdminPassword>Example-Pw-1</AdminPassword>",
+        "<UserPasswordOld>Example-Pw-1</UserPasswordOld>",
         "<!-- Example-Pw-1 -->",
     ],
 )

@@ -26,10 +26,10 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def parse_ovf_environment(body: bytes) -> OvfEnvironment:
-    """Read the document; NULs after it are tolerated.
+    """Read the document; NULs after it and anything before its declaration are tolerated, and UTF-16 with its mark.
 
-    A password that another agent has redacted counts as absent. Raises: MalformedDocument, also for names that are
-    empty, elements that stand twice, and booleans that are none.
+    A password that another agent has redacted counts as absent, and so does an element that says so (xsi:nil). Raises:
+    MalformedDocument, also for names that are empty, elements that stand twice, and booleans that are none.
     """
     root = _root(body)
     provisioning = _required(root, "ProvisioningSection")
@@ -50,10 +50,21 @@ def parse_ovf_environment(body: bytes) -> OvfEnvironment:
 
 
 def _root(body: bytes) -> xml.Element:
-    root = xml.parse(body.rstrip(b"\0"), DOCUMENT, root="Environment", limit=MIB)
+    root = xml.parse(_bare(body), DOCUMENT, root="Environment", limit=MIB)
     if root.namespace != OVF:
         raise MalformedDocument(DOCUMENT, f"element Environment is not in the namespace {OVF}")
     return root
+
+
+def _bare(body: bytes) -> bytes:
+    """The document alone, in UTF-8. Raises: MalformedDocument."""
+    if body[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        try:
+            body = body.decode("utf-16").encode()
+        except UnicodeDecodeError as error:
+            raise MalformedDocument(DOCUMENT, f"not UTF-16: {error.reason} at byte {error.start}") from None
+    begin = body.find(b"<")
+    return body[begin if body.startswith(b"<?xml", begin) else 0 :].rstrip(b"\0")
 
 
 def _platform(platform: xml.Element) -> PlatformSettings:
@@ -100,7 +111,12 @@ def _one(parent: xml.Element, name: str) -> xml.Element | None:
     found = _named(parent, name)
     if len(found) > 1:
         raise MalformedDocument(DOCUMENT, f"element {name} stands {len(found)} times in {parent.name}")
-    return found[0] if found else None
+    return found[0] if found and not _is_nil(found[0]) else None
+
+
+def _is_nil(element: xml.Element) -> bool:
+    """Whether it says of itself that it is not there."""
+    return element.attributes.get("nil") in {"true", "1"} and not element.text.strip()
 
 
 def _required(parent: xml.Element, name: str) -> xml.Element:
@@ -127,8 +143,8 @@ def _name_or_none(element: xml.Element | None) -> str | None:
 
 
 def _password(element: xml.Element | None) -> Secret[str] | None:
-    """White space may belong to a password, so it stays."""
-    if element is None or not element.text or _REDACTED.match(element.text):
+    """White space may belong to a password, so it stays; where there is nothing else it is layout."""
+    if element is None or not element.text.strip() or _REDACTED.match(element.text):
         return None
     return Secret(element.text)
 
@@ -220,7 +236,12 @@ def _serialized(element: xml.Element, default: str | None) -> str:
         f' {"xsi:nil" if key == "nil" else key}="{xml.escape_attribute(value)}"'
         for key, value in element.attributes.items()
     )
-    kept = [child for child in element.children if not child.name.lower().endswith("password")]
+    kept = [child for child in element.children if not _holds_password(child.name.lower())]
     text = element.text if not element.children or element.text.strip() else ""
     content = xml.escape_text(text) + "".join(_serialized(child, default) for child in kept)
     return f"<{name}{declared}{attributes}>{content}</{name}>"
+
+
+def _holds_password(name: str) -> bool:
+    """Whether an element is left out, by its name in lower case. Source: guest-setup.md §A.3."""
+    return name.endswith("password") or "userpassword" in name
