@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from limpet.guest.sshd import SshdFacts, SshdWish, password_login, plan_sshd
 from limpet.guest.sshd_config import includes_early, value_of, with_values
-from limpet.guest.steps import Run, Write
+from limpet.guest.steps import Remove, Run, Write
+from limpet.host.facts.ssh import look_at_sshd
+from limpet.host.fake import FakeMachine
 
 WANTED = {"PasswordAuthentication": "no"}
 SSH = Path("/etc/ssh")
@@ -35,6 +37,24 @@ SSH = Path("/etc/ssh")
         ('PasswordAuthentication "no"\n', 'PasswordAuthentication "no"\n'),
         ("PASSWORDAUTHENTICATION NO\n", "PASSWORDAUTHENTICATION NO\n"),
         ("#PasswordAuthentication yes\n", "#PasswordAuthentication yes\nPasswordAuthentication no\n"),
+        ("PasswordAuthentication no # x\n", "PasswordAuthentication no # x\n"),
+        (
+            "Match User a\nMatch all # x\nPasswordAuthentication yes # y\n",
+            "Match User a\nMatch all # x\nPasswordAuthentication no\n",
+        ),
+        (
+            "# a\x0cPasswordAuthentication yes\n",
+            "# a\x0cPasswordAuthentication yes\nPasswordAuthentication no\n",
+        ),
+        (
+            "Port 22\nInclude /etc/x\nPasswordAuthentication no\n",
+            "Port 22\nPasswordAuthentication no\nInclude /etc/x\nPasswordAuthentication no\n",
+        ),
+        (
+            "Match User a\nInclude /etc/x\n",
+            "PasswordAuthentication no\nMatch User a\nInclude /etc/x\n",
+        ),
+        ("PasswordAuthentication yes\r\nX y\r\n", "PasswordAuthentication no\nX y\r\n"),
     ],
 )
 def test_the_first_line_outside_match_blocks_is_the_one_that_counts(before: str, after: str) -> None:
@@ -50,6 +70,7 @@ lines = st.sampled_from(
         "# x",
         "",
         "UsePAM yes",
+        "Include /etc/ssh/more",
         "\tX y",
     ]
 )
@@ -73,6 +94,9 @@ def test_whatever_the_file_says_the_value_is_set_and_setting_it_again_changes_no
         ("Port 22\ninclude  /etc/x /etc/ssh/sshd_config.d/*.conf\nPasswordAuthentication yes\n", True),
         ("PasswordAuthentication yes\nInclude /etc/ssh/sshd_config.d/*.conf\n", False),
         ("Match all\nMatch User x\nInclude /etc/ssh/sshd_config.d/*.conf\n", False),
+        ("Include sshd_config.d/*.conf\n", True),
+        ('Include "/etc/ssh/sshd_config.d/*"  # all\n', True),
+        ("Include sshd_config.d/50-cloud-init.conf\n", False),
         ("#Include /etc/ssh/sshd_config.d/*.conf\n", False),
         ("", False),
     ],
@@ -121,3 +145,77 @@ def test_what_sshd_refuses_never_takes_the_place_of_its_configuration() -> None:
     ).steps
     tried = next(number for number, step in enumerate(steps) if isinstance(step, Run) and "-t" in step.argv)
     assert all(isinstance(step, Write) and step.path.name == ".limpet-sshd_config" for step in steps[:tried])
+
+
+INCLUDING = "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"
+
+
+def changes(config: str, drop_ins: dict[str, str], *, password_login: bool | None = False) -> list[str]:
+    """What is written where, the first line of the settings only; and what is removed."""
+    facts = SshdFacts(config=config, drop_ins=drop_ins)
+    steps = plan_sshd(SshdWish(folder=SSH, password_login=password_login), facts).steps
+    found = []
+    for step in steps:
+        if isinstance(step, Write):
+            assert isinstance(step.content, bytes)
+            lines = [line for line in step.content.decode().splitlines() if not line.startswith("#")]
+            found.append(f"{step.path.relative_to(SSH)}: {lines[0]}")
+        elif isinstance(step, Remove):
+            found.append(f"{step.path.relative_to(SSH)} goes")
+    return found
+
+
+NO = "PasswordAuthentication no"
+
+
+@pytest.mark.parametrize(
+    ("config", "drop_ins", "wanted"),
+    [
+        (INCLUDING, {"60-x.conf": "PasswordAuthentication yes\n"}, [f"sshd_config.d/50-limpet.conf: {NO}"]),
+        (
+            INCLUDING.replace("/etc/ssh/", ""),
+            {"50-cloud-init.conf": "PasswordAuthentication yes\n"},
+            [f"sshd_config.d/00-limpet.conf: {NO}"],
+        ),
+        (INCLUDING, {"00-a.conf": "PasswordAuthentication yes\n"}, [f"sshd_config: {NO}"]),
+        (
+            "PasswordAuthentication yes\n" + INCLUDING,
+            {"20-x.conf": "KbdInteractiveAuthentication yes\n"},
+            [f"sshd_config: {NO}"],
+        ),
+    ],
+)
+def test_no_included_file_says_otherwise_before_what_the_media_says(
+    config: str, drop_ins: dict[str, str], wanted: list[str]
+) -> None:
+    assert changes(config, drop_ins) == wanted
+    facts = SshdFacts(config=config, drop_ins=drop_ins)
+    for step in plan_sshd(SshdWish(folder=SSH, password_login=False), facts).steps:
+        if isinstance(step, Write) and step.path.name == "sshd_config":
+            assert isinstance(step.content, bytes)
+            before, _, _ = step.content.decode().partition("Include")
+            assert value_of(before, "PasswordAuthentication") == "no"
+            assert value_of(before, "KbdInteractiveAuthentication") == "no"
+
+
+def test_what_was_written_for_another_vm_does_not_count_for_this_one() -> None:
+    old = {"00-limpet.conf": "PasswordAuthentication yes\n"}
+    assert changes(INCLUDING, old) == [
+        f"sshd_config.d/50-limpet.conf: {NO}",
+        "sshd_config.d/00-limpet.conf goes",
+    ]
+    assert changes(INCLUDING, old, password_login=None) == ["sshd_config.d/00-limpet.conf goes"]
+    told = plan_sshd(
+        SshdWish(folder=SSH, password_login=None), SshdFacts(config=INCLUDING, drop_ins=old, pid=7)
+    )
+    assert [step.describe() for step in told.steps][-1] == "run kill -HUP 7"
+
+
+def test_a_configuration_with_a_comment_of_another_encoding_is_changed_all_the_same() -> None:
+    files = FakeMachine().files
+    files.make_folder(SSH)
+    files.replace(SSH / "sshd_config", b"# gr\xfc\xdfe\nPasswordAuthentication yes\n")
+    steps = plan_sshd(SshdWish(folder=SSH, password_login=False), look_at_sshd(files, SSH)).steps
+    assert [step.content for step in steps if isinstance(step, Write)] == [
+        b"# gr\xfc\xdfe\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+    ]

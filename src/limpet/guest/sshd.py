@@ -1,6 +1,7 @@
 """What sshd accepts: passwords or not, and how long a silent client is kept. Source: guest-setup.md §A.5.2.
 
-The settings go into a drop-in file where sshd_config includes such files before anything else, else into sshd_config.
+The settings go into a drop-in file where sshd_config includes such files before anything else and none of them says
+otherwise, else into sshd_config, before all that it includes. What was written for another VM goes.
 A running sshd is first asked whether it would take them; one that has not started yet reads them when it does.
 """
 
@@ -25,6 +26,7 @@ LARGEST = 256 * 1024
 TRIAL = ".limpet-sshd_config"
 """In sshd's folder: what is tried by sshd -t; there while a change is under way."""
 
+_FOLDER = "sshd_config.d"
 _PROGRAM = "/usr/sbin/sshd"  # it insists on an absolute path
 _DROP_INS = ("50-limpet.conf", "00-limpet.conf")
 _HEAD = "# Written by limpet when this VM was provisioned.\n"
@@ -76,19 +78,24 @@ def plan_sshd(wish: SshdWish, facts: SshdFacts, *, host_keys_change: bool = Fals
         return Task(name=SSHD, purpose=purpose)
     values = _values(wish, facts)
     path, content = _target(wish.folder, facts, values)
+    drop_ins = wish.folder / _FOLDER
+    old = [
+        Remove(drop_ins / name) for name in _DROP_INS if name in facts.drop_ins and drop_ins / name != path
+    ]
     trial = wish.folder / TRIAL
     steps: list[Step] = []
     running = facts.pid is not None
-    if content is not None:
+    if path is not None and content is not None:
         is_main = path.parent == wish.folder
         if running:
             whole = content if is_main else content + facts.config
-            steps.append(Write(trial, whole.encode(), mode=0o600))
+            steps.append(Write(trial, _bytes(whole), mode=0o600))
             steps.append(Run((_PROGRAM, "-t", "-f", str(trial))))
         if not is_main:
             steps.append(MakeFolder(path.parent))
-        steps.append(Write(path, content.encode(), mode=facts.config_mode if is_main else 0o644))
-    if running and (content is not None or facts.trial or host_keys_change):
+        steps.append(Write(path, _bytes(content), mode=facts.config_mode if is_main else 0o644))
+    steps += old
+    if running and (content is not None or old or facts.trial or host_keys_change):
         steps.append(_reload(facts))
     if (running and content is not None) or facts.trial:
         steps.append(Remove(trial))
@@ -109,16 +116,18 @@ def _values(wish: SshdWish, facts: SshdFacts) -> dict[str, str]:
     return values
 
 
-def _target(folder: Path, facts: SshdFacts, values: Mapping[str, str]) -> tuple[Path, str | None]:
-    """The file to change, and its new text; None when all is set."""
+def _target(folder: Path, facts: SshdFacts, values: Mapping[str, str]) -> tuple[Path | None, str | None]:
+    """The file to change, None where nothing is to be said; and its new text, None when all is set."""
+    if not values:
+        return None, None
     config = facts.config or ""
-    drop_in_folder = folder / "sshd_config.d"
-    if not includes_early(config, str(drop_in_folder), values):
-        text = with_values(config, values)
-        return folder / "sshd_config", None if text == config else text
-    name = next((name for name in _DROP_INS if not _is_contradicted(name, facts, values)), _DROP_INS[-1])
-    text = _HEAD + "".join(f"{keyword} {value}\n" for keyword, value in values.items())
-    return drop_in_folder / name, None if not values or facts.drop_ins.get(name) == text else text
+    if includes_early(config, str(folder / _FOLDER), values):
+        for name in _DROP_INS:
+            if not _is_contradicted(name, facts, values):
+                text = _HEAD + "".join(f"{keyword} {value}\n" for keyword, value in values.items())
+                return folder / _FOLDER / name, None if facts.drop_ins.get(name) == text else text
+    text = with_values(config, values)
+    return folder / "sshd_config", None if text == config else text
 
 
 def _is_contradicted(name: str, facts: SshdFacts, values: Mapping[str, str]) -> bool:
@@ -130,6 +139,11 @@ def _is_contradicted(name: str, facts: SshdFacts, values: Mapping[str, str]) -> 
                 if found is not None and found.lower() != value.lower():
                     return True
     return False
+
+
+def _bytes(text: str) -> bytes:
+    """What is not UTF-8 in it, such as a comment of older days, stays as it is."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _reload(facts: SshdFacts) -> Run:

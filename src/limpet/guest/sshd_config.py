@@ -1,17 +1,22 @@
 """sshd_config(5) as text: read, and changed line by line so that everything else stays. Source: guest-setup.md §A.5.2.
 
-sshd takes the first value of a keyword outside Match blocks; keywords are in any case, and a value may stand behind '='.
+sshd takes the first value of a keyword outside Match blocks, included files where they are included; keywords are in any
+case, a value may stand behind '=', and a comment behind a value.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LINE = re.compile(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*?)\s*\Z")
+_LINE = re.compile(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*?)(?:\s+#.*)?\s*\Z", re.DOTALL)
+_WHOLE_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_HOME = PurePosixPath("/etc/ssh")
+"""What a relative path of an Include is relative to."""
 
 
 def global_lines(text: str) -> Iterator[tuple[int, str, str]]:
@@ -20,7 +25,7 @@ def global_lines(text: str) -> Iterator[tuple[int, str, str]]:
     ``Match all`` ends a block.
     """
     inside = False
-    for number, line in enumerate(text.splitlines()):
+    for number, line in enumerate(_WHOLE_LINE.findall(text)):
         found = _LINE.match(line)
         if found is None:
             continue
@@ -45,30 +50,41 @@ def includes_early(text: str, folder: str, keywords: Mapping[str, str]) -> bool:
     """Whether files of `folder` are included before any of the keywords is set, outside Match blocks."""
     wanted = {keyword.lower() for keyword in keywords}
     for _, keyword, value in global_lines(text):
-        if keyword == "include" and f"{folder}/*.conf" in value.split():
+        if keyword == "include" and any(_is_all_of(folder, pattern) for pattern in value.split()):
             return True
         if keyword in wanted:
             return False
     return False
 
 
+def _is_all_of(folder: str, pattern: str) -> bool:
+    path = _HOME / pattern.strip('"')
+    return str(path.parent) == folder and path.name in {"*", "*.conf"}
+
+
 def with_values(text: str, values: Mapping[str, str]) -> str:
-    """`text` with every keyword set: its first line outside Match blocks is replaced, or one is added before the first."""
+    """`text` with every keyword set, whatever it includes: its first line outside Match blocks is replaced, or one is added.
+
+    It is added before the first file that is included, for that may say otherwise, else before the first Match block.
+    """
     for keyword, value in values.items():
         text = _with_value(text, keyword, value)
     return text
 
 
 def _with_value(text: str, keyword: str, value: str) -> str:
-    if (value_of(text, keyword) or "").lower() == value.lower():
-        return text
-    lines = text.splitlines(keepends=True)
+    lines = _WHOLE_LINE.findall(text)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
     wanted = f"{keyword} {value}\n"
-    for number, found, _ in global_lines(text):
+    for number, found, present in global_lines(text):
         if found == keyword.lower():
+            if present.lower() == value.lower():
+                return text
             lines[number] = wanted
+            return "".join(lines)
+        if found == "include":
+            lines.insert(number, wanted)
             return "".join(lines)
     lines.insert(_first_match(lines), wanted)
     return "".join(lines)

@@ -61,12 +61,9 @@ def look_at_sshd(files: Files, folder: Path) -> SshdFacts:
 
 
 def _text(files: Files, path: Path) -> str | None:
-    """With the white space around it, for it is written again. Bytes that are not UTF-8 would be lost: then it is left alone."""
+    """With the white space around it and bytes that are not UTF-8 as surrogates, for it is written again."""
     content = bytes_of(files, path, at_most=LARGEST)
-    try:
-        return None if content is None else content.decode()
-    except UnicodeDecodeError:
-        return None
+    return None if content is None else content.decode("utf-8", "surrogateescape")
 
 
 def _is_whole(files: Files, path: Path) -> bool:
