@@ -117,6 +117,15 @@ def test_a_program_that_asked_for_json_gets_json_when_it_fails_too(
     assert "<redacted>" in out
 
 
+def test_a_program_that_asked_for_json_wrongly_gets_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["deprovision", "--json", "--bogus"])
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert "unrecognized arguments: --bogus" in err
+    assert json.loads(out) == {"problem": "limpet deprovision: wrong usage, as is said on standard error"}
+
+
 def test_what_belongs_to_a_command_that_is_run_asks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fail", "--", "ip", "--json"], TABLE) == 2
     assert not capsys.readouterr().out

@@ -143,6 +143,10 @@ def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
             f"limpet {name}: {error.name} is not installed. Install it with: pip install 'limpet[{verb.extra}]'"
         )
         return FAILED
+    except SystemExit as ended:  # a parser has said why
+        if ended.code == USAGE_ERROR and _as_json(arguments):
+            _answer(f"limpet {name}: wrong usage, as is said on standard error")
+        raise
     except Exception as error:
         errors = import_module("limpet.model.errors")
         if not isinstance(error, errors.LimpetError):
@@ -151,7 +155,7 @@ def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
         problem = redacted(f"limpet {name}: {error}")
         _complain(problem)
         if _as_json(arguments):
-            print(import_module("json").dumps({"problem": _one_line(problem)}))
+            _answer(problem)
         codes = {errors.ConfigurationError: USAGE_ERROR, errors.AlreadyRunning: ALREADY_RUNNING}
         return codes.get(type(error), FAILED)
 
@@ -165,6 +169,10 @@ def _as_json(arguments: Sequence[str]) -> bool:
     """Whether a program reads the answer: it finds JSON also when there is none."""
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--json" in own
+
+
+def _answer(problem: str) -> None:
+    print(import_module("json").dumps({"problem": _one_line(problem)}))
 
 
 def _complain(message: str) -> None:
