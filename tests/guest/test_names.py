@@ -59,6 +59,12 @@ def test_a_host_name_of_rfc_1123_is_taken(name: str) -> None:
     assert host_name_problem(name) is None
 
 
+@pytest.mark.parametrize("name", ["a" * 64, "my_vm", "vm_.example", "1234", "a.1", "10.0.0"])
+def test_a_host_name_that_the_platform_and_the_kernel_take_is_taken(name: str) -> None:
+    assert host_name_problem(name) is None
+    assert kernel_name(name) == name
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -68,16 +74,16 @@ def test_a_host_name_of_rfc_1123_is_taken(name: str) -> None:
         "a..b",
         ".a",
         "a.",
-        "a_b",
+        "_b",
         "a b",
         "a\n",
         "vm\x00",
         "é",
-        "a" * 64,
+        "a" * 65,
+        "a" * 64 + ".b",
         ".".join(["a" * 49] * 6),
         "10.0.0.1",
-        "1234",
-        "a.1",
+        "1.2.3.4444",
         "$(reboot)",
         "../x",
         "a/b",

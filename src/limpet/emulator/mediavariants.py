@@ -196,7 +196,7 @@ VARIANTS: Mapping[str, Variant] = {
     ),
     "dots-user": Variant(about="the user name is a path", make=_user(lambda _: "../../etc/cron.d/eve")),
     "odd-host-name": Variant(
-        about="the host name is none: spaces, a slash, an underscore",
+        about="the host name is none: spaces, a slash, an exclamation mark",
         make=_asking(lambda environment: replace(environment, host_name="not a/host_name !")),
     ),
     "odd-key": Variant(about="the first key is not a key", make=_key(None, "this is not a key")),

@@ -14,7 +14,8 @@ _LONGEST_HOST_NAME = 253
 _LONGEST_LABEL = 63
 
 _USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\Z")
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\Z")
+_ADDRESS = re.compile(r"\d+(?:\.\d+){3}\Z")
 
 # Words with a meaning of their own at the start of a line of sudoers(5), where the user's name is to stand.
 _SUDO_WORDS = frozenset(
@@ -44,19 +45,24 @@ def user_name_problem(name: str) -> str | None:
 
 
 def host_name_problem(name: str) -> str | None:
-    """Why `name` cannot be a host's name (RFC 1123); None when it can. It may have dots."""
+    """Why `name` cannot be a host's name; None when it can. It may have dots.
+
+    More lenient than RFC 1123 where the platform is, for a VM whose name is refused is lost: 64 characters without a dot,
+    underscores, nothing but digits.
+    """
     if not name:
         return "the host name is empty"
     if len(name) > _LONGEST_HOST_NAME:
         return f"the host name has {len(name)} characters; at most {_LONGEST_HOST_NAME} are possible"
     labels = name.split(".")
-    if not all(len(label) <= _LONGEST_LABEL and _LABEL.match(label) for label in labels):
+    longest = _LONGEST_LABEL if len(labels) > 1 else LONGEST_KERNEL_NAME
+    if not all(len(label) <= longest and _LABEL.match(label) for label in labels):
         return (
-            "the host name is not one: its parts, separated by dots, have 1 to 63 letters, digits and '-', and begin and end "
-            "with a letter or digit"
+            f"the host name is not one: its parts, separated by dots, have 1 to {longest} letters, digits, '-' and '_', and "
+            "begin and end with a letter or digit"
         )
-    if labels[-1].isdecimal():
-        return "the host name ends in a number, as an IP address does"
+    if _ADDRESS.match(name):
+        return "the host name is an IP address"
     return None
 
 
