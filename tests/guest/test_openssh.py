@@ -199,6 +199,63 @@ def test_several_keys_in_one_value_are_each_taken_and_comments_are_not_keys() ->
         parse_keys(" \n# nothing\n")
 
 
+def foreign(kind: str, form: str, folder: Path) -> str:
+    """A key as another program writes it."""
+    key = private_key(kind).public_key()
+    match form:
+        case "PuTTY":
+            (folder / "key.pub").write_text(line_of(kind))
+            argv = ["ssh-keygen", "-e", "-m", "RFC4716", "-f", str(folder / "key.pub")]
+            return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout
+        case "PEM":
+            return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        case "PKCS #1":
+            return key.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
+        case _:
+            return pem(kind).decode()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [*((kind, form) for kind in KINDS for form in ("PuTTY", "PEM", "certificate")), ("rsa", "PKCS #1")],
+)
+def test_a_key_as_another_program_writes_it_is_the_same_key(
+    kind: str, form: str, end: str, tmp_path: Path
+) -> None:
+    text = foreign(kind, form, tmp_path)
+    (key,) = parse_keys("\ufeff" + text.replace("\n", end))
+    assert f"{key.kind} {b2a_base64(key.blob, newline=False).decode()}" == line_of(kind)
+    assert "converted by" in key.comment or form != "PuTTY"
+    assert len(parse_keys(text + text)) == 2
+
+
+@pytest.mark.parametrize("form", ["PuTTY", "PEM", "PKCS #1", "certificate"])
+def test_a_foreign_key_cut_anywhere_is_refused(form: str, tmp_path: Path) -> None:
+    text = foreign("rsa", form, tmp_path).strip()
+    for cut in range(0, len(text), 7):
+        with pytest.raises(MalformedDocument) as caught:
+            parse_keys(text[:cut])
+        assert caught.value.document == "public key"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN PUBLIC KEY-----\n====\n-----END PUBLIC KEY-----",
+        "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----",
+        "---- BEGIN SSH2 PUBLIC KEY ----\nComment: x\n---- END SSH2 PUBLIC KEY ----",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+        f"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n{ED}",
+        "-----BEGIN PUBLIC KEY-----\n" * 9000,
+    ],
+)
+def test_a_block_that_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(MalformedDocument) as caught:
+        parse_keys(text)
+    assert caught.value.document == "public key"
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_a_key_or_is_refused(text: str) -> None:
     try:

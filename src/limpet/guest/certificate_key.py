@@ -43,6 +43,18 @@ def certificate_key(pem: bytes) -> Key:
         raise MalformedDocument(DOCUMENT, "its content is not base64") from None
 
 
+def info_key(der: bytes) -> Key:
+    """The key of a SubjectPublicKeyInfo. Raises: MalformedDocument."""
+    return _key(_Reader(der).take(_SEQUENCE))
+
+
+def rsa_key(der: bytes) -> Key:
+    """The key of an RSAPublicKey. Raises: MalformedDocument. Source: RFC 8017 §A.1.1."""
+    numbers = _Reader(_Reader(der).take(_SEQUENCE))
+    modulus, exponent = numbers.take(_INTEGER), numbers.take(_INTEGER)
+    return _openssh("ssh-rsa", _number(exponent), _number(modulus))
+
+
 class _Reader:
     """Values of DER, one after the other, within the bytes of one value."""
 
@@ -90,9 +102,7 @@ def _key(info: bytes) -> Key:
         raise MalformedDocument(DOCUMENT, "its public key is not whole bytes")
     content = bits[1:]
     if kind == _RSA:
-        numbers = _Reader(_Reader(content).take(_SEQUENCE))
-        modulus, exponent = numbers.take(_INTEGER), numbers.take(_INTEGER)
-        return _openssh("ssh-rsa", _number(exponent), _number(modulus))
+        return rsa_key(content)
     if kind == _EC:
         curve, size = _CURVES.get(algorithm.take(_OID), ("", 0))
         if len(content) == size and content[0] == _UNCOMPRESSED:

@@ -13,7 +13,7 @@ LONGEST = 64 * 1024
 """Characters of one key's text, with options; OpenSSH's own limit for a line is near."""
 
 _TYPE = re.compile(r"(?:ssh|ecdsa-sha2|sk-ssh|sk-ecdsa-sha2)-[A-Za-z0-9@.-]+\Z")
-_BREAKS = re.compile(r"\r*\n")
+_BREAKS = re.compile(r"\r+\n?|\n")
 
 # How many fields follow the type, and how long a field of fixed length is, where the format is known.
 _FIELDS = {
@@ -93,10 +93,16 @@ def parse_key(line: str) -> Key:
 
 
 def parse_keys(text: str) -> tuple[Key, ...]:
-    """Every key of a text with one key a line; also one key that was broken into lines, as portals do.
+    """Every key of a text with one key a line; also one key that was broken into lines, as portals do, and keys in blocks.
 
     Raises: MalformedDocument, when a line is neither a key nor empty nor a comment, or when there is no key at all.
     """
+    text = text.removeprefix("\ufeff")
+    if "-- BEGIN " in text or "--BEGIN " in text:
+        from limpet.guest.foreign_keys import foreign_keys  # noqa: PLC0415 - people mostly have OpenSSH's form
+
+        if found := foreign_keys(_BREAKS.sub("\n", text)):
+            return found
     lines = [line for line in _BREAKS.split(text) if line.strip() and not line.lstrip().startswith("#")]
     try:
         keys = tuple(parse_key(line) for line in lines)
