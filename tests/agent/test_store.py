@@ -144,6 +144,18 @@ def test_one_handler_that_cannot_be_prepared_does_not_keep_the_others_from_it() 
     assert len(fake.log.of("handler.unprepared")) == 1
 
 
+def test_the_spool_in_which_handlers_leave_telemetry_is_there_from_the_start() -> None:
+    fake = FakeMachine()
+    store(fake).prepare_all()
+    spool = fake.files.info(LAYOUT.spool)
+    assert spool is not None
+    assert spool.mode == 0o700
+    fake.files.remove(LAYOUT.spool)
+    fake.files.replace(LAYOUT.spool, b"")
+    store(fake).prepare_all()
+    assert len(fake.log.of("telemetry.no_spool")) == 1
+
+
 def test_settings_have_the_contracts_names() -> None:
     fake = FakeMachine()
     records = store(fake)

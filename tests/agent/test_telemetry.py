@@ -8,7 +8,7 @@ from tests.agent.parts import LIBRARY, NAME, PLUGIN, WIRE, folder, ports, snapsh
 
 from limpet.agent.board import Board
 from limpet.agent.fabric import Fabric
-from limpet.agent.telemetry import MOST_WAITING, Common, Telemetry
+from limpet.agent.telemetry import HALF_WRITTEN, MOST_WAITING, Common, Telemetry
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_files import FakeFiles
 from limpet.model.errors import HostError
@@ -100,12 +100,39 @@ def test_no_more_waits_than_there_is_room_for_and_the_newest_stay() -> None:
     assert parameters(bench.posted[-1])["Message"] == str(MOST_WAITING + 49)
 
 
-def test_events_of_a_handler_with_two_versions_are_the_newer_ones() -> None:
+def test_events_have_the_version_that_they_say_whichever_is_installed() -> None:
     bench = Bench()
     bench.here("1.9.0", "1.10.0")
     bench.fake.files.replace(folder().events / "1.json", EVENT)
     bench.telemetry.collect()
-    assert [parameters(event)["EventName"] for event in bench.posted] == [f"{NAME}-1.10.0"]
+    assert [parameters(event)["EventName"] for event in bench.posted] == [f"{NAME}-1"]
+
+
+def test_events_of_a_handler_that_has_gone_are_sent_and_folders_of_other_names_are_not_looked_into() -> None:
+    bench = Bench()
+    places = [folder(name=name).events for name in ("Contoso.Gone", "custom-script", "a b.c", ".Hidden.x")]
+    for place in places:
+        bench.fake.files.make_folder(place)
+        bench.fake.files.replace(place / "1.json", EVENT)
+    bench.telemetry.collect()
+    assert [parameters(event)["EventName"] for event in bench.posted] == ["Contoso.Gone-1"]
+    assert [len(bench.fake.files.names(place)) for place in places] == [0, 1, 1, 1]
+
+
+def test_a_file_that_may_be_half_written_is_read_again_the_next_time() -> None:
+    bench = Bench()
+    bench.here("1.0.0")
+    path = folder().events / "1.json"
+    bench.fake.files.replace(path, EVENT[:50])
+    bench.telemetry.collect()
+    assert bench.fake.files.info(path) is not None
+    bench.fake.files.replace(path, EVENT)
+    bench.telemetry.collect()
+    assert len(bench.posted) == 1
+    bench.fake.files.replace(path, EVENT[:50])
+    bench.fake.clock.sleep(HALF_WRITTEN)
+    bench.telemetry.collect()
+    assert bench.fake.files.info(path) is None
 
 
 def test_what_cannot_be_removed_is_not_sent() -> None:

@@ -58,7 +58,7 @@ def test_events_are_sent_newest_first_and_removed() -> None:
     assert messages(play) == ["n300", "n200", "n100"]
     assert play.files.names(play.folder().events) == []
     parameters = dict(told(play)[-1].parameters)
-    assert parameters["EventName"] == f"{SAMPLE}-1.0.0"
+    assert parameters["EventName"] == f"{SAMPLE}-1.0.0.23"
     assert parameters["ContainerId"] == play.core.vm.identity.container_id
 
 

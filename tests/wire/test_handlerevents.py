@@ -127,7 +127,6 @@ def test_an_event_becomes_a_log_record_with_the_handlers_values() -> None:
     event = to_event(
         READ,
         handler="Contoso.Sample",
-        version="1.2.3",
         modified=1893456000.5,
         common={
             "GAVersion": "WALinuxAgent-2",
@@ -139,7 +138,7 @@ def test_an_event_becomes_a_log_record_with_the_handlers_values() -> None:
     )
     assert (event.provider, event.id) == (GENERIC_LOGS_PROVIDER, 7)
     assert event.parameters[:11] == (
-        ("EventName", "Contoso.Sample-1.2.3"),
+        ("EventName", "Contoso.Sample-1.0.0.23"),
         ("CapabilityUsed", "Informational"),
         ("Context1", "text"),
         ("Context2", "2025-01-02T03:04:05.678Z"),

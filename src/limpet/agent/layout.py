@@ -111,6 +111,15 @@ class Layout:
         """A handler's package while it is on disk."""
         return self.library / f"{name}__{version}.zip"
 
+    def events(self, name: str) -> Path:
+        """Where a handler of that name, here or gone, leaves telemetry."""
+        return self.logs / name / "events"
+
+    @property
+    def spool(self) -> Path:
+        """The older spool of telemetry, in which handlers leave files too. Source: extensions.md §7.3."""
+        return self.library / "events"
+
     @property
     def history(self) -> Path:
         """Goal states of the past, redacted."""

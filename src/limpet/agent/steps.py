@@ -211,7 +211,6 @@ class Steps:
     def _write_status(
         self, item: Item, folder: HandlerFolder, path: Path, status: ExtensionState, code: int, message: str
     ) -> None:
-        self._store.files.make_folder(folder.status, mode=0o700)
         content = statusfile.render_placeholder(
             name=item.title,
             operation="Enable",
@@ -220,7 +219,7 @@ class Steps:
             message=message,
             timestamp=self._clock.now(),
         )
-        self._store.files.replace(path, content)
+        self._store.write_status(folder, path, content)
 
     def _note(self, job: Job, word: HandlerStatusWord, message: str) -> None:
         self._store.set_handler_status(

@@ -93,7 +93,7 @@ class Store:
 
     def set_state(self, folder: HandlerFolder, state: HandlerState) -> None:
         """Record a handler's state."""
-        self.files.make_folder(folder.config, mode=0o700)
+        self._own(folder, folder.config)
         self.files.replace(folder.state_file, state.value.encode())
 
     def handler_status(self, folder: HandlerFolder) -> HandlerStatus | None:
@@ -109,7 +109,7 @@ class Store:
 
     def set_handler_status(self, folder: HandlerFolder, status: HandlerStatus) -> None:
         """Record what was found out about a handler."""
-        self.files.make_folder(folder.config, mode=0o700)
+        self._own(folder, folder.config)
         self.files.replace(folder.handler_status_file, handlerfiles.render_handler_status(status))
 
     def manifest(self, folder: HandlerFolder) -> HandlerManifest:
@@ -130,8 +130,7 @@ class Store:
 
     def prepare(self, folder: HandlerFolder) -> None:
         """Make an unpacked package ready for its next command. Source: extensions.md §1.6, §2."""
-        for path in (folder.config, folder.status):
-            self.files.make_folder(path, mode=0o700)
+        self._own(folder, folder.config, folder.status)
         self.files.make_folder(folder.log_folder, mode=0o755)
         self.files.make_folder(folder.events, mode=0o700)
         environment = handlerfiles.render_handler_environment(
@@ -147,6 +146,10 @@ class Store:
 
     def prepare_all(self) -> None:
         """Make every installed handler ready: who ran here before may have had other folders, or been another agent."""
+        try:
+            self.files.make_folder(self.layout.spool, mode=0o700)
+        except HostError as error:
+            self._log.warning("telemetry.no_spool", problem=error)
         for here in self.installed():
             folder = self.layout.handler(here.name, here.version.text)
             try:
@@ -159,10 +162,30 @@ class Store:
         self, folder: HandlerFolder, settings: ExtensionSettings | None, extension: str | None
     ) -> None:
         """Write an extension's settings anew: handlers scrub them after use. Source: extensions.md §0 fact 2."""
-        self.files.make_folder(folder.config, mode=0o700)
+        self._own(folder, folder.config, folder.status)
         self.files.replace(
             folder.settings_file(settings, extension), handlerfiles.render_settings(settings), mode=_PRIVATE
         )
+
+    def write_status(self, folder: HandlerFolder, path: Path, content: bytes) -> None:
+        """Write one of a handler's status files in its stead."""
+        self._own(folder, folder.status)
+        self.files.replace(path, content)
+
+    def _own(self, folder: HandlerFolder, *parts: Path) -> None:
+        """Have folders that are the handler's own: a link in their place would let us write elsewhere, so it goes."""
+        for path in (folder.path, *parts):
+            info = self.files.info(path)
+            if info is None or not info.is_folder:
+                if info is not None:
+                    self._log.warning("handler.no_folder", path=path)
+                    self.files.remove(path)
+                self.files.make_folder(path, mode=0o755 if path == folder.path else 0o700)
+
+    def _is_own(self, folder: HandlerFolder, part: Path) -> bool:
+        """Whether a handler's folder is there and no link leads elsewhere."""
+        there = [self.files.info(path) for path in (folder.path, part)]
+        return all(info is not None and info.is_folder for info in there)
 
     def extension_enabled(self, folder: HandlerFolder, extension: str) -> bool:
         """Whether one extension of a multi-config handler is enabled here."""
@@ -170,10 +193,12 @@ class Store:
 
     def set_extension_enabled(self, folder: HandlerFolder, extension: str) -> None:
         """Record that one extension of a multi-config handler is enabled."""
+        self._own(folder, folder.config)
         self.files.replace(folder.extension_state_file(extension), _ENABLED.encode())
 
     def set_extension_disabled(self, folder: HandlerFolder, extension: str) -> None:
         """Record that one extension of a multi-config handler is disabled."""
+        self._own(folder, folder.config)
         self.files.replace(folder.extension_state_file(extension), _DISABLED.encode())
 
     def enabled_extensions(self, folder: HandlerFolder) -> tuple[str, ...]:
@@ -187,11 +212,12 @@ class Store:
     def forget_extension(self, folder: HandlerFolder, extension: str) -> None:
         """Remove one extension's settings, status and state. Source: extensions.md §3.6."""
         for parent, suffix in ((folder.config, ".settings"), (folder.status, ".status")):
-            for name in self.files.names(parent):
+            for name in self.files.names(parent) if self._is_own(folder, parent) else ():
                 stem, dot, number = name.removesuffix(suffix).rpartition(".")
                 if name.endswith(suffix) and dot and stem == extension and number.isdigit():
                     self.files.remove(parent / name)
-        self.files.remove(folder.extension_state_file(extension))
+        if self._is_own(folder, folder.config):
+            self.files.remove(folder.extension_state_file(extension))
 
     def newest_settings(self, folder: HandlerFolder) -> dict[str | None, SequenceNumber]:
         """The settings written last: of each enabled extension or, under None, of the handler. Source: extensions.md §6.2."""
@@ -210,7 +236,9 @@ class Store:
 
     def carry_over(self, old: HandlerFolder, new: HandlerFolder) -> None:
         """Copy what a handler remembers across an update: mrseq and its status files. Source: extensions.md §3.7."""
-        sources = [old.status / name for name in self.files.names(old.status)]
+        self._own(new, new.status)
+        names = self.files.names(old.status) if self._is_own(old, old.status) else ()
+        sources = [old.status / name for name in names]
         copies = [(source, new.status / source.name) for source in sources]
         copies.append((old.most_recent_sequence_file, new.most_recent_sequence_file))
         for source, destination in copies:

@@ -13,6 +13,7 @@ from limpet.agent.refusals import REFUSALS
 from limpet.model.errors import FabricError, HostError, LimpetError, MalformedDocument
 from limpet.wire import eventparameters, handlerevents, hostingenvironment, imds, telemetry, tld
 from limpet.wire.http import MIB, accepted
+from limpet.wire.names import fit_for_a_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 
     from limpet.agent.board import Board
     from limpet.agent.fabric import Fabric
-    from limpet.agent.layout import HandlerFolder
     from limpet.agent.machine import Machine
     from limpet.agent.store import Store
     from limpet.model.ids import Url
     from limpet.model.telemetry import Event, Value
-    from limpet.model.version import Version
 
 LARGEST_FILE = 4 * MIB
 MOST_EVENTS = 360
 """For each handler and each collection."""
+HALF_WRITTEN = 3.0
+"""How old a file must be to be called broken, seconds."""
 MOST_WAITING = 200
 MOST_SPOOLED = 1000
 _EVENT_FILE = re.compile(r"\d+\.json\Z")
@@ -152,14 +153,13 @@ class Telemetry:
         )
 
     def collect(self) -> None:
-        """Send what every handler has left in its events folder, newest first, and remove it."""
-        newest: dict[str, Version] = {}  # a handler's versions share the folder
-        for here in self._store.installed():
-            newest[here.name] = max(here.version, newest.get(here.name, here.version))
+        """Send what every handler has left in its events folder, newest first, and remove it; also what one left that has gone."""
         found: list[Event] = []
-        for name, version in newest.items():
+        for name in self._store.files.names(self._store.layout.logs):
+            if not (fit_for_a_file(name) and "." in name):
+                continue  # handlers' other folders are named like custom-script
             try:
-                found += self._of_handler(self._store.layout.handler(name, version.text))
+                found += self._of_handler(name, self._store.layout.events(name))
             except HostError as error:
                 self._log.warning("telemetry.unusable", handler=name, problem=error)
         if found:
@@ -172,25 +172,30 @@ class Telemetry:
         if dropped:
             self._log.warning("telemetry.too_large", events=len(dropped))
 
-    def _of_handler(self, folder: HandlerFolder) -> list[Event]:
+    def _of_handler(self, name: str, folder: Path) -> list[Event]:
         files = self._store.files
         found: list[Event] = []
-        here = files.info(folder.events)
-        if here is None or not here.is_folder:
+        there = [files.info(path) for path in (folder.parent, folder)]
+        if not all(info is not None and info.is_folder for info in there):
             return found  # a link might lead to files that are not events, and all of them would be removed
-        for name in sorted(files.names(folder.events), reverse=True):
-            path = folder.events / name
+        for file_name in sorted(files.names(folder), reverse=True):
+            path = folder / file_name
             info = files.info(path)
             if info is None or info.is_folder:
                 continue  # folders inside are the handler's own
             events: list[Event] = []
             if (
-                _EVENT_FILE.match(name)
+                _EVENT_FILE.match(file_name)
                 and info.is_file
                 and info.size <= LARGEST_FILE
                 and len(found) < MOST_EVENTS
             ):
-                events = self._in_file(folder, path, info.modified)[: MOST_EVENTS - len(found)]
+                try:
+                    events = self._in_file(name, path, info.modified)[: MOST_EVENTS - len(found)]
+                except (FileNotFoundError, LimpetError) as error:
+                    if 0 <= self._clock.now() - info.modified < HALF_WRITTEN:
+                        continue  # it may be complete the next time
+                    self._log.warning("telemetry.unusable", file=path, problem=error)
             if self._removed(path):
                 found += events
         return found
@@ -204,26 +209,21 @@ class Telemetry:
             return False
         return True
 
-    def _in_file(self, folder: HandlerFolder, path: Path, modified: float) -> list[Event]:
-        try:
-            content = self._store.files.read(path, at_most=LARGEST_FILE)
-            events, rejected = handlerevents.parse_handler_events(content)
-        except (FileNotFoundError, LimpetError) as error:
-            self._log.warning("telemetry.unusable", file=path, problem=error)
-            return []
+    def _in_file(self, name: str, path: Path, modified: float) -> list[Event]:
+        """Raises: FileNotFoundError, LimpetError."""
+        events, rejected = handlerevents.parse_handler_events(
+            self._store.files.read(path, at_most=LARGEST_FILE)
+        )
         if rejected:
-            self._log.warning("telemetry.rejected", handler=folder.name, reasons=rejected)
+            self._log.warning("telemetry.rejected", handler=name, reasons=rejected)
         common = self._common()
         return [
-            handlerevents.to_event(
-                event, handler=folder.name, version=folder.version, modified=modified, common=common
-            )
-            for event in events
+            handlerevents.to_event(event, handler=name, modified=modified, common=common) for event in events
         ]
 
     def _spooled(self) -> list[tuple[Event, float]]:
         """The older spool's events with their files' times; the files are removed."""
-        folder, files = self._store.layout.library / "events", self._store.files
+        folder, files = self._store.layout.spool, self._store.files
         found = []
         for name in [name for name in files.names(folder) if name.endswith(".tld")][:MOST_SPOOLED]:
             path = folder / name

@@ -78,17 +78,15 @@ def _event(entry: Any) -> HandlerEvent | str:
     return HandlerEvent(**texts)
 
 
-def to_event(
-    event: HandlerEvent, *, handler: str, version: str, modified: float, common: Mapping[str, Value]
-) -> Event:
+def to_event(event: HandlerEvent, *, handler: str, modified: float, common: Mapping[str, Value]) -> Event:
     """Give the log record by which the platform gets a handler's event.
 
-    version: the handler's. modified: of the event's file, seconds since 1970. common: as for `operation_event`; its
-    process, thread, task and time give way to the event's.
+    modified: of the event's file, seconds since 1970. common: as for `operation_event`; its process, thread, task and time
+    give way to the event's. The version is what the event says, too: its handler may be another by now, or gone.
     """
     return log_event(
         {
-            "EventName": f"{handler}-{version}",
+            "EventName": f"{handler}-{event.version}",
             "CapabilityUsed": event.level,
             "Context1": event.message,
             "Context2": event.timestamp,
