@@ -91,6 +91,23 @@ def test_two_rules_for_the_user_become_one() -> None:
     assert task.steps == (Write(SUDOERS / "waagent", b"bob x\nalice ALL=(ALL) ALL\n", mode=0o440),)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"alice ALL=(ALL) \\\n  ALL, \\\n  /bin/b\nbob x\n", b"bob x\n"),
+        (b"bob ALL=ALL, \\\nalice ALL=(ALL) ALL\n", b"bob ALL=ALL, \\\nalice ALL=(ALL) ALL\n"),
+        (b"bob x \\", b"bob x \\\n\n"),
+    ],
+)
+def test_a_rule_that_goes_over_several_lines_goes_whole_and_no_other_swallows_the_new_one(
+    before: bytes, after: bytes
+) -> None:
+    (step,) = plan_sudo("alice", sudo(before), has_password=False).steps
+    assert step == Write(SUDOERS / "waagent", after + b"alice ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+    (removal,) = plan_removal("alice", AccountFacts(), sudo(after + b"alice x \\\n y\n")).steps
+    assert removal == Write(SUDOERS / "waagent", after, mode=0o440)
+
+
 def test_a_rule_that_others_can_write_is_written_anew() -> None:
     facts = SudoFacts(folder=SUDOERS, rules=b"alice ALL=(ALL) ALL\n", rules_mode=0o666)
     assert len(plan_sudo("alice", facts, has_password=True).steps) == 1

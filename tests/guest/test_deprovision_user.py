@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.guest.deprovision_user import UserFacts, plan_user, without_rules
+from limpet.guest.deprovision_user import UserFacts, plan_user
+from limpet.guest.sudo import without_rules
 
 LINES = st.lists(
     st.sampled_from(

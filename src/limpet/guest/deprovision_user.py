@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from limpet.guest.passwd import NOBODY
 from limpet.guest.steps import Remove, Run, Task, Write
+from limpet.guest.sudo import without_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -124,21 +125,6 @@ def plan_user(facts: UserFacts) -> Iterator[Task]:
         # --force: whoever runs this is often logged in as that very user.
         steps.append(Run(("userdel", "--force", facts.name)))
     yield Task(name=task, purpose=purpose, steps=tuple(steps), advice=advice)
-
-
-def without_rules(content: bytes, name: str | None) -> bytes:
-    """A file of sudo rules without those whose first word is exactly `name`, in quotes or not, continued lines included."""
-    mine = () if name is None else (name.encode(), f'"{name}"'.encode())
-    kept, dropping = [], False
-    continued = False
-    for line in content.splitlines(keepends=True):
-        if not continued:
-            words = line.split(maxsplit=1)
-            dropping = bool(words) and words[0] in mine
-        continued = line.rstrip(b"\r\n").endswith(b"\\")
-        if not dropping:
-            kept.append(line)
-    return b"".join(kept)
 
 
 def _has_rules(content: bytes) -> bool:

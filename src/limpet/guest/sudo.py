@@ -61,14 +61,12 @@ def plan_sudo(user: str, facts: SudoFacts, *, has_password: bool) -> Task:
     if facts.problem is not None:
         return Task(name=SUDO, purpose=f"let {user} become root", after=(ACCOUNT,), problem=facts.problem)
     wanted = rule(user, has_password=has_password).encode()
-    lines = (facts.rules or b"").splitlines(keepends=True)
-    mine = [line for line in lines if _speaks_of(line, user)]
+    mine, kept = _parted(facts.rules or b"", user)
     steps: list[Step] = []
     if not facts.folder_exists:
         steps.append(MakeFolder(facts.folder, mode=0o750))
     if [line.strip() for line in mine] != [wanted] or facts.rules_mode != RULES_MODE:
-        kept = _ended(b"".join(line for line in lines if line not in mine))
-        steps.append(Write(facts.rules_path, kept + wanted + b"\n", mode=RULES_MODE))
+        steps.append(Write(facts.rules_path, _ended(kept) + wanted + b"\n", mode=RULES_MODE))
     if facts.main is not None and not _includes(facts.main, facts.folder):
         addition = f"#includedir {facts.folder}\n".encode()
         steps.append(Write(facts.main_path, _ended(facts.main) + addition, mode=facts.main_mode))
@@ -79,13 +77,35 @@ def without_user(user: str, facts: SudoFacts) -> tuple[Step, ...]:
     """Take the user's rules out, by the first field of each line; a file without any rule left is removed."""
     if facts.rules is None:
         return ()
-    lines = facts.rules.splitlines(keepends=True)
-    kept = [line for line in lines if not _speaks_of(line, user)]
-    if kept == lines:
+    mine, kept = _parted(facts.rules, user)
+    if not mine:
         return ()
-    if not any(line.strip() for line in kept):
+    if not kept.strip():
         return (Remove(facts.rules_path),)
-    return (Write(facts.rules_path, b"".join(kept), mode=RULES_MODE),)
+    return (Write(facts.rules_path, kept, mode=RULES_MODE),)
+
+
+def without_rules(content: bytes, user: str | None) -> bytes:
+    """A file of rules without those whose first word is exactly `user`, in quotes or not, continued lines included."""
+    return content if user is None else _parted(content, user)[1]
+
+
+def _parted(content: bytes, user: str) -> tuple[list[bytes], bytes]:
+    """The user's lines, one that is continued with what continues it; and all others."""
+    mine: list[bytes] = []
+    kept = b""
+    dropping = continued = False
+    for line in content.splitlines(keepends=True):
+        if not continued:
+            dropping = _speaks_of(line, user)
+        if not dropping:
+            kept += line
+        elif continued:
+            mine[-1] += line
+        else:
+            mine.append(line)
+        continued = line.rstrip(b"\r\n").endswith(b"\\")
+    return mine, kept
 
 
 def _written(user: str) -> str:
@@ -98,7 +118,10 @@ def _speaks_of(line: bytes, user: str) -> bool:
 
 
 def _ended(content: bytes) -> bytes:
-    return content if not content or content.endswith(b"\n") else content + b"\n"
+    """With the end of a line at its end, also where the last one is to be continued and is not."""
+    if content and not content.endswith(b"\n"):
+        content += b"\n"
+    return content + b"\n" if content.endswith(b"\\\n") else content
 
 
 def _includes(content: bytes, folder: Path) -> bool:
