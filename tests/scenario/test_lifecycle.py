@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -331,6 +332,18 @@ def test_extensions_disabled_by_configuration_are_refused_with_the_key_to_change
     assert play.entry().code == Code.ENABLE
     assert "extensions.enabled = true" in play.message()
     assert play.state() == "error"
+
+
+def test_what_an_extension_said_before_it_was_refused_is_no_answer_any_more() -> None:
+    play = stage()
+    play.enabled()
+    play.config = replace(play.config, extensions_enabled=False)
+    play.restart()
+    play.publish(enable(sequence=0))
+    play.turn()
+    assert play.played == []
+    assert play.state() == "error"
+    assert play.entry().code == Code.ENABLE
 
 
 def test_extensions_disabled_by_configuration_are_not_uninstalled_either() -> None:

@@ -68,7 +68,7 @@ class Runner:
     def fail(self, item: Item, error: HandlerError, *, forbidden: bool = False) -> None:
         """Record a failure that was found before any step of `item`.
 
-        forbidden: by this machine, so that no handler will ever write a status file. Source: extensions.md §3.8.
+        forbidden: by this machine, so that what a handler has said before is no answer any more. Source: extensions.md §3.8.
         """
         self._fail(item, None, error, forbidden=forbidden)
         self._board.ring()
@@ -112,8 +112,9 @@ class Runner:
             return
         try:
             folder = folder or self._store.folder_of(item.handler)
-            if item.extension is not None or (forbidden and item.wish is Wish.ENABLE):
-                self._steps.place_status(item, folder, error)
+            refused = forbidden and item.wish is Wish.ENABLE
+            if item.extension is not None or refused:
+                self._steps.place_status(item, folder, error, anyway=refused)
             known = isinstance(error, ExtensionFailed) and self._store.handler_status(folder) is not None
             if not known:
                 self._store.set_handler_status(folder, replace(status, version=folder.version))

@@ -191,15 +191,17 @@ class Steps:
         if job.item.extension is not None:
             self._store.forget_extension(job.folder, job.item.extension)
 
-    def place_status(self, item: Item, folder: HandlerFolder, error: HandlerError) -> None:
-        """Write an error into an extension's status file, where the handler has written none.
+    def place_status(
+        self, item: Item, folder: HandlerFolder, error: HandlerError, *, anyway: bool = False
+    ) -> None:
+        """Write an error into an extension's status file, where the handler has written none; or anyway.
 
-        Source: extensions.md §6.7.
+        Source: extensions.md §3.8, §6.7.
         """
         if item.settings is None:
             return
         path = folder.status_file(item.settings.sequence_number, item.extension)
-        if self._store.files.info(path) is None:
+        if anyway or self._store.files.info(path) is None:
             self._write_status(item, folder, path, ExtensionState.ERROR, int(error.code), str(error))
 
     def place_success(self, item: Item, folder: HandlerFolder, said: str) -> None:
