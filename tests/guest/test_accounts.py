@@ -65,6 +65,21 @@ def test_a_line_that_is_too_short_or_has_no_number_is_no_user() -> None:
     )
 
 
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\x0c", "\x1c"])
+def test_what_ends_a_line_elsewhere_may_stand_in_somebodys_name(odd: str) -> None:
+    (found,) = parse_passwd(
+        f"alice:x:1000:1000:Al{odd}ice,,,:/home/alice:/bin/bash\n+@admins::::::\n-bob::::::\n"
+    )
+    assert (found.name, found.comment, found.home) == ("alice", f"Al{odd}ice,,,", "/home/alice")
+
+
+@pytest.mark.parametrize("odd", ["9" * 5000, "\u0661", "-1", "1.0", ""])
+def test_a_number_that_is_none_is_no_defect_of_ours(odd: str) -> None:
+    assert parse_passwd(f"a:x:{odd}:1::/:/bin/sh\na:x:1:{odd}::/:/bin/sh\n") == ()
+    assert parse_group(f"a:x:{odd}:\n") == ()
+    assert parse_shadow(f"a:!::::::{odd}:\n")[0].expires is None
+
+
 def test_settings_are_read_from_both_kinds_of_files() -> None:
     assert parse_words("# x\nUID_MIN\t 500 # low\nSHELL=/bin/zsh\nEMPTY\n") == {
         "UID_MIN": "500",

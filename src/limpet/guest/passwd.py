@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 NOBODY = 65534
+_DIGITS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,38 +43,45 @@ class Shadow:
 
 
 def parse_passwd(text: str) -> tuple[User, ...]:
-    """Every usable line."""
+    """Every usable line: not those that let another database in ("+"), nor what is damaged."""
     found = []
-    for line in text.splitlines():
-        fields = line.split(":")
-        if len(fields) == 7 and fields[0] and fields[2].isdecimal() and fields[3].isdecimal():
+    for fields in _lines(text):
+        if len(fields) == 7 and fields[0]:
             name, _, uid, gid, comment, home, shell = fields
-            found.append(User(name=name, uid=int(uid), gid=int(gid), comment=comment, home=home, shell=shell))
+            user, group = number(uid), number(gid)
+            if user is not None and group is not None:
+                found.append(User(name=name, uid=user, gid=group, comment=comment, home=home, shell=shell))
     return tuple(found)
 
 
 def parse_group(text: str) -> tuple[Group, ...]:
     """Every usable line."""
     found = []
-    for line in text.splitlines():
-        fields = line.split(":")
-        if len(fields) == 4 and fields[0] and fields[2].isdecimal():
+    for fields in _lines(text):
+        if len(fields) == 4 and fields[0] and (gid := number(fields[2])) is not None:
             members = tuple(member for member in fields[3].split(",") if member)
-            found.append(Group(name=fields[0], gid=int(fields[2]), members=members))
+            found.append(Group(name=fields[0], gid=gid, members=members))
     return tuple(found)
 
 
 def parse_shadow(text: str) -> tuple[Shadow, ...]:
     """Every line with a name."""
     found = []
-    for line in text.splitlines():
-        fields = line.split(":")
+    for fields in _lines(text):
         if len(fields) >= 2 and fields[0]:
-            expires = fields[7] if len(fields) > 7 else ""
-            found.append(
-                Shadow(name=fields[0], hash=fields[1], expires=int(expires) if expires.isdecimal() else None)
-            )
+            expires = number(fields[7]) if len(fields) > 7 else None
+            found.append(Shadow(name=fields[0], hash=fields[1], expires=expires))
     return tuple(found)
+
+
+def number(text: str) -> int | None:
+    """A number of these files; None for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    """The fields of each. What Unicode calls a line's end may stand in somebody's name."""
+    return (line.split(":") for line in text.split("\n"))
 
 
 def parse_words(text: str) -> Mapping[str, str]:

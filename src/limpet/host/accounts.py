@@ -17,7 +17,7 @@ _LARGEST = 4 * 1024 * 1024
 def ids_of(name: str, files: Files) -> tuple[int, int]:
     """A user's own id and the id of its group. Raises: HostError, when there is no such user."""
     try:
-        lines = files.read(PASSWD, at_most=_LARGEST).decode("utf-8", "replace").splitlines()
+        lines = files.read(PASSWD, at_most=_LARGEST).decode("utf-8", "replace").split("\n")
     except FileNotFoundError as error:
         raise HostError(f"there is no {PASSWD}") from error
     for line in lines:

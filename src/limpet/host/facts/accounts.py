@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.guest.accounts import SKELETON, AccountFacts, home_of
-from limpet.guest.passwd import parse_group, parse_passwd, parse_shadow, parse_words
+from limpet.guest.passwd import number, parse_group, parse_passwd, parse_shadow, parse_words
 from limpet.host.facts.reading import is_there, text_of
 from limpet.model.errors import HostError
 
@@ -34,10 +34,16 @@ def look(files: Files, wish: AccountWish) -> AccountFacts:
         home_owner=_home_owner(files, wish, users),
         noted=text_of(files, wish.note),
         shell=_shell(files),
-        uid_min=int(defs["UID_MIN"]) if defs.get("UID_MIN", "").isdecimal() else 1000,
+        uid_min=least_uid(defs),
         home_mode=_home_mode(defs),
         skeleton=is_there(files, Path(SKELETON)),
     )
+
+
+def least_uid(defs: Mapping[str, str]) -> int:
+    """The least id of a person's account, by login.defs(5)."""
+    found = number(defs.get("UID_MIN", ""))
+    return 1000 if found is None else found
 
 
 def _home_owner(files: Files, wish: AccountWish, users: tuple[User, ...]) -> int | None:

@@ -12,6 +12,7 @@ from limpet.guest.jit_users import is_jit
 from limpet.guest.names import user_name_problem
 from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
 from limpet.host.facts import host_name, peers
+from limpet.host.facts.accounts import least_uid
 from limpet.host.facts.reading import bytes_of, is_there, names_in, text_of
 from limpet.model.errors import HostError, MalformedDocument
 from limpet.wire.http import MIB
@@ -144,8 +145,7 @@ class _Accounts:
         self._files = files
         self._home_dir = home_dir
         self._users = parse_passwd(text_of(files, _PASSWD, at_most=_LARGEST) or "")
-        least = parse_words(text_of(files, _LOGIN_DEFS, at_most=MIB) or "").get("UID_MIN", "")
-        self._uid_min = int(least) if least.isdecimal() else 1000
+        self._uid_min = least_uid(parse_words(text_of(files, _LOGIN_DEFS, at_most=MIB) or ""))
         self._sudoers = {
             path: content
             for path in _matching(files, sudoers, "*")
