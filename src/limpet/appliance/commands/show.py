@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.appliance.chronicle import fold
 from limpet.appliance.commands.show_words import as_text
+from limpet.appliance.commands.shown import parse_shown
 from limpet.appliance.journal import LARGEST as LARGEST_JOURNAL
 from limpet.appliance.journal import parse_journal
-from limpet.appliance.main import JOURNAL, SUPERVISOR
+from limpet.appliance.main import JOURNAL, SUPERVISOR, supervisor
 from limpet.appliance.show import LARGEST, SHOWN, remembered
 from limpet.host.clock import RealClock
-from limpet.host.facts.reading import bytes_of
 from limpet.host.files import RealFiles
-from limpet.host.lock import is_held
-from limpet.model.errors import HostError
+from limpet.model.errors import HostError, MalformedDocument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from limpet.host.ports import Files
 
 EPILOG = """\
 example:
@@ -30,6 +31,8 @@ example:
 exit codes: 0 all is well, 1 the appliance cannot be looked at, 2 wrong usage, 4 something is not as it should be
 """
 NOT_WELL = 4
+_NO_APPLIANCE = "this machine has no appliance's journal: `limpet appliance run` makes it an appliance"
+_BEGUN = "the supervisor has only just begun: look again in a moment"
 WELL = frozenset({"booting", "preparing", "handing-over", "confirming", "steady"})
 
 
@@ -48,7 +51,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] = ()) -> int:
     """Print it; gives the exit code. Raises: HostError."""
     options = parser().parse_args(argv)
-    found = _found()
+    files = RealFiles()
+    found = what_is_known(files, supervised=supervisor(SUPERVISOR, files) is not None)
     if options.json:
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
     else:
@@ -56,20 +60,24 @@ def main(argv: Sequence[str] = ()) -> int:
     return 0 if found["stage"] in WELL and not found.get("problem") and found["supervised"] else NOT_WELL
 
 
-def _found() -> dict[str, Any]:
-    """What the supervisor shows; where none runs, what the journal says. Raises: HostError."""
-    files = RealFiles()
-    supervised = is_held(SUPERVISOR)
-    content = bytes_of(files, SHOWN, at_most=LARGEST) if supervised else None
-    if content is not None:
+def what_is_known(files: Files, *, supervised: bool) -> dict[str, Any]:
+    """What the supervisor shows; where none runs, or that cannot be read, what the journal says. Raises: HostError."""
+    lack = None
+    if supervised:
         try:
-            return {**json.loads(content), "supervised": True}
-        except (ValueError, TypeError) as error:
-            raise HostError(f"{SHOWN} cannot be read: {error}") from error
+            return {**parse_shown(files.read(SHOWN, at_most=LARGEST)), "supervised": True}
+        except FileNotFoundError:
+            pass  # it has just begun
+        except (HostError, MalformedDocument) as error:
+            lack = f"{SHOWN} cannot be read: {error}"
     try:
-        journal = files.read(JOURNAL, at_most=LARGEST_JOURNAL)
+        records, _ = parse_journal(files.read(JOURNAL, at_most=LARGEST_JOURNAL))
     except FileNotFoundError:
+        raise HostError(lack or (_BEGUN if supervised else _NO_APPLIANCE)) from None
+    if not records:
         raise HostError(
-            "this machine has no appliance's journal: `limpet appliance run` makes it an appliance"
-        ) from None
-    return {**remembered(fold(parse_journal(journal)[0])), "supervised": supervised}
+            lack or f"{JOURNAL} has no record that can be read: the next supervisor begins it anew"
+        )
+    found = remembered(fold(records))
+    problem = found["problem"] if lack is None else f"{lack}; this is from the journal"
+    return {**found, "problem": problem, "supervised": supervised}
