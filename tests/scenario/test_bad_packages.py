@@ -122,9 +122,10 @@ MANIFESTS = [
     ("empty", b"", Code.HANDLER_MANIFEST_INVALID),
     ("not UTF-8", b"\xff\xfe", Code.HANDLER_MANIFEST_INVALID),
     ("zero-width characters", "[{\u200b}]".encode(), Code.HANDLER_MANIFEST_INVALID),
-    ("an object", b"{}", Code.HANDLER_MANIFEST_INVALID),
-    ("null inside", b'[{"handlerManifest": null}]', Code.HANDLER_MANIFEST_INVALID),
-    ("a command of numbers", b'[{"handlerManifest": {"installCommand": 5}}]', Code.HANDLER_MANIFEST_INVALID),
+    ("an object", b"{}", Code.UNKNOWN),
+    ("nothing", b"[]", Code.UNKNOWN),
+    ("null inside", b'[{"handlerManifest": null}]', Code.UNKNOWN),
+    ("a command of numbers", b'[{"handlerManifest": {"installCommand": 5}}]', Code.UNKNOWN),
     ("too deep", b"[" * 5000, Code.HANDLER_MANIFEST_INVALID),
     ("too large", b" " * (5 * MIB), Code.HANDLER_MANIFEST_NOT_FOUND),
 ]

@@ -115,7 +115,7 @@ class Store:
     def manifest(self, folder: HandlerFolder) -> HandlerManifest:
         """The handler's commands, read anew each time: a handler may change them.
 
-        Raises: HandlerError, with the code for a manifest that is missing or cannot be read.
+        Raises: HandlerError, with the code for a manifest that is missing or no JSON. Source: extensions.md §1.2.
         """
         try:
             content = self.files.read(folder.manifest_file, at_most=MORE_THAN_A_SETTINGS_FILE)
@@ -125,6 +125,8 @@ class Store:
             ) from error
         try:
             return handlermanifest.parse_handler_manifest(content)
+        except handlermanifest.NoManifest as error:
+            raise HandlerError(str(error)) from error
         except MalformedDocument as error:
             raise HandlerError(str(error), code=Code.HANDLER_MANIFEST_INVALID) from error
 

@@ -12,22 +12,27 @@ DOCUMENT = "HandlerManifest.json"
 _UPDATE_WITH_INSTALL = "updatewithinstall"
 
 
+class NoManifest(MalformedDocument):
+    """JSON, but not of a manifest. It has another code than what is no JSON."""
+
+
 def parse_handler_manifest(body: bytes) -> HandlerManifest:
     """Read a handler's manifest.
 
-    Commands are taken as they are; blank ones count as absent. Limits and signing information are informative: what
-    cannot be read of them is left out. Raises: MalformedDocument.
+    Commands are taken as they are; those that are blank or not text count as absent, which matters when they are needed.
+    Limits and signing information are informative: what cannot be read of them is left out.
+    Raises: NoManifest; MalformedDocument.
     """
     root = jsondoc.parse(body, DOCUMENT)
     if not isinstance(root, list) or not root or not isinstance(root[0], dict):
-        raise MalformedDocument(DOCUMENT, "the document is not an array that begins with an object")
+        raise NoManifest(DOCUMENT, "the document is not an array that begins with an object")
     inner = root[0].get("handlerManifest")
     if not isinstance(inner, dict):
-        raise MalformedDocument(DOCUMENT, "[0].handlerManifest is missing or not an object")
-    update_mode = _text(inner, "updateMode")
+        raise NoManifest(DOCUMENT, "[0].handlerManifest is missing or not an object")
+    update_mode = inner.get("updateMode")
     return HandlerManifest(
         commands=_commands(inner),
-        update_with_install=update_mode is None or update_mode.casefold() == _UPDATE_WITH_INSTALL,
+        update_with_install=update_mode is None or str(update_mode).casefold() == _UPDATE_WITH_INSTALL,
         continue_on_update_failure=_flag(inner.get("continueOnUpdateFailure")),
         supports_multiple_extensions=_flag(inner.get("supportsMultipleExtensions")),
         report_heartbeat=_flag(inner.get("reportHeartbeat")),
@@ -37,19 +42,12 @@ def parse_handler_manifest(body: bytes) -> HandlerManifest:
 
 
 def _commands(inner: dict[str, Any]) -> dict[Operation, str]:
-    commands = {}
-    for operation in Operation:
-        command = _text(inner, f"{operation.value}Command")
-        if command is not None and command.strip():
-            commands[operation] = command
-    return commands
-
-
-def _text(inner: dict[str, Any], member: str) -> str | None:
-    value = inner.get(member)
-    if value is None or isinstance(value, str):
-        return value
-    raise MalformedDocument(DOCUMENT, f"[0].handlerManifest.{member} is not text")
+    commands = {operation: inner.get(f"{operation.value}Command") for operation in Operation}
+    return {
+        operation: command
+        for operation, command in commands.items()
+        if isinstance(command, str) and command.strip()
+    }
 
 
 def _flag(value: Any) -> bool:
