@@ -60,11 +60,11 @@ def plan_host_name(name: str, facts: HostNameFacts) -> Task:
     if facts.hosts is not None:
         hosts = _hosts(facts.hosts, name, {facts.kernel, (facts.file or "").strip()})
         if hosts != facts.hosts:
-            steps.append(Write(HOSTS, hosts.encode()))
+            steps.append(Write(HOSTS, _bytes(hosts)))
     for path, text in facts.dhclient.items():
         changed = _dhclient(text, short)
         if changed != text:
-            steps.append(Write(path, changed.encode()))
+            steps.append(Write(path, _bytes(changed)))
     if facts.kernel != short:
         steps.append(NameHost(short))
     if (facts.file or "").strip() != short:
@@ -84,6 +84,10 @@ def plan_host_name_record(
         steps = (MakeFolder(library, mode=0o700), Write(library / "published_hostname", short.encode()))
     purpose = "note the published host name"
     return (Task(name=HOST_NAME_RECORD, purpose=purpose, after=after, steps=steps, required=False),)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _hosts(text: str, name: str, old: set[str]) -> str:

@@ -26,9 +26,6 @@ def look(files: Files, kernel: Kernel, library: Path) -> HostNameFacts:
 
 
 def _text(files: Files, path: Path) -> str | None:
-    """Whole, for it is written again; None when that could not be done without loss."""
+    """Whole, with bytes that are not UTF-8 as surrogates, for it is written again."""
     content = bytes_of(files, path, at_most=LARGEST)
-    try:
-        return None if content is None else content.decode()
-    except UnicodeDecodeError:
-        return None
+    return None if content is None else content.decode("utf-8", "surrogateescape")
