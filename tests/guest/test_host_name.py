@@ -6,8 +6,8 @@ from pathlib import Path
 
 from limpet.guest.host_name import plan_host_name
 from limpet.guest.steps import Write
-from limpet.host.fake import FakeMachine
 from limpet.host.facts import host_name
+from limpet.host.fake import FakeMachine
 
 DHCLIENT = Path("/etc/dhcp/dhclient.conf")
 
