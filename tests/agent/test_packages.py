@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,14 @@ MANIFEST = Url("http://storage.example/manifest.xml")
 ZIP = Url("http://storage.example/p.zip")
 
 
+def zipped(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as bundle:
+        for name, content in files.items():
+            bundle.writestr(name.replace("__", "/").replace("_", "."), content)
+    return buffer.getvalue()
+
+
 def published(*versions: str) -> list[Package]:
     return [Package(version=Version.parse(version), uris=(ZIP,)) for version in versions]
 
@@ -37,13 +46,18 @@ def published(*versions: str) -> list[Package]:
         ("1.0.0", ["1.0.0", "1.0.1"], "1.0.0"),
         ("1", ["1.0.0", "1.9.0", "1.10.0", "2.0.0"], "1.10.0"),
         ("1.0", ["1.0", "1.0.0.7"], "1.0.0.7"),
-        ("1.0.0", ["1.0.0.0", "1.0.0"], "1.0.0.0"),
+        ("1.0.0", ["1.0.0.0", "1.0.0"], "1.0.0"),
         ("2.0", ["2.0.1-rc1", "2.0.0"], "2.0.0"),
     ],
 )
 def test_the_newest_version_that_is_meant_is_chosen(requested: str, versions: list[str], chosen: str) -> None:
     found = choose_package(handler(version=requested), published(*versions))
     assert found.version.text == chosen
+
+
+def test_of_a_version_that_is_published_twice_the_last_one_is_taken() -> None:
+    public, internal = published("1.0.0"), [replace(each, internal=True) for each in published("1.0.0")]
+    assert choose_package(handler(version="1.0.0"), [*public, *internal]).internal
 
 
 @pytest.mark.parametrize(
@@ -65,14 +79,6 @@ def test_of_many_versions_the_newest_are_told() -> None:
         choose_package(handler(version="9"), published(*(f"1.{number}" for number in range(500))))
     assert len(str(failure.value)) < 300
     assert "1.499" in str(failure.value)
-
-
-def zipped(**files: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as bundle:
-        for name, content in files.items():
-            bundle.writestr(name.replace("__", "/").replace("_", "."), content)
-    return buffer.getvalue()
 
 
 def offering(**served: bytes) -> tuple[FakeMachine, Packages]:
@@ -119,8 +125,8 @@ def test_a_package_is_unpacked_into_a_folder_of_its_own_and_the_zip_goes() -> No
 
 @pytest.mark.parametrize(
     ("content", "code"),
-    [(None, Code.DOWNLOAD), (b"no zip", Code.PACKAGE_EXTRACTION)],
-    ids=["absent", "broken"],
+    [(None, Code.DOWNLOAD), (b"no zip", Code.DOWNLOAD), (zipped(bin__tool=b"x"), Code.UNKNOWN)],
+    ids=["absent", "broken", "without a manifest"],
 )
 def test_a_package_that_cannot_be_had_leaves_nothing(content: bytes | None, code: Code) -> None:
     fake, packages = offering(**({} if content is None else {"p_zip": content}))

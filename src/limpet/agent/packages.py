@@ -68,7 +68,13 @@ def choose_package(handler: Handler, packages: Sequence[Package]) -> Package:
             f"Version {handler.version} of {handler.name} is not in its manifest (offered: {offered}). "
             "Ask for a published version."
         )
-    return max(matching, key=lambda package: package.version)
+    return max(
+        reversed(matching), key=lambda package: package.version
+    )  # of equals the last one, as the peers have it
+
+
+class NoManifestFile(HostError):
+    """A package that is a good zip and no handler's."""
 
 
 class Packages:
@@ -97,7 +103,8 @@ class Packages:
     def bring(self, handler: Handler, choice: Choice, folder: HandlerFolder) -> None:
         """Download and unpack a chosen version into `folder`, which is made anew.
 
-        A zip that lies ready at the archive's place is used instead of a download. Raises: HandlerError.
+        A zip that lies ready at the archive's place is used instead of a download.
+        Raises: HandlerError, with the platform's codes. Source: extensions.md §1.1, §1.5.
         """
         archive = self._store.layout.archive(folder.name, folder.version)
         if self._store.files.info(archive) is not None:
@@ -124,7 +131,7 @@ class Packages:
                 raise
             except LimpetError as error:
                 problems.append(redacted(f"{uri}: {error}"))
-                code = Code.PACKAGE_EXTRACTION if isinstance(error, HostError) else Code.DOWNLOAD
+                code = Code.UNKNOWN if isinstance(error, NoManifestFile) else Code.DOWNLOAD
             else:
                 return
             finally:
@@ -157,7 +164,7 @@ class Packages:
             raise
 
     def _find_manifest(self, root: Path) -> Path:
-        """HandlerManifest.json at the package's root or, failing that, the nearest one below. Raises: HostError."""
+        """HandlerManifest.json at the package's root or, failing that, the nearest one below. Raises: NoManifestFile, HostError."""
         level = [root]
         for _ in range(DEEPEST_MANIFEST):
             for parent in level:
@@ -165,7 +172,7 @@ class Packages:
                 if info is not None and info.is_file:
                     return parent / MANIFEST
             level = [path for parent in level for path in self._folders(parent)]
-        raise HostError(f"the package has no {MANIFEST}")
+        raise NoManifestFile(f"the package has no {MANIFEST}")
 
     def _folders(self, parent: Path) -> list[Path]:
         entries = [
