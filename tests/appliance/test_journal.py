@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -65,6 +68,31 @@ def test_a_file_of_anything_is_an_empty_journal(content: bytes) -> None:
 def test_a_record_out_of_its_turn_is_not_believed() -> None:
     lines = [render_record(Record(number=number, at=0.0, boot="b", kind="state")) for number in (1, 3, 4)]
     assert len(parse_journal(b"".join(lines))[0]) == 1
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["steady", "boot", "nan", "x"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "mac"]), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+KINDS = ["state", "identity", "nics", "lease", "move", "grant", "handover", "guest", "of another version"]
+MEMBERS = ["state", "vm_id", "nics", "mac", "lease", "to", "holder", "epoch", "attempts", "before", "gap", "failures"]  # fmt: skip
+
+
+@given(
+    st.sampled_from(KINDS), st.dictionaries(st.sampled_from(MEMBERS), ODD), st.tuples(ODD, ODD), st.booleans()
+)
+def test_a_record_that_is_whole_and_says_nonsense_does_no_harm(
+    kind: str, facts: dict[str, object], counts: tuple[object, object], counted: bool
+) -> None:
+    number, at = (1, 0.0) if counted else counts
+    body = json.dumps({"number": number, "at": at, "boot": "b", "kind": kind, "facts": facts}).encode()
+    records, _ = parse_journal(b"%08x %s\n" % (zlib.crc32(body), body))
+    found = fold(records)
+    for each in (found.handover.before, found.handover.started, found.handover.gap):
+        assert each is None or isinstance(each, float)
+    fold(compacted(records))
+    assert all(datetime.fromtimestamp(each.at, UTC) for each in records)
 
 
 def test_a_record_that_could_not_be_read_again_is_not_written() -> None:
@@ -133,6 +161,23 @@ def test_a_journal_that_has_grown_begins_again_with_what_matters_and_counts_on()
     journal.compact(journal.records[-1:])
     assert len(file.content) < 2000
     assert Journal(file).note("grant", {}, at=0.0, boot="b").number == last + 2
+
+
+def test_while_the_disk_stays_full_the_journal_does_not_grow_in_memory() -> None:
+    file, aside = FakeJournalFile(), FakeJournalFile()
+    journal = Journal(file, aside)
+    file.full = True
+    most = 0
+    for _ in range(600):
+        journal.note("state", {"problem": "y" * 1000}, at=0.0, boot="b")
+        journal.compact(journal.records[-1:])
+        most = max(most, len(journal.records))
+    assert most < 300
+    last = journal.records[-1].number
+    assert Journal(FakeJournalFile(), FakeJournalFile(aside.content)).records[-1].number == last
+    file.full = False
+    journal.settle()
+    assert [each.number for each in Journal(file).records][-1] == last
 
 
 @pytest.mark.parametrize("torn", [0, 1, 10, 40])

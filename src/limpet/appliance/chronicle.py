@@ -69,7 +69,7 @@ def fold(records: Iterable[Record], before: Chronicle | None = None) -> Chronicl
             continue
         try:
             found = change(found, record)
-        except (KeyError, ValueError, TypeError, MalformedDocument):
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError, MalformedDocument):
             continue  # of another version of this program
     return found
 
@@ -79,9 +79,9 @@ def compacted(records: Iterable[Record]) -> list[Record]:
 
     Leases and moves are of one NIC each.
     """
-    kept: dict[tuple[str, object], Record] = {}
+    kept: dict[tuple[str, str], Record] = {}
     for each in records:
-        key = (each.kind, each.facts.get("mac"))
+        key = (each.kind, str(each.facts.get("mac")))
         before = kept.pop(key, None)
         if before is not None and each.kind in _ADDING:
             each = replace(each, facts={**before.facts, **each.facts})  # noqa: PLW2901 - that is the point
@@ -144,9 +144,9 @@ def _handover(found: Chronicle, record: Record) -> Chronicle:
     facts, known = record.facts, found.handover
     changed = Handover(
         attempts=int(facts.get("attempts", known.attempts)),
-        before=facts.get("before", known.before),
-        started=facts.get("started", known.started),
-        gap=facts.get("gap", known.gap),
+        before=_number(facts.get("before", known.before)),
+        started=_number(facts.get("started", known.started)),
+        gap=_number(facts.get("gap", known.gap)),
         confirmed=bool(facts.get("confirmed", known.confirmed)),
     )
     return replace(found, handover=changed)
@@ -160,6 +160,10 @@ def _guest(found: Chronicle, record: Record) -> Chronicle:
         failures=tuple(float(each) for each in facts.get("failures", found.failures)),
         discard=bool(facts.get("discard", found.discard)),
     )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _word(value: Any) -> str | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LARGEST = 4 * 1024 * 1024
 COMPACT_FROM = 256 * 1024
 _LONGEST_LINE = 64 * 1024
+_LAST_TIME = 1e11
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,17 +76,17 @@ def _record(line: bytes) -> Record | None:
         return None
     try:
         found = json.loads(body)
-        facts = found["facts"]
-        if not isinstance(facts, dict):
+        facts, number, at = found["facts"], int(found["number"]), float(found["at"])
+        if not isinstance(facts, dict) or number < 1 or not 0 <= at < _LAST_TIME:
             return None
         return Record(
-            number=int(found["number"]),
-            at=float(found["at"]),
+            number=number,
+            at=at,
             boot=str(found["boot"]),
             kind=str(found["kind"]),
             facts=facts,
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -192,12 +193,14 @@ class Journal:
             for at, each in enumerate(chosen)
         ]
         content = b"".join(map(render_record, numbered))
+        self.records = numbered
         try:
             self._file.replace(content)
-        except HostError as error:
+        except HostError as error:  # a disk that stays full must not fill the memory
             self.problem = str(error)
+            self._owed = [content]
+            self._put_aside()
             return
-        self.records = numbered
         self._owed.clear()
         self.problem = None
         self._size = len(content)
