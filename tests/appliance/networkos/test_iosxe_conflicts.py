@@ -64,7 +64,7 @@ def told(text: str) -> list[str]:
             "interface Gi3\n ip access-group MINE in",
             "line 2: it replaces the list that keeps transit traffic from the platform's addresses",
         ),
-        ("a\nend\nb", "line 2: it ends the configuration: what follows it is not applied"),
+        ("a\nreload\nb", "line 2: it ends the configuration: what follows it is not applied"),
         (
             "banner motd ^C\nhello",
             "line 1: a banner begins here and does not end: it takes in all that follows",

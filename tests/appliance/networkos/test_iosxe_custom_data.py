@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.appliance.networkos.iosxe_cases import CONTROLLER, SECTIONS
+from tests.appliance.networkos.iosxe_cases import CONTROLLER, SECTIONS, day_zero, environment
 
 from limpet.appliance.networkos.iosxe.custom_data import LARGEST, CustomData, parse_custom_data
 from limpet.model.errors import MalformedDocument
@@ -71,6 +71,8 @@ def test_lines_end_as_on_any_system(end: str) -> None:
         b64encode(SECTIONS),
         b64encode(SECTIONS) + b"\n",
         b64encode(b"\xef\xbb\xbf" + SECTIONS),
+        b64encode(b64encode(SECTIONS)),
+        b64encode(b64encode(b64encode(SECTIONS))),
     ],
 )
 def test_the_same_text_is_read_from_every_encoding(encoded: bytes) -> None:
@@ -90,8 +92,30 @@ def test_an_end_as_the_last_command_is_left_to_the_rendering(tail: str) -> None:
     assert configuration(read(f"Section: IOS configuration\nhostname a\n{tail}")) == ["hostname a"]
 
 
-def test_an_end_with_something_behind_it_stays() -> None:
-    assert configuration(read("Section: IOS configuration\na\nend\nb\n")) == ["a", "end", "b"]
+@pytest.mark.parametrize(
+    "text",
+    ["a\n End \nb\n", "a\nend\nSection: License\nTechPackage:ax\nSection: IOS configuration\nb\nend\n"],
+)
+def test_an_end_with_something_behind_it_is_left_out_and_told(text: str) -> None:
+    custom = read(f"Section: IOS configuration\n{text}")
+    assert configuration(custom) == ["a", "b"]
+    assert notes(custom) == ["line 3: an end with lines behind it, which would not be applied: left out"]
+
+
+def test_an_end_in_a_banner_is_text() -> None:
+    lines = ["banner motd ^C", "end", "^C", "hostname a"]
+    assert configuration(read("Section: IOS configuration\n" + "\n".join(lines))) == lines
+
+
+def test_an_end_that_ends_a_section_before_another_one_leaves_no_tunnel_open() -> None:
+    tunnel = (
+        b"Section: IOS configuration\ninterface Tunnel0\nend\nSection: IOS configuration\nip http server\n"
+    )
+    rendered = day_zero(environment(custom=tunnel)).configuration
+    assert rendered is not None
+    lines = rendered.reveal().splitlines()
+    assert lines.index("end") == len(lines) - 1
+    assert " ip access-group GS_TRANSIT_ACL in" in lines[lines.index("! Custom data to here.") :]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "\ufeff", "  \r\n"])
@@ -163,6 +187,7 @@ def test_a_package_is_a_name_and_never_an_option(line: str) -> None:
         (b"Section: IOS configuration\n\nhostname a\0\n", "line 3 has a zero byte in it"),
         (b"\x7fELF\x02\x01\x01\0", "line 1 has a zero byte"),
         (b"\x1f\x8b\x08\0\0\0", "compressed with gzip"),
+        (b64encode(b"\x1f\x8b\x08\0\0\0"), "compressed with gzip"),
         (b"\xff\xfea", "UTF-16"),
         (b"a" * (LARGEST + 1), f"it has {LARGEST + 1} bytes"),
     ],

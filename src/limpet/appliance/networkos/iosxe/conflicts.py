@@ -33,7 +33,7 @@ _ANYWHERE = (
     (r"no ip nat\b.*\boverload\b", "it may take away NAT that the guest needs"),
     (r"hostname\b", "it gives another host name than the platform's; the later one holds"),
     (r"crypto key zeroize\b", "it destroys the keys of the SSH server"),
-    (r"(?:end|reload|exit all)\b", "it ends the configuration: what follows it is not applied"),
+    (r"(?:reload|exit all)\b", "it ends the configuration: what follows it is not applied"),
     (r"(?:write|copy|wr) ", "it is no command of the configuration mode"),
 )
 _PRIMARY_ONLY = (

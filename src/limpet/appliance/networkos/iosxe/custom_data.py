@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.appliance.networkos.iosxe.names import LONGEST_LINE
+from limpet.appliance.networkos.iosxe.scan import scan
 from limpet.guest.custom_data import decoded
 from limpet.model.errors import MalformedDocument
 from limpet.model.secret import Secret
@@ -24,6 +25,9 @@ DOCUMENT = "custom data"
 LARGEST = 256 * 1024
 """Bytes; the platform's limit is 64 KiB, and base64 in base64 makes it more."""
 
+_MOST_LAYERS = 4
+"""The text itself, and base64 around it: of a tool, of a person who did not know of the tool, and of one more."""
+_GZIP = b"\x1f\x8b"
 CONTROLLER_FILE = "ciscosdwan_cloud_init.cfg"
 _MOST_NOTES = 32
 _MOST_ENTRIES = 256
@@ -105,19 +109,30 @@ def parse_custom_data(content: Secret[bytes]) -> CustomData:
     raw = content.reveal()
     if len(raw) > LARGEST:
         raise MalformedDocument(DOCUMENT, f"it has {len(raw)} bytes; at most {LARGEST} are read")
+    raw = _out_of_base64(raw)
     text = _text(raw)
-    if not _is_known(text) and text.strip():
-        inner = decoded(Secret(text))
-        once_more = inner.reveal() if inner is not None else b""
-        try:
-            known = _is_known(_text(once_more))
-        except MalformedDocument:
-            known = False
-        if known:
-            text, raw = _text(once_more), once_more
     if _is_multipart(text):
         return _multipart(text, raw)
     return _Reading().read(text)
+
+
+def _out_of_base64(raw: bytes) -> bytes:
+    """What is inside, where that is something that is read here, or would be if it were not compressed; else the same."""
+    inside = raw
+    for _ in range(_MOST_LAYERS):
+        if inside.startswith(_GZIP):
+            return inside
+        try:
+            text = _text(inside)
+        except MalformedDocument:
+            break
+        if _is_known(text):
+            return inside
+        inner = decoded(Secret(text)) if text.strip() else None
+        if inner is None:
+            break
+        inside = inner.reveal()
+    return raw
 
 
 def _text(raw: bytes) -> str:
@@ -129,7 +144,7 @@ def _text(raw: bytes) -> str:
             raise MalformedDocument(
                 DOCUMENT, "it begins like UTF-16 and is not; give plain text in UTF-8"
             ) from None
-    if raw.startswith(b"\x1f\x8b"):
+    if raw.startswith(_GZIP):
         raise MalformedDocument(DOCUMENT, "it is compressed with gzip; give it as plain text")
     try:
         text = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
@@ -205,17 +220,25 @@ class _Reading:
                     )
             elif section is not None:
                 section(number, line)
+        configuration = self._without_ends(_trimmed(self.configuration))
         if not seen and text.strip():
             self.notes = [self._unsectioned(text)]
         if self.unsaid:
             self.notes.append(Note(problem=f"{self.unsaid} more remarks of this kind are left out"))
         return CustomData(
-            configuration=_trimmed(self.configuration),
+            configuration=configuration,
             scripts=tuple(self.scripts),
             packages=tuple(self.packages),
             tech_package=self.tech_package,
             notes=tuple(self.notes),
         )
+
+    def _without_ends(self, lines: tuple[ConfigurationLine, ...]) -> tuple[ConfigurationLine, ...]:
+        """Without every ``end`` that is a command: nothing behind one would be applied, limpet's own lines included."""
+        ends = {each.number for each in scan(lines).commands if each.command == "end"}
+        for number in sorted(ends):
+            self._note(number, "an end with lines behind it, which would not be applied: left out")
+        return tuple(line for line in lines if line.number not in ends)
 
     def _note(self, number: int, problem: str) -> None:
         if len(self.notes) < _MOST_NOTES:
