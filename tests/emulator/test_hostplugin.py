@@ -150,10 +150,27 @@ def test_a_long_status_in_several_page_writes_is_one_report() -> None:
     assert report.status is not None
 
 
+def test_of_reports_that_are_too_much_the_newest_are_kept() -> None:
+    client = Client(world())
+    message = Message(message="x" * (7 * 1024 * 1024))
+    guest = GuestInfo(computer_name="vm1", os_name="debian", os_version="12", agent_version="9.9.9.9")
+    large = render_status(AgentStatus(timestamp=DATE, guest=guest, message=message))
+    for content in (large, large, large, STATUS):
+        assert put_status(client, content) == 200
+    reports = client.vm.inbox.statuses.items
+    assert [report.status is None for report in reports] == [True, False, False, False]
+    assert [report.size for report in reports] == [len(large)] * 3 + [len(STATUS)]
+    assert "no longer kept" in (reports[0].problem or "")
+    assert put_status(client, large) == 200
+    assert [report.status is None for report in client.vm.inbox.statuses] == [True, True, False, False, False]
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
         (b"", 400),
+        (b'{"requestUri":"http://[","headers":[]}', 502),
+        (b'{"requestUri":"http://s/b","headers":[{"headerName":"a","headerValue":"b\\r\\nc: d"}]}', 400),
         (b"[]", 400),
         (b'{"requestUri":"http://elsewhere.example/b?sig=x","headers":[]}', 502),
         (b'{"requestUri":"http://168.63.129.16:80/storage/$system/x","headers":[]}', 404),

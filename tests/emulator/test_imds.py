@@ -149,6 +149,8 @@ def test_a_part_can_be_had_as_text(path: str, text: str) -> None:
         ("?api-version=1999-01-01", {"Metadata": "true"}, 400),
         ("/nothing?api-version=2018-02-01", {"Metadata": "true"}, 404),
         ("/network/interface/9?api-version=2018-02-01", {"Metadata": "true"}, 404),
+        ("/network/interface/%D9%A0?api-version=2018-02-01", {"Metadata": "true"}, 404),
+        ("/network/interface/" + "0" * 5000 + "?api-version=2018-02-01", {"Metadata": "true"}, 404),
         ("/compute/name?api-version=2018-02-01", {"Metadata": "true"}, 400),
         ("?api-version=2018-02-01&format=xml", {"Metadata": "true"}, 400),
     ],

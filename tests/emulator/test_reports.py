@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.emulator.worlds import Client, path_of, world
 
@@ -138,6 +140,34 @@ def test_telemetry_is_throttled_and_taken_again_later() -> None:
     assert client.vm.inbox.telemetry.seen == 15
     later = client.later(15)
     assert post_telemetry(later) == 200
+
+
+def test_an_event_that_no_fabric_takes_is_remarked_upon_and_not_kept() -> None:
+    client = Client(world())
+    parameter = f'<Param Name="Message" Value="{"x" * 70_000}" T="mt:wstr" />'
+    body = (
+        f'<TelemetryData version="1.0"><Provider id="{AGENT_PROVIDER}"><Event id="1"><![CDATA[{parameter}]]></Event>'
+        '<Event id="2"><![CDATA[<Param Name="a" Value="b" T="mt:wstr" />]]></Event></Provider></TelemetryData>'
+    )
+    reply = client.wire("POST", "/machine?comp=telemetrydata", body.encode())
+    assert reply.status == 200
+    assert reply.remarks == (
+        "the batch is larger than 65536 bytes",
+        "1 events are larger than that each and are not kept",
+    )
+    assert [one.value.id for one in client.vm.inbox.telemetry] == [2]
+
+
+def test_observations_beyond_the_services_limits_are_remarked_upon_and_cut() -> None:
+    client = Client(world())
+    one = {"ObservationName": "n" * 65, "IsHealthy": True, "Description": "d" * 129, "Value": "v" * 129}
+    body = json.dumps({"Observations": [one] * 11}).encode()
+    reply = client.wire("POST", "/HealthService", body)
+    assert reply.status == 200
+    assert reply.remarks[0] == "11 observations are more than 10"
+    assert len(reply.remarks) == 11
+    cut = Observation(name="n" * 64, healthy=True, description="d" * 128, value="v" * 128)
+    assert [each.value for each in client.vm.inbox.observations] == [cut] * 10
 
 
 def test_observations_are_decoded() -> None:

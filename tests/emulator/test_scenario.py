@@ -122,6 +122,19 @@ REFUSED = {
         VM + '[[vms.goalStates]]\nchanges = [{ handler = "A.B", public = { at = nan } }]',
         r"line 4: .*a number that JSON does not have",
     ),
+    "a number of too many digits": ("a = " + "9" * 5000, r"s\.toml: a number has too many digits"),
+    "another of them": (
+        "[[faults]]\nendpoint = '*'\ndelay = 0x" + "f" * 9000,
+        r"s\.toml, line 1: faults\[0\]: it holds",
+    ),
+    "keys in keys in keys": (
+        VM
+        + "[[vms.goalStates]]\n[[vms.goalStates.changes]]\nhandler = 'A.B'\npublic."
+        + "a." * 2000
+        + "a = 1",
+        r"s\.toml, line 4: vms\[0\]\.goalStates\[0\]: its values are nested too deeply",
+    ),
+    "a table of blanks": ("[" + " " * 100_000, r"s\.toml, line 1"),
     "a rule without endpoint": (
         "[[faults]]\nstatus = 500",
         r"s\.toml, line 1: faults\[0\]: 'endpoint' is missing",

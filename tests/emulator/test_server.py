@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.emulator.fabrics import HOST, Running, running
 
+from limpet.emulator.connection import Room
 from limpet.emulator.exchange import Service
 from limpet.emulator.faults import Fault, Rule
+from limpet.emulator.ledger import HEADERS_COPY
 from limpet.emulator.server import FabricServer, Listen
 
 if TYPE_CHECKING:
@@ -144,6 +146,60 @@ def test_what_is_not_http_is_refused_and_recorded(rubbish: bytes) -> None:
         assert answer.startswith(b"HTTP/1.1 400")
         (entry,) = await entries(fabric, 1)
         assert entry.endpoint == "unknown"
+
+    on_a_fabric(talk)
+
+
+@pytest.mark.parametrize(
+    "target", ["http://[", "http://[::1/machine", "*", "a:b", "//[x", "/%00%ff", "/?[=]"]
+)
+def test_a_target_that_names_nothing_is_answered_whatever_it_is(target: str) -> None:
+    async def talk(fabric: Running) -> None:
+        assert (await fabric.get(WIRE, target))[0] == 404
+        (entry,) = await entries(fabric, 1)
+        assert (entry.target, entry.status) == (target, 404)
+
+    on_a_fabric(talk)
+
+
+def test_a_target_may_be_a_whole_url() -> None:
+    async def talk(fabric: Running) -> None:
+        for target in (f"http://fabric{GOAL_STATE}", f"http://[::1]:80{GOAL_STATE}#there"):
+            assert (await fabric.get(WIRE, target))[0] == 200
+
+    on_a_fabric(talk)
+
+
+def test_of_a_flood_of_headers_the_first_are_recorded() -> None:
+    async def talk(fabric: Running) -> None:
+        flood = "".join(f"h{number}: x\r\n" for number in range(4000))
+        request = f"GET {GOAL_STATE} HTTP/1.1\r\nHost: f\r\nConnection: close\r\n{flood}\r\n"
+        assert (await fabric.raw(WIRE, request.encode())).startswith(b"HTTP/1.1 200")
+        (entry,) = await entries(fabric, 1)
+        assert entry.headers[0] == ("Host", "f")
+        assert sum(len(name) + len(value) for name, value in entry.headers) < HEADERS_COPY
+
+    on_a_fabric(talk)
+
+
+def test_bodies_that_are_too_much_together_are_refused_until_others_are_done() -> None:
+    async def talk(fabric: Running) -> None:
+        server = FabricServer(fabric.fabric, [Listen(service=WIRE, host=HOST, port=0)], room=Room(1000))
+        await server.start()
+        narrow = Running(fabric.fabric, server)
+        head = b"POST /HealthService HTTP/1.1\r\nHost: f\r\nConnection: close\r\nContent-Length: 600\r\n\r\n"
+        try:
+            _, holder = await asyncio.open_connection(HOST, narrow.port(WIRE))
+            holder.write(head + b"x" * 599)
+            while True:
+                answer = await narrow.raw(WIRE, head + b"x" * 600)
+                if answer.startswith(b"HTTP/1.1 503"):
+                    break
+            holder.transport.abort()
+            while not answer.startswith(b"HTTP/1.1 400"):
+                answer = await narrow.raw(WIRE, head + b"x" * 600)
+        finally:
+            await server.close()
 
     on_a_fabric(talk)
 

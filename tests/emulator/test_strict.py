@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,8 @@ def row(name: str, said: str, *parts: Mapping[str, object], **members: object) -
     return Row(name=name, said=said, **{**merged, **members})  # type: ignore[arg-type]
 
 
+OBSERVED = json.dumps({"Observations": [{"ObservationName": "n", "IsHealthy": True}] * 11}).encode()
+
 ROWS = [
     row("goal state without a version", "x-ms-version should be", GET, target="/machine?comp=goalstate",
         headers=without(WIRE, "x-ms-version")),
@@ -161,6 +164,7 @@ ROWS = [
     row("versions of metadata without its header", "Required metadata header", METADATA, target="/metadata/versions", headers={}),
     row("scheduled events without the header", "Required metadata header", METADATA,
         target="/metadata/scheduledevents?api-version=2020-07-01", headers={}),
+    row("too many observations", "11 observations are more than 10", target="/HealthService", body=lambda _: OBSERVED),
     row("vmSettings without a version", "x-ms-version should be", GET, service=Service.HOST_PLUGIN, target="/vmSettings",
         headers={}),
 ]  # fmt: skip

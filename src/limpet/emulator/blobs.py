@@ -79,7 +79,7 @@ def create_page_blob(store: BlobStore, path: str, length: str | None, now: float
 
     length: the text of ``x-ms-blob-content-length``. Raises: BlobRefused.
     """
-    if length is None or not length.isdecimal():
+    if length is None or not (length.isascii() and length.isdecimal()):
         raise BlobRefused(400, "MissingRequiredHeader", "x-ms-blob-content-length must be a number of bytes")
     size = int(length[:20])
     if size % PAGE or size > LARGEST_PAGE_BLOB:

@@ -21,6 +21,8 @@ CHUNK = 64 * 1024
 BODILESS = frozenset({204, 304})
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 64 * 1024 * 1024
+LARGEST_TOTAL = 512 * 1024 * 1024
+"""Of all bodies that are in memory at once."""
 IDLE_SECONDS = 75.0
 REQUEST_SECONDS = 120.0
 """How long a client may take to send one request."""
@@ -45,13 +47,24 @@ class Head:
     headers: Headers
 
 
-class Connection:
-    """Reads requests and writes answers. Not for use by two tasks at once."""
+class Room:
+    """How much more all connections together may take in. left: bytes."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, service: Service) -> None:
+    def __init__(self, size: int = LARGEST_TOTAL) -> None:
+        self.left = size
+
+
+class Connection:
+    """Reads requests and writes answers. Not for use by two tasks at once. room: shared with the others."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, service: Service, room: Room
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._service = service
+        self._room = room
+        self._held = 0
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
         peer = writer.get_extra_info("peername")
         self.source = str(peer[0]).removeprefix("::ffff:") if peer else ""
@@ -125,6 +138,11 @@ class Connection:
             return True
         return False
 
+    def release(self) -> None:
+        """The request's body is needed no more."""
+        self._room.left += self._held
+        self._held = 0
+
     async def close(self) -> None:
         """Say goodbye in the ordinary way."""
         self._writer.close()
@@ -144,16 +162,18 @@ class Connection:
 
     async def _body(self) -> bytes:
         parts: list[bytes] = []
-        size = 0
         if self._http.they_are_waiting_for_100_continue:
             self.write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
         while True:
             event = await self._event()
             match event:
                 case h11.Data():
-                    size += len(event.data)
-                    if size > LARGEST_BODY:
+                    self._held += len(event.data)
+                    self._room.left -= len(event.data)
+                    if self._held > LARGEST_BODY:
                         raise Unreadable(f"the body is larger than {LARGEST_BODY} bytes", 413)
+                    if self._room.left < 0:
+                        raise Unreadable("too much is being sent at once", 503)
                     parts.append(bytes(event.data))
                 case h11.EndOfMessage():
                     return b"".join(parts)

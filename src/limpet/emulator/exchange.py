@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 
 class Service(Enum):
@@ -18,6 +19,7 @@ class Service(Enum):
 
 
 Headers = tuple[tuple[str, str], ...]
+_AUTHORITY = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
 
 
 def header(headers: Headers, name: str) -> str | None:
@@ -44,13 +46,13 @@ class Call:
     @property
     def path(self) -> str:
         """The path, percent-decoded; an absolute target gives its path."""
-        return unquote(urlsplit(_rooted(self.target)).path) or "/"
+        return unquote(_parts(self.target)[0]) or "/"
 
     @property
     def query(self) -> dict[str, str]:
         """The query's members; of doubled ones the first."""
         found: dict[str, str] = {}
-        for name, value in parse_qsl(urlsplit(_rooted(self.target)).query, keep_blank_values=True):
+        for name, value in parse_qsl(_parts(self.target)[1], keep_blank_values=True):
             found.setdefault(name, value)
         return found
 
@@ -59,9 +61,11 @@ class Call:
         return header(self.headers, name)
 
 
-def _rooted(target: str) -> str:
-    # Two leading slashes would be read as a host name.
-    return "/" + target.lstrip("/") if target.startswith("/") else target
+def _parts(target: str) -> tuple[str, str]:
+    """Path and query of a request's target, which may be anything: a library's reader of URLs refuses some."""
+    path, _, query = target.partition("#")[0].partition("?")
+    path = _AUTHORITY.sub("", path)
+    return ("/" + path.lstrip("/") if path.startswith("/") else path), query
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

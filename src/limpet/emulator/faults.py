@@ -15,6 +15,7 @@ DHCP = "dhcp"
 LONGEST_DELAY = 3600.0
 MOST_REPETITIONS = 100
 LARGEST_CUT = 1 << 30
+LONGEST_GLOB = 256
 MOST_TIMES = 1_000_000
 KINDS = ("status", "cut", "garbage", "refused", "endless", "lie")
 """What can be done to an answer, one of them at a time; a delay goes with each, or stands alone."""
@@ -173,6 +174,9 @@ def read_rule(members: Mapping[str, Any], endpoints: Collection[str]) -> Rule:
     endpoints: every name there is; a glob that fits none of them is a slip. Raises: FaultRefused.
     """
     endpoint = members["endpoint"]
+    for name in ("endpoint", "vm", "path"):
+        if len(members.get(name) or "") > LONGEST_GLOB:
+            raise FaultRefused(name, f"{name} is longer than {LONGEST_GLOB} characters")
     if not any(fnmatchcase(name, endpoint) for name in endpoints):
         raise FaultRefused(
             "endpoint", f"no endpoint is called {endpoint[:60]!r}; there are {', '.join(sorted(endpoints))}"

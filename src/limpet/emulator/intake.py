@@ -13,11 +13,15 @@ from limpet.model.extensions import BlobType
 from limpet.wire.statusblob import parse_status
 
 if TYPE_CHECKING:
+    from limpet.emulator.ring import Ring
     from limpet.emulator.world import World
     from limpet.model.status import AgentStatus
 
 LARGEST_KEPT = 1024 * 1024
 """Of a larger report the text is not kept, only what was read from it."""
+LARGEST_TOTAL = 16 * 1024 * 1024
+"""Of reports before so many bytes of newer ones, only that they came is kept."""
+FORGOTTEN = "no longer kept: newer reports have taken its place"
 
 
 def status_written(world: World, path: str, channel: str, now: float) -> World:
@@ -49,11 +53,24 @@ def status_written(world: World, path: str, channel: str, now: float) -> World:
         raw=raw if len(raw) <= LARGEST_KEPT else b"",
         status=status,
         problem=problem,
+        size=len(raw),
     )
-    vm = replace(vm, inbox=replace(vm.inbox, statuses=vm.inbox.statuses.append(report)))
+    vm = replace(vm, inbox=replace(vm.inbox, statuses=_bounded(vm.inbox.statuses.append(report))))
     if status is not None:
         vm = status_accepted(vm, now)
     return world.with_vm(vm).tell(now, "status", vm.name, **_summary(report))
+
+
+def _bounded(reports: Ring[StatusReport]) -> Ring[StatusReport]:
+    """`reports` without the content of those that are too much, oldest first; the newest one stays whatever its size."""
+    total, kept = 0, []
+    for report in reversed(reports.items):
+        total += report.size
+        if kept and total > LARGEST_TOTAL and report.problem is not FORGOTTEN:
+            kept.append(replace(report, raw=b"", status=None, problem=FORGOTTEN))
+        else:
+            kept.append(report)
+    return replace(reports, items=tuple(reversed(kept))) if total > LARGEST_TOTAL else reports
 
 
 def _summary(report: StatusReport) -> dict[str, object]:
@@ -61,7 +78,7 @@ def _summary(report: StatusReport) -> dict[str, object]:
         "serial": report.serial,
         "channel": report.channel,
         "blobType": report.kind.value,
-        "size": len(report.raw),
+        "size": report.size,
     }
     if report.status is None:
         return {**found, "problem": report.problem}

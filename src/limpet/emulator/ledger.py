@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ENTRIES_PER_VM = 4000
 BODY_COPY = 8 * 1024
+HEADERS_COPY = 16 * 1024
+"""Characters of a request's headers that are kept: theirs are about 2 KiB."""
 STRANGER = ""
 """Under this name stand requests of addresses that are no VM's."""
 
@@ -25,7 +27,7 @@ class Entry:
 
     id: grows by one over the whole ledger. at: seconds since 1970 at arrival; seconds: until the answer was written.
     vm: None when the address is no VM's. source: the client's address; of DHCP the VM's, or a MAC. endpoint: its name in the table of routes, ``unknown`` when it is in none.
-    body: the first BODY_COPY bytes of `body_size`. status: what was answered, None when nothing was (refused, cut
+    headers: the first HEADERS_COPY characters of them. body: the first BODY_COPY bytes of `body_size`. status: what was answered, None when nothing was (refused, cut
     before the status line); of DHCP the kind of the answer: 2 offer, 5 acknowledgement, 6 refusal. fault: what was done to the exchange on purpose, as words; None when nothing.
     remarks: what a stricter fabric would have refused.
     """
@@ -67,6 +69,18 @@ class Entry:
             "remarks": list(self.remarks),
             "seconds": round(self.seconds, 6),
         }
+
+
+def copied(headers: Headers) -> Headers:
+    """The first of `headers`, as many as are kept."""
+    left = HEADERS_COPY
+    kept = []
+    for name, value in headers:
+        left -= len(name) + len(value) + len(": \r\n")
+        if left < 0:
+            break
+        kept.append((name, value))
+    return tuple(kept)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from limpet.model.metadata import Instance, NetworkInterface
@@ -21,6 +22,7 @@ VERSIONS = (
 """Versions served; each has at least what the one before it has."""
 
 EXTENDED_SINCE = "2021-08-01"
+_INDEX = re.compile(r"[0-9]{1,6}\Z")
 
 
 def instance(vm: VirtualMachine, version: str, *, extended: bool) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def find(document: Any, path: list[str]) -> Any:
     """The part of `document` at `path`; array members by number. Raises: LookupError."""
     for step in path:
         if isinstance(document, list):
-            if not step.isdecimal() or int(step[:6]) >= len(document):
+            if not _INDEX.match(step) or int(step) >= len(document):
                 raise LookupError(step)
             document = document[int(step)]
         elif isinstance(document, dict) and step in document:

@@ -121,6 +121,8 @@ def read_scenario(body: bytes, *, origin: str, folder: Path) -> Scenario:
         except (TypeError, ValueError) as error:
             what = f"it holds a time, or a number that JSON does not have: {error}"
             raise _refused(origin, lines, step.place, what) from error
+        except RecursionError as error:
+            raise _refused(origin, lines, step.place, "its values are nested too deeply") from error
     packages = tuple(
         (folder / name, f"packages[{number}]") for number, name in enumerate(members.get("packages", []))
     )
@@ -170,6 +172,8 @@ def _parsed(text: str, origin: str) -> dict[str, Any]:
             raise ConfigurationError(f"{origin}: {problem}") from error
         where = f"line {found[1]}, column {found[2]}" if found[1] else f"line {len(text.splitlines())}"
         raise ConfigurationError(f"{origin}, {where}: {problem[: found.start()]}") from error
+    except ValueError as error:  # a number that Python does not read
+        raise ConfigurationError(f"{origin}: a number has too many digits") from error
     except RecursionError as error:
         raise ConfigurationError(f"{origin}: values are nested too deeply") from error
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from limpet.emulator.connection import Connection, Unreadable
+from limpet.emulator.connection import Connection, Room, Unreadable
 from limpet.emulator.exchange import Call, Reply, Service
 from limpet.emulator.injury import Injured, inflict
-from limpet.emulator.ledger import BODY_COPY, Entry
+from limpet.emulator.ledger import BODY_COPY, Entry, copied
 from limpet.emulator.routes import table
 
 if TYPE_CHECKING:
@@ -37,12 +37,21 @@ class Listen:
 class FabricServer:
     """Serves a fabric on its ports."""
 
-    def __init__(self, fabric: Fabric, listens: Sequence[Listen], dhcp: DhcpServer | None = None) -> None:
+    def __init__(
+        self,
+        fabric: Fabric,
+        listens: Sequence[Listen],
+        dhcp: DhcpServer | None = None,
+        *,
+        room: Room | None = None,
+    ) -> None:
+        """room: for the bodies of all requests that are here at once."""
         self._fabric = fabric
         self._listens = list(listens)
         self._dhcp = dhcp
         self._servers: dict[int, asyncio.Server] = {}
         self._connections: set[asyncio.Task[None]] = set()
+        self._room = room or Room()
 
     async def start(self) -> None:
         """Open every port. Raises: OSError, naming the address."""
@@ -95,7 +104,7 @@ class FabricServer:
         listen = self._listens[number]
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._connected(Connection(reader, writer, listen.service), listen.service)
+            await self._connected(Connection(reader, writer, listen.service, self._room), listen.service)
 
         try:
             server = await asyncio.start_server(connected, listen.host, listen.port, backlog=256)
@@ -120,6 +129,7 @@ class FabricServer:
         except asyncio.CancelledError:
             connection.reset()
         finally:
+            connection.release()
             self._connections.discard(task)
 
     async def _converse(self, connection: Connection, service: Service) -> None:
@@ -133,6 +143,7 @@ class FabricServer:
                 break
             if not await self._exchange(connection, call):
                 return
+            connection.release()
             if not connection.reusable():
                 break
         await connection.close()
@@ -202,7 +213,7 @@ class FabricServer:
                 endpoint=endpoint,
                 method=call.method,
                 target=call.target[:LONGEST_TARGET],
-                headers=call.headers,
+                headers=copied(call.headers),
                 body=call.body[:BODY_COPY],
                 body_size=len(call.body),
                 status=outcome.status,

@@ -45,7 +45,8 @@ class StatusReport:
     """One content of the status blob.
 
     serial: counts the VM's reports from 1. channel: ``host-plugin`` or ``direct``.
-    raw: the bytes without the padding of page blobs. status: None when they could not be read; then `problem` says why.
+    raw: the bytes without the padding of page blobs; size: how many they were. status: None when they could not be read, or
+    are no longer kept; then `problem` says why.
     """
 
     serial: int
@@ -55,6 +56,7 @@ class StatusReport:
     raw: bytes
     status: AgentStatus | None
     problem: str | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

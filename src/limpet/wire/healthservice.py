@@ -49,7 +49,7 @@ def observations_request(endpoint: str, observations: Sequence[Observation]) -> 
 
 def parse_observations(body: bytes) -> tuple[Observation, ...]:
     """Read a report of observations. Raises: MalformedDocument."""
-    root = jsondoc.parse(body, DOCUMENT)
+    root = jsondoc.parse(body, DOCUMENT, limit=MIB)
     found = root.get("Observations") if isinstance(root, dict) else None
     if not isinstance(found, list):
         raise MalformedDocument(DOCUMENT, "Observations is missing or not an array")

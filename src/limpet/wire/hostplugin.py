@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ API_VERSION = "2015-09-01"
 FAST_TRACK_SINCE = Version.parse("1.0.8.133")
 LOG_SECONDS = 30.0
 STATUS_DOCUMENT = "host plugin status"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}\Z")
+_HEADER_VALUE = re.compile(r"[ -~]{0,4096}\Z")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,9 +122,10 @@ def parse_status_request(body: bytes) -> Request:
     headers: dict[str, str] = {}
     for entry in jsondoc.member(members, "headers", list, document):
         pair = jsondoc.an_object(entry, document, "an entry of headers")
-        headers[jsondoc.member(pair, "headerName", str, document)] = jsondoc.member(
-            pair, "headerValue", str, document
-        )
+        name, value = (jsondoc.member(pair, part, str, document) for part in ("headerName", "headerValue"))
+        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
+            raise MalformedDocument(document, f"header {name[:64]!r} cannot be sent")
+        headers[name] = value
     content = jsondoc.member(members, "content", str, document, "")
     url = jsondoc.member(members, "requestUri", str, document)
     if not fit_for_a_request(url):

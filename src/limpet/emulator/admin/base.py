@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.responses import JSONResponse
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from limpet.emulator.fabric import Fabric
     from limpet.emulator.packages import HostedPackage
     from limpet.emulator.vm import VirtualMachine
+
+
+_NUMBER = re.compile(r"[0-9]{1,20}\Z")
 
 
 class Ports(Protocol):
@@ -103,7 +107,7 @@ def number(request: Request, name: str, default: int, *, least: int = 0, most: i
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or not least <= int(text[:20]) <= most:
+    if not _NUMBER.match(text) or not least <= int(text) <= most:
         raise Problem(
             422,
             f"{text[:40]!r} is not a number from {least} to {most}",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from limpet.emulator.admin.problems import Problem
+from limpet.model.errors import MalformedDocument
+from limpet.wire import jsondoc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,11 +90,9 @@ def read_object(raw: bytes, members: tuple[Member, ...]) -> Body:
             413, f"the body has {len(raw)} bytes", where="body", todo=f"send at most {LARGEST_BODY} bytes"
         )
     try:
-        value = json.loads(raw) if raw.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise Problem(
-            400, f"the body is not JSON: {error}", where="body", todo="send one JSON object"
-        ) from error
+        value = jsondoc.parse(raw, "the body") if raw.strip() else {}
+    except MalformedDocument as error:
+        raise Problem(400, str(error), where="body", todo="send one JSON object") from error
     return check(value, members, "body")
 
 
