@@ -140,17 +140,31 @@ def test_settings_wait_for_their_certificate() -> None:
 def test_settings_that_cannot_be_used_are_not_written_and_concern_one_extension(
     unusable: Any, multi_config: bool
 ) -> None:
-    bench = Bench()
+    bench = Bench(supportsMultipleExtensions=True)
+    bench.perform(Step.DOWNLOAD)
+    before = bench.fake.files.names(folder().config)
     with pytest.raises(HandlerError) as failure:
         bench.perform(Step.WRITE_SETTINGS, of=handler(unusable, multi_config=multi_config))
     assert isinstance(failure.value, ExtensionFailed) == multi_config
-    assert bench.fake.files.names(folder().config) == []
+    assert bench.fake.files.names(folder().config) == before
 
 
 def test_several_extensions_need_a_handler_that_says_it_can() -> None:
     with pytest.raises(HandlerError, match="supportsMultipleExtensions"):
         Bench().perform(Step.DOWNLOAD, of=two())
     Bench(supportsMultipleExtensions="TRUE").perform(Step.DOWNLOAD, of=two())
+
+
+def test_several_extensions_of_a_handler_that_is_installed_for_one_are_refused_before_their_settings_are_written() -> (
+    None
+):
+    bench = Bench()
+    bench.perform(Step.DOWNLOAD, Step.INSTALL, Step.ENABLE)
+    with pytest.raises(HandlerError, match="supportsMultipleExtensions") as failure:
+        bench.perform(Step.WRITE_SETTINGS, Step.ENABLE, of=two())
+    assert not isinstance(failure.value, ExtensionFailed)
+    assert [entry[1] for entry in bench.ran.log] == ["INSTALL", "ENABLE"]
+    assert not any(name.startswith("x.") for name in bench.fake.files.names(folder().config))
 
 
 def test_one_extensions_failed_enable_leaves_the_handler_as_it_is() -> None:

@@ -6,13 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.agent.parts import folder, store
+from tests.agent.parts import folder, settings, store
 
 from limpet.agent.commands import CommandFailed, Occasion
 from limpet.agent.lifecycle import Step
 from limpet.agent.update import Update
 from limpet.host.fake import FakeMachine
 from limpet.model.errors import Code, HandlerError
+from limpet.model.ids import SequenceNumber
 from limpet.model.manifest import HandlerState
 
 if TYPE_CHECKING:
@@ -29,17 +30,21 @@ DISABLED_EACH = "AZURE_GUEST_AGENT_DISABLE_CMD_EXIT_CODES_MULTIPLE_EXTENSIONS"
 class Ran:
     def __init__(self) -> None:
         self.log: list[tuple[str, str, str | None]] = []
+        self.numbers: list[int] = []
         self.told: Mapping[str, str] = {}
         self.errors: dict[Step, HandlerError] = {}
 
     def run(self, at: HandlerFolder, occasion: Occasion) -> None:
         self.log.append((at.version, occasion.step.name, occasion.extension))
+        self.numbers.append(occasion.sequence_number)
         self.told = occasion.extra
         if occasion.step in self.errors:
             raise self.errors[occasion.step]
 
 
-def updating(*, go_on: bool = False, down: bool = False) -> tuple[FakeMachine, Ran, Update]:
+def updating(
+    *, go_on: bool = False, down: bool = False, numbers: Mapping[str, SequenceNumber] | None = None
+) -> tuple[FakeMachine, Ran, Update]:
     fake, ran = FakeMachine(), Ran()
     records = store(fake)
     for each in (OLD, NEW):
@@ -50,7 +55,7 @@ def updating(*, go_on: bool = False, down: bool = False) -> tuple[FakeMachine, R
     records.set_state(old, HandlerState.ENABLED)
     records.set_state(new, HandlerState.NOT_INSTALLED)
     commands: Any = ran
-    return fake, ran, Update(records, commands, old, new)
+    return fake, ran, Update(records, commands, old, new, numbers or {})
 
 
 def failing(code: int, exit_code: int) -> CommandFailed:
@@ -81,6 +86,36 @@ def test_each_enabled_extension_is_disabled_and_told_of() -> None:
         {"extensionName": "x", "exitCode": "5"},
         {"extensionName": "y", "exitCode": "5"},
     ]
+
+
+def test_each_extension_is_disabled_under_its_own_number_the_wanted_one_or_that_of_its_newest_settings() -> (
+    None
+):
+    fake, ran, update = updating(numbers={"x": SequenceNumber(8)})
+    for name in ("x", "y", "z"):
+        store(fake).set_extension_enabled(OLD, name)
+    store(fake).write_settings(OLD, settings(5, name="y"), "y")
+    update.run(Step.DISABLE_OLD, occasion(Step.DISABLE_OLD, "x"))
+    assert ran.numbers == [8, 5, 0]
+
+
+def test_a_handler_that_had_one_extension_and_has_several_now_is_disabled_as_a_whole() -> None:
+    _, ran, update = updating()
+    update.run(Step.DISABLE_OLD, occasion(Step.DISABLE_OLD, "x"))
+    assert ran.log == [("1.0.0", "DISABLE_OLD", None)]
+    update.run(Step.UPDATE, occasion(Step.UPDATE, "x"))
+    assert json.loads(ran.told[DISABLED_EACH]) == []
+
+
+def test_a_handler_that_had_several_extensions_and_has_one_now_is_told_of_the_first_that_failed() -> None:
+    fake, ran, update = updating(go_on=True)
+    for name in ("x", "y"):
+        store(fake).set_extension_enabled(OLD, name)
+    ran.errors[Step.DISABLE_OLD] = failing(Code.DISABLE, 5)
+    update.run(Step.DISABLE_OLD, occasion(Step.DISABLE_OLD))
+    assert ran.log == [("1.0.0", "DISABLE_OLD", "x"), ("1.0.0", "DISABLE_OLD", "y")]
+    update.run(Step.UPDATE, occasion(Step.UPDATE))
+    assert ran.told[DISABLED] == "5"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limpet.agent.packages import Choice, Packages
     from limpet.agent.store import Store
     from limpet.agent.worklist import Item, PlannedWork
+    from limpet.model.ids import SequenceNumber
 
 
 class ExtensionFailed(HandlerError):
@@ -48,6 +49,11 @@ class Job:
             extension=self.item.extension,
             extra=extra or {},
         )
+
+    @property
+    def numbers(self) -> Mapping[str, SequenceNumber]:
+        """The sequence numbers that are wanted of the handler's extensions."""
+        return {settings.name: settings.sequence_number for settings in self.item.handler.settings}
 
     def failure(self, error: HandlerError) -> HandlerError:
         """What concerns one extension only, as such: with multi-config its siblings go on."""
@@ -81,7 +87,7 @@ class Steps:
         update = None
         if old is not None:
             folder = self._store.layout.handler(job.folder.name, old.text)
-            update = Update(self._store, self._commands, folder, job.folder)
+            update = Update(self._store, self._commands, folder, job.folder, job.numbers)
         for step in job.work.steps:
             action = _ACTIONS.get(step)
             if action is not None:
@@ -95,15 +101,21 @@ class Steps:
         self._packages.bring(job.item.handler, job.choice, job.folder)
         self._store.prepare(job.folder)
         self._store.set_state(job.folder, HandlerState.NOT_INSTALLED)
+        self._check_multiple(job)
+        self._note(job, HandlerStatusWord.INSTALLING, f"Installing version {job.folder.version}")
+
+    def _check_multiple(self, job: Job) -> None:
+        """Raises: HandlerError, for several extensions of a handler that knows only one, and for a manifest that is none."""
         manifest = self._store.manifest(job.folder)
         if job.item.handler.multi_config and not manifest.supports_multiple_extensions:
             raise HandlerError(
                 f"The goal state has several extensions for {job.folder.name}, but its HandlerManifest.json "
                 "does not say supportsMultipleExtensions. Please retry with updated settings."
             )
-        self._note(job, HandlerStatusWord.INSTALLING, f"Installing version {job.folder.version}")
 
     def _write_settings(self, job: Job, update: Update | None) -> None:
+        if job.item.handler.multi_config:
+            self._check_multiple(job)  # also of a handler that was installed when it had only one
         try:
             self._await_use(job.item)
         except HandlerError as error:
@@ -165,9 +177,8 @@ class Steps:
         enabled = self._store.enabled_extensions(job.folder)
         if not enabled:
             self._commands.run(job.folder, job.occasion(Step.DISABLE_EVERY))
-        numbers = {settings.name: settings.sequence_number for settings in job.item.handler.settings}
         for extension in enabled:
-            number = numbers.get(extension, 0)
+            number = self._store.number_of(job.folder, extension, job.numbers)
             occasion = Occasion(step=Step.DISABLE_EVERY, sequence_number=number, extension=extension)
             self._commands.run(job.folder, occasion)
             self._store.set_extension_disabled(job.folder, extension)

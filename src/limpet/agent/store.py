@@ -16,7 +16,7 @@ from limpet.model.version import Version
 from limpet.wire import handlerfiles, handlermanifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from limpet.agent.layout import HandlerFolder, Layout
@@ -235,6 +235,14 @@ class Store:
         except HostError as error:
             self._log.warning("file.unreadable", file=folder.config, problem=error)
         return {extension: SequenceNumber(number) for extension, (_, number) in found.items()}
+
+    def number_of(
+        self, folder: HandlerFolder, extension: str, wanted: Mapping[str, SequenceNumber]
+    ) -> SequenceNumber:
+        """The number under which an enabled extension's command runs: the wanted one or, where none is, that of its newest settings."""
+        if extension in wanted:
+            return wanted[extension]
+        return self.newest_settings(folder).get(extension, SequenceNumber(0))
 
     def carry_over(self, old: HandlerFolder, new: HandlerFolder) -> None:
         """Copy what a handler remembers across an update: mrseq and its status files. Source: extensions.md §3.7."""

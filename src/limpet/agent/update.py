@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.agent.commands import NOT_RUN, CommandFailed, Occasion
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from limpet.agent.commands import Commands
     from limpet.agent.layout import HandlerFolder
     from limpet.agent.store import Store
+    from limpet.model.ids import SequenceNumber
 
 
 class Update:
@@ -24,11 +26,20 @@ class Update:
     A failing command of the old version stops the update unless the new manifest says to continue.
     """
 
-    def __init__(self, store: Store, commands: Commands, old: HandlerFolder, new: HandlerFolder) -> None:
+    def __init__(
+        self,
+        store: Store,
+        commands: Commands,
+        old: HandlerFolder,
+        new: HandlerFolder,
+        numbers: Mapping[str, SequenceNumber],
+    ) -> None:
+        """numbers: what the goal state numbers each extension's settings with."""
         self._store = store
         self._commands = commands
         self._old = old
         self._new = new
+        self._numbers = numbers
         self._disabled: dict[str | None, int] = {}
         self._uninstalled: int | None = None
 
@@ -57,15 +68,16 @@ class Update:
     def _disable_old(self, occasion: Occasion) -> None:
         if self._store.state(self._old) is not HandlerState.ENABLED:
             return
-        if occasion.extension is None:
-            self._disabled[None] = self._tolerantly(self._old, occasion)
-        else:
-            for extension in self._store.enabled_extensions(self._old):
-                each = Occasion(
-                    step=occasion.step, sequence_number=occasion.sequence_number, extension=extension
-                )
-                self._disabled[extension] = self._tolerantly(self._old, each)
-                self._store.set_extension_disabled(self._old, extension)
+        # What is enabled here counts: the handler may have had one extension and now have several, or the other way round.
+        enabled = self._store.enabled_extensions(self._old)
+        if not enabled:
+            alone = replace(occasion, extension=None)
+            self._disabled[None] = self._tolerantly(self._old, alone)
+        for extension in enabled:
+            number = self._store.number_of(self._old, extension, self._numbers)
+            each = replace(occasion, sequence_number=number, extension=extension)
+            self._disabled[extension] = self._tolerantly(self._old, each)
+            self._store.set_extension_disabled(self._old, extension)
         self._store.set_state(self._old, HandlerState.INSTALLED)
 
     def _update(self, step: Step, occasion: Occasion) -> None:
@@ -74,9 +86,14 @@ class Update:
         leaving = self._old.version if step is Step.UPDATE else self._new.version
         extra = {"VERSION": self._new.version, "AZURE_GUEST_AGENT_UPDATING_FROM_VERSION": leaving}
         if occasion.extension is None:
-            extra["AZURE_GUEST_AGENT_DISABLE_CMD_EXIT_CODE"] = str(self._disabled.get(None, NOT_RUN))
+            worst = next((code for code in self._disabled.values() if code != 0), 0)
+            extra["AZURE_GUEST_AGENT_DISABLE_CMD_EXIT_CODE"] = str(worst) if self._disabled else NOT_RUN
         else:
-            codes = [{"extensionName": name, "exitCode": str(code)} for name, code in self._disabled.items()]
+            codes = [
+                {"extensionName": name, "exitCode": str(code)}
+                for name, code in self._disabled.items()
+                if name is not None
+            ]
             extra["AZURE_GUEST_AGENT_DISABLE_CMD_EXIT_CODES_MULTIPLE_EXTENSIONS"] = json.dumps(codes)
         told = Occasion(
             step=step, sequence_number=occasion.sequence_number, extension=occasion.extension, extra=extra
