@@ -1,4 +1,4 @@
-"""Making a disk ready to be an image. wanted: user, and host_keys or root_password = false where the policy says so."""
+"""Making a disk ready to be an image. wanted: user, and host_keys or root_password = false, library or logs where the policy says so."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ AREAS = ("deprovision",)
 
 
 def plan(machine: FakeMachine, wanted: dict[str, Any]) -> list[Task]:
-    policy = DeprovisionPolicy(**wanted)
+    folders = {name: Path(wanted[name]) for name in ("library", "logs") if name in wanted}
+    policy = DeprovisionPolicy(**{**wanted, **folders})
     facts = look(
         machine.files,
         machine.commands,

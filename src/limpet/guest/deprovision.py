@@ -23,6 +23,12 @@ NAMELESS = "localhost.localdomain"
 MACHINE_ID = Path("/etc/machine-id")
 OVF = "ovf-env.xml"
 
+_SYSTEM = frozenset(
+    "/ /bin /boot /dev /etc /home /lib /lib32 /lib64 /media /mnt /opt /proc /root /run /sbin /srv /sys /tmp /usr /var"
+    " /etc/ssh /usr/bin /usr/lib /usr/local /usr/sbin /usr/share /var/lib /var/log /var/tmp".split()
+)
+"""Folders that are never emptied, whatever the configuration says of them: more than the agent's is in them."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeprovisionPolicy:
@@ -64,6 +70,13 @@ class DeprovisionFacts:
     peer: tuple[Path, ...] = ()
     machine_id: bool = False
     identity: tuple[Path, ...] = ()
+
+
+def folder_problem(folder: Path) -> str | None:
+    """Why a folder is not emptied although it is configured; None when it can be."""
+    if ".." in folder.parts or str(folder) in _SYSTEM:
+        return f"{folder} is a folder of the system, and not the agent's alone"
+    return None
 
 
 def plan_deprovision(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list[Task]:
@@ -191,7 +204,7 @@ def _folder(
     name: str, verb: str, folder: Path, entries: Sequence[str], problem: str | None
 ) -> Iterator[Task]:
     if problem is not None:
-        advice = "Look at where it leads, and empty that by hand."
+        advice = "Look at what is there, and empty by hand what is the agent's."
         yield Task(name=name, purpose=f"{verb} {folder}", problem=problem, advice=advice)
         return
     for entry in entries:

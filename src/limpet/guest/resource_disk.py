@@ -30,6 +30,10 @@ MAKERS: dict[str, tuple[str, ...]] = {
 }
 _PACKAGES = {"ext4": "e2fsprogs", "ext3": "e2fsprogs", "xfs": "xfsprogs", "btrfs": "btrfs-progs"}
 _SYSTEM_POINTS = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr", "/var", "/etc"})
+_NEVER_HIDDEN = _SYSTEM_POINTS | frozenset(
+    "/bin /dev /home /lib /lib64 /proc /root /run /sbin /sys /var/lib /var/log".split()
+)
+"""What is in these folders is needed while the disk would be mounted over it."""
 
 WARNING = b"""\
 WARNING: THIS IS A TEMPORARY DISK.
@@ -204,7 +208,7 @@ def _wipe(device: str) -> str:
 
 
 def _is_proper(point: Path) -> bool:
-    return point.is_absolute() and ".." not in point.parts and str(point) not in _SYSTEM_POINTS
+    return point.is_absolute() and ".." not in point.parts and str(point) not in _NEVER_HIDDEN
 
 
 def _mounting(wanted: ResourceDiskPolicy, disk: Disk, verdict: Verdict, filesystem: str) -> list[Step]:

@@ -6,7 +6,7 @@ import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts
+from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts, folder_problem
 from limpet.guest.deprovision_user import UserFacts
 from limpet.guest.jit_users import is_jit
 from limpet.guest.names import user_name_problem
@@ -108,6 +108,8 @@ def _services(files: Files, commands: Commands) -> tuple[str, ...]:
 
 def _entries(files: Files, folder: Path) -> tuple[tuple[str, ...], str | None]:
     """The names in a folder, or why it is not gone into."""
+    if problem := folder_problem(folder):
+        return (), problem
     try:
         found = files.info(folder)
         if found is None:
