@@ -112,23 +112,29 @@ def test_nics_come_late_and_the_vm_goes_to_another_container(appliance_parts: Pa
         it.check()
 
 
+@pytest.mark.parametrize("verdict", ["drop", "reject with icmp type admin-prohibited"])
 def test_an_operators_rules_that_block_the_agent_are_reported_and_move_nothing(
-    appliance_parts: Parts,
+    verdict: str, appliance_parts: Parts
 ) -> None:
     """F15; and F8, as the fabric's silence looks the same from the guest."""
     with supervised.steady(appliance_parts, nics=2) as it:
         last, before = it.last(), it.serial()
-        drop = "add table ip operator; add chain ip operator f { type filter hook forward priority 0; }; add rule ip operator f reject with icmp type admin-prohibited"
+        chain = "add table ip operator; add chain ip operator f { type filter hook forward priority 0; }"
         it.begins()
-        it.made.sh(f"ip netns exec {NOS} nft '{drop}'")
+        it.made.sh(f"ip netns exec {NOS} nft '{chain}; add rule ip operator f {verdict}'")
         found = it.await_shown(
             lambda found: "the guest shell behind it does not" in (found.get("problem") or ""),
             "the cause",
             timeout=90,
         )
+        word = verdict.split(maxsplit=1)[0]
         it.observed(
             "F15",
-            f"an operator's rule drops the guest: `limpet show` tells after {it.took()} s: {found['problem']}",
+            f"an operator's rule ({word}) for the guest: `limpet show` tells after {it.took()} s: {found['problem']}",
+        )
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "a look at rules and routes")
+        it.await_shown(
+            lambda found: "behind it does not" in (found.get("problem") or ""), "the cause to stay"
         )
         assert not {"rolling-back", "rescue"} & set(it.states(after=last))
         assert set(it.made.owners().values()) == {NOS}
@@ -136,7 +142,7 @@ def test_an_operators_rules_that_block_the_agent_are_reported_and_move_nothing(
         it.made.sh(f"ip netns exec {NOS} nft delete table ip operator")
         it.publish_nothing()
         report = it.await_guest_report(after=before)
-        it.observed("F15", f"rule removed: the guest shell reports after {it.took(report['at'])} s")
+        it.observed("F15", f"rule ({word}) removed: the guest shell reports after {it.took(report['at'])} s")
         it.await_shown(
             lambda found: found.get("problem") is None and found["stage"] == "steady", "no problem"
         )

@@ -97,6 +97,8 @@ class Appliance:
         """Whether the guest shell's agent holds the lock and does nothing: it looks well, and is not."""
         self.last_sign: tuple[object, float] = (None, machine.clock.monotonic())
         """The last sign of life of the guest shell's agent, and when it was seen or the agent began, on the monotonic clock."""
+        self.last_heard: object = None
+        """What it last told of an exchange with the fabric that went well: epoch and times."""
         self.aways = 0
         """How often in a row a rescue found the NICs with the network OS still."""
         self.unreached = 0

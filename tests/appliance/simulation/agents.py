@@ -167,7 +167,7 @@ def _talk(world: World, party: Party, lease: FabricLease) -> None:
             telling.took(code)
         except FabricUnreachable as error:
             telling.trouble(str(error))
-        for _ in range(int(POLL_EVERY / 0.5)):
+        for _ in range(int(world.poll_every / 0.5)):
             world.machine.clock.sleep(0.5)
             lease.require()
 

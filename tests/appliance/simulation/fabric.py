@@ -49,7 +49,8 @@ class Taken:
 @dataclass
 class Fabric:
     """leases: what DHCP gives each NIC, by MAC; primary: whose address counts. silent, refusing: until when (monotonic), and
-    with which status. broken: what the invariants have found.
+    with which status. dropped: namespaces whose packets are dropped without a word; limit: how long an agent waits in
+    vain, seconds. broken: what the invariants have found.
     """
 
     machine: FakeMachine
@@ -59,6 +60,8 @@ class Fabric:
     dhcp_silent: float = 0.0
     silent: float = 0.0
     refusing: tuple[float, int] = (0.0, 503)
+    dropped: set[str] = field(default_factory=set)
+    limit: float = 3.0
     talking: list[Party] = field(default_factory=list)
     ledger: list[tuple[float, str, int | None]] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
@@ -70,6 +73,8 @@ class Fabric:
 
     def way(self, space: str) -> str | None:
         """Why nothing from a namespace reaches the platform; None when it does."""
+        if space in self.dropped:
+            return "no connection was made"
         return self.networks.way(space, self.primary, self.leases[self.primary])
 
     def answers(self, space: str) -> str | None:
@@ -113,8 +118,9 @@ class Fabric:
         clock = self.machine.clock
         clock.sleep(LATENCY)
         problem = self.way(party.space)
+        space_drops = party.space in self.dropped
         if clock.monotonic() < self.silent or problem is not None:
-            clock.sleep(min(timeout, 3.0))
+            clock.sleep(self.limit if space_drops else min(timeout, 3.0))
             raise FabricUnreachable(problem or "timed out")
         self.ledger.append((clock.monotonic(), party.name, party.epoch))
         self._judge(party)

@@ -80,6 +80,7 @@ class World:
     story: list[str] = field(default_factory=list)
     supervisors: int = 0
     supervisor: Supervisor | None = None
+    poll_every: float = agents.POLL_EVERY
     wanted: bool = True
     """Whether the service is to run: an operator may stop it."""
     real_agent: Callable[[Party, FabricLease], None] | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.guest import images
 from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.phases.handing import dress_all
+from limpet.appliance.phases.suspecting import Suspicion
 from limpet.appliance.states import Event, State
 from limpet.guest.saying import NOT_READY
 from limpet.model.errors import HostError
@@ -19,7 +20,8 @@ AGENT_AWAY = 15.0
 """How long nobody may hold the fabric lock before the guest shell counts as down, on a usual machine: its own service manager
 restarts it first."""
 FABRIC_LOST = 30.0
-"""How long the agent may have a problem with the fabric before rules and routes are looked at, seconds (F4 lasts 30)."""
+"""How long the agent may have a problem with the fabric before rules and routes are looked at, seconds (F4 lasts 30); at once
+where a probe finds that nothing answers (`Suspicion`)."""
 FABRIC_LOST_LONGEST = 600.0
 """That time doubles while looking does not help."""
 AGENT_STILL = 120.0
@@ -33,7 +35,7 @@ class GuestWatch:
         self._appliance = appliance
         now = appliance.machine.clock.monotonic()
         self._agent_seen = now
-        self._fabric_seen = now
+        self._suspicion = Suspicion(appliance)
         self._image_confirmed = False
 
     def look(self, now: float) -> Event | None:
@@ -69,18 +71,32 @@ class GuestWatch:
         return None
 
     def _fabric(self, now: float, news: AgentNews | None) -> Event | None:
-        """Whether it reaches the fabric."""
+        """Whether it reaches the fabric: by what it says, and by a look of our own when that is nothing good."""
         appliance = self._appliance
         self._note_ready(news)
-        if news is None or news.problem is None:
-            self._fabric_seen = now
+        if self._suspicion.is_well(now, news):
             if news is not None:
                 self._well(news)
-        elif now - self._fabric_seen > _patience(appliance):
-            appliance.unreached += 1
-            appliance.with_problem(f"the guest shell does not reach the fabric: {news.problem}")
-            return Event.FABRIC_LOST
+            return None
+        found = self._suspicion.look(now)
+        if found is not None and not appliance.unreached:
+            return self._lost(found)
+        if (
+            news is not None
+            and news.problem is not None
+            and now - self._suspicion.heard > _patience(appliance)
+        ):
+            return self._lost(f"the guest shell does not reach the fabric: {news.problem}")
         return None
+
+    def _lost(self, problem: str) -> Event:
+        self._appliance.unreached += 1
+        self._appliance.with_problem(problem)
+        return Event.FABRIC_LOST
+
+    def end(self) -> None:
+        """This stay is over."""
+        self._suspicion.end()
 
     def _well(self, news: AgentNews) -> None:
         appliance = self._appliance

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import images
 from limpet.appliance.phases.handing import dress_all
+from limpet.appliance.phases.suspecting import PROBE, where
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
 from limpet.model.errors import HostError
@@ -14,7 +15,6 @@ from limpet.model.errors import HostError
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
 
-PROBE = "limpet.appliance.workers.probe"
 SECOND_TRY = 5.0
 """How long the guest may take after rules and routes were put in place again, seconds."""
 
@@ -80,13 +80,9 @@ def _again(appliance: Appliance, problem: str) -> str | None:
     """Tell a fault of NAT from one of the NIC, put rules and routes in place again, and look once more (F2)."""
     site, driver = appliance.site(), appliance.network_os
     there = probed(appliance, site.network_os, 2.0) if appliance.look().exists(site.network_os) else problem
-    where = (
-        "the network OS does not reach the fabric either"
-        if there
-        else "the network OS reaches the fabric, the guest shell behind it does not"
-    )
-    appliance.machine.log.warning("handover.not_confirmed", problem=problem, where=where)
+    place = where(reached=not there)
+    appliance.machine.log.warning("handover.not_confirmed", problem=problem, where=place)
     appliance.do(driver.protect(site))
     dress_all(appliance, doubt=True)
     still = probed(appliance, site.guest, SECOND_TRY)
-    return None if still is None else f"{where} ({still})"
+    return None if still is None else f"{place} ({still})"

@@ -67,6 +67,8 @@ class Watch:
                 event = self._not_seen(error)
             if event is not None:
                 self._leases.end()
+                if isinstance(self._holder, GuestWatch):
+                    self._holder.end()
                 return event
             happened = appliance.pause(LOOK_EVERY)
 

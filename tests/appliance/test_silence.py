@@ -1,0 +1,83 @@
+"""A rule that drops the guest's packets without a word, while STEADY: an agent that waits for its own time limits says nothing of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.appliance.simulation.looking import flows, steady, visited
+from tests.appliance.simulation.networks import GUEST, NOS
+
+from limpet.appliance.states import State
+
+if TYPE_CHECKING:
+    from tests.appliance.simulation.world import World
+
+    from limpet.appliance.appliance import Appliance
+
+BEHIND = "the network OS reaches the fabric, the guest shell behind it does not"
+
+
+def of(world: World) -> Appliance:
+    assert world.supervisor is not None
+    return world.supervisor.appliance
+
+
+def told(world: World) -> str:
+    return of(world).problem or ""
+
+
+def test_packets_that_are_dropped_silently_are_told_of_within_a_quarter_of_a_minute(world: World) -> None:
+    steady(world)
+    world.fabric.limit = 51.0
+    world.fabric.dropped = {GUEST}
+    assert world.live(15.0, lambda: BEHIND in told(world))
+    assert "no connection was made" in told(world)
+    world.live(100.0)
+    assert BEHIND in told(world)
+    assert not {State.ROLLING_BACK, State.RESCUE} & set(visited(world))
+    world.fabric.dropped = set()
+    world.live(60.0)
+    assert of(world).problem is None
+    assert of(world).unreached == 0
+    flows(world)
+
+
+def test_a_network_os_that_reaches_nothing_either_is_told_of_as_such(world: World) -> None:
+    steady(world)
+    world.fabric.limit = 51.0
+    world.fabric.dropped = {GUEST, NOS}
+    assert world.live(15.0, lambda: "the network OS does not reach the fabric either" in told(world))
+    world.live(60.0)
+    assert not {State.ROLLING_BACK, State.RESCUE} & set(visited(world))
+
+
+def test_rules_are_put_in_place_again_ever_more_seldom_while_an_operator_blocks_the_guest(
+    world: World,
+) -> None:
+    steady(world)
+    world.fabric.limit = 51.0
+    world.fabric.dropped = {GUEST}
+    world.live(1800.0)
+    assert 3 <= sum(state is State.REPAIRING for state in visited(world)) <= 8
+
+
+def test_nothing_is_started_for_an_agent_that_is_well(world: World) -> None:
+    steady(world)
+    world.live(10.0)
+    before = started(world)
+    world.live(120.0)
+    assert started(world) == before
+
+
+def test_an_agent_that_asks_seldom_is_looked_into_seldom(world: World) -> None:
+    world.poll_every = 25.0
+    steady(world)
+    world.live(120.0)
+    before = started(world)
+    world.live(600.0)
+    assert started(world) == before
+    assert visited(world) == []
+
+
+def started(world: World) -> int:
+    return sum(child.module == "limpet.appliance.workers.probe" for child in world.children.started)
