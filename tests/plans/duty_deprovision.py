@@ -16,8 +16,8 @@ AREAS = ("deprovision",)
 
 
 def plan(machine: FakeMachine, wanted: dict[str, Any]) -> list[Task]:
-    folders = {name: Path(wanted[name]) for name in ("library", "logs") if name in wanted}
-    policy = DeprovisionPolicy(**{**wanted, **folders})
+    folders: dict[str, Any] = {name: Path(wanted[name]) for name in ("library", "logs") if name in wanted}
+    policy = DeprovisionPolicy(**(wanted | folders))
     facts = look(
         machine.files,
         machine.commands,

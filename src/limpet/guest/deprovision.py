@@ -23,10 +23,14 @@ NAMELESS = "localhost.localdomain"
 MACHINE_ID = Path("/etc/machine-id")
 OVF = "ovf-env.xml"
 
-_SYSTEM = frozenset(
-    "/ /bin /boot /dev /etc /home /lib /lib32 /lib64 /media /mnt /opt /proc /root /run /sbin /srv /sys /tmp /usr /var"
-    " /etc/ssh /usr/bin /usr/lib /usr/local /usr/sbin /usr/share /var/lib /var/log /var/tmp".split()
-)
+# fmt: off
+_SYSTEM = frozenset({
+    "/", "/bin", "/boot", "/dev", "/etc", "/etc/ssh", "/home", "/lib", "/lib32", "/lib64", "/media", "/mnt", "/opt", "/proc",
+    "/root", "/run", "/sbin", "/srv", "/sys", "/tmp",  # noqa: S108 - nothing is written there
+    "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share",
+    "/var", "/var/lib", "/var/log", "/var/tmp",  # noqa: S108
+})
+# fmt: on
 """Folders that are never emptied, whatever the configuration says of them: more than the agent's is in them."""
 
 

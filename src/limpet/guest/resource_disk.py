@@ -31,7 +31,20 @@ MAKERS: dict[str, tuple[str, ...]] = {
 _PACKAGES = {"ext4": "e2fsprogs", "ext3": "e2fsprogs", "xfs": "xfsprogs", "btrfs": "btrfs-progs"}
 _SYSTEM_POINTS = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr", "/var", "/etc"})
 _NEVER_HIDDEN = _SYSTEM_POINTS | frozenset(
-    "/bin /dev /home /lib /lib64 /proc /root /run /sbin /sys /var/lib /var/log".split()
+    [
+        "/bin",
+        "/dev",
+        "/home",
+        "/lib",
+        "/lib64",
+        "/proc",
+        "/root",
+        "/run",
+        "/sbin",
+        "/sys",
+        "/var/lib",
+        "/var/log",
+    ]
 )
 """What is in these folders is needed while the disk would be mounted over it."""
 
