@@ -112,7 +112,18 @@ def test_a_version_that_is_here_already_is_only_enabled_again() -> None:
     assert work.reason == "wanted enabled; here it is enabled"
 
 
-def test_removal_works_on_the_installed_version_not_on_the_requested_one() -> None:
-    installed = [here("1.0.0", HandlerState.ENABLED), here("1.2.0", HandlerState.INSTALLED), here("3.0", HandlerState.NOT_INSTALLED)]  # fmt: skip
-    assert installed_version("A", installed) == Version.parse("1.2.0")
-    assert installed_version("B", installed) is None
+@pytest.mark.parametrize(
+    ("wanted", "installed", "version"),
+    [
+        (Wanted.UNINSTALL, [here("1.0.0", HandlerState.ENABLED), here("1.2.0", HandlerState.INSTALLED), here("3.0", HandlerState.NOT_INSTALLED)], "1.2.0"),
+        (Wanted.UNINSTALL, [here("1.0.0", HandlerState.ENABLED), here("2.0.0", HandlerState.FAILED_UPGRADE)], "2.0.0"),
+        (Wanted.DISABLED, [here("1.0.0", HandlerState.ENABLED), here("2.0.0", HandlerState.FAILED_UPGRADE)], "1.0.0"),
+        (Wanted.DISABLED, [here("2.0.0", HandlerState.FAILED_UPGRADE)], None),
+        (Wanted.UNINSTALL, [here("1.0.0", HandlerState.ENABLED, "Other")], None),
+    ],
+)  # fmt: skip
+def test_removal_works_on_the_installed_version_not_on_the_requested_one(
+    wanted: Wanted, installed: list[Installed], version: str | None
+) -> None:
+    found = installed_version(item(wanted), installed)
+    assert (None if found is None else found.text) == version

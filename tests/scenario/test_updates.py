@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.scenario.handlers import SAMPLE, enable, status_file, uninstall
+from tests.scenario.handlers import SAMPLE, disable, enable, status_file, uninstall
 from tests.scenario.stage import Stage, stage
 
 from limpet.model.errors import Code
@@ -170,6 +170,19 @@ def test_after_a_failed_update_the_old_version_can_be_wanted_again() -> None:
     assert play.played == ["Sample-1.0.0 enable"]
     assert play.entry().version == "1.0.0"
     assert play.entry().status == "Ready"
+
+
+def test_disabling_after_a_failed_update_disables_the_version_that_is_enabled() -> None:
+    play = updating()
+    play.parts["update"] = 5
+    play.turn()
+    play.publish(enable(version="1.0.0"))
+    play.turn()
+    play.runs.clear()
+    play.publish(disable())
+    play.turn()
+    assert play.played == ["Sample-1.0.0 disable"]
+    assert play.store.state(play.folder()) is HandlerState.INSTALLED
 
 
 def test_uninstalling_after_a_failed_update_leaves_neither_version_here_nor_in_the_report() -> None:

@@ -96,7 +96,7 @@ def _foresee(item: Item, here: tuple[Installed, ...], choose: Callable[[Handler]
 def _version(item: Item, here: tuple[Installed, ...], choose: Callable[[Handler], Version]) -> Version:
     if item.wish in {Wish.ENABLE, Wish.WITHDRAW}:
         return choose(item.handler)
-    return installed_version(item.handler.name, here) or Version.parse(item.handler.version)
+    return installed_version(item, here) or Version.parse(item.handler.version)
 
 
 # What a step that goes well leaves behind. DISABLE is not here: other extensions of the handler may stay enabled.

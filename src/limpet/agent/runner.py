@@ -94,7 +94,7 @@ class Runner:
             choice = self._packages.choose(item.handler)
             return choice, choice.version
         mine = self._store.versions(item.handler.name)
-        here = installed_version(item.handler.name, mine)
+        here = installed_version(item, mine)
         if here is None and item.wish is Wish.UNINSTALL:
             here = max((each.version for each in mine), default=None)
         return None, here or Version.parse(item.handler.version)

@@ -136,13 +136,11 @@ def _reason(item: Item, state: HandlerState, direction: Direction | None, old: V
     return f"wanted {wanted}; here it is {here}"
 
 
-def installed_version(name: str, installed: Iterable[Installed]) -> Version | None:
-    """The highest version of a handler that has been installed here. Source: extensions.md §1.4."""
-    return max(
-        (
-            here.version
-            for here in installed
-            if here.name == name and here.state is not HandlerState.NOT_INSTALLED
-        ),
-        default=None,
-    )
+def installed_version(item: Item, installed: Iterable[Installed]) -> Version | None:
+    """The highest version of an item's handler that has been installed here. Source: extensions.md §1.4.
+
+    What a failed update has left is removed like one, but it is not what is enabled.
+    """
+    unusable = NEEDS_PACKAGE if item.wish is Wish.DISABLE else {HandlerState.NOT_INSTALLED}
+    mine = (here for here in installed if here.name == item.handler.name)
+    return max((here.version for here in mine if here.state not in unusable), default=None)
