@@ -25,7 +25,7 @@ from limpet.agent.cadence import Cadence
 from limpet.agent.certificates import Certificates
 from limpet.agent.fabric import Fabric
 from limpet.agent.history import History
-from limpet.agent.poll import HOST_PLUGIN_TRIES, UNSUPPORTED_SECONDS, Poller
+from limpet.agent.poll import HOST_PLUGIN_TRIES, PLACE_AGAIN, UNSUPPORTED_SECONDS, Poller
 from limpet.host.fake import FakeMachine, nobody
 from limpet.model.extensions import Source, StatusUpload
 from limpet.model.ids import ConfigName, ContainerId, Url
@@ -244,6 +244,36 @@ def test_a_goal_state_that_says_the_same_in_other_words_is_not_processed_again()
     bench.sky.extensions = goal_state(handler(settings(5)))
     bench.live(PERIOD)
     assert bench.known()[0] == 2
+
+
+@pytest.mark.parametrize("fast_track", [False, True])
+def test_a_goal_state_that_says_nowhere_where_status_may_go_is_asked_for_again(fast_track: bool) -> None:
+    bench = Bench()
+    if fast_track:
+        bench.sky.by_host_plugin("1", NAME)
+        assert bench.sky.settings is not None
+        there = bench.sky.settings
+        bench.sky.settings = (replace(there[0], status_upload=None), *there[1:])
+    else:
+        bench.sky.by_wire_server("1", NAME)
+        whole = bench.sky.extensions
+        bench.sky.extensions = replace(whole, status_upload=None)
+    bench.poll()
+    first = bench.known()
+    bench.live(60)
+    assert bench.sky.count("type=extensions") in {2, 3, 4}
+    assert bench.known() == first
+    if fast_track:
+        bench.sky.settings = there
+    else:
+        bench.sky.extensions = whole
+    bench.live(PLACE_AGAIN + 10)
+    assert bench.board.snapshot is not None
+    assert bench.board.snapshot.extensions.status_upload is not None
+    assert bench.known() == first
+    asked = bench.sky.count("type=extensions")
+    bench.live(3 * PLACE_AGAIN)
+    assert bench.sky.count("type=extensions") == asked
 
 
 def test_an_older_goal_state_never_replaces_a_newer_one() -> None:

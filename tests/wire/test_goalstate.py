@@ -59,6 +59,7 @@ def test_versions_survive_the_way_to_the_wire_and_back(versions: Versions) -> No
         ("2015-04-05", ("2015-04-05", "2012-11-30"), True),
         ("2015-04-05", ("2015-04-05",), False),
         ("2012-11-30-preview", (), False),
+        ("", ("2012-11-30",), True),
     ],
 )
 def test_a_version_counts_when_preferred_or_supported(

@@ -31,6 +31,8 @@ UNSUPPORTED_SECONDS = 6 * 3600.0
 """How long a host plugin without vmSettings is not asked again. Source: wire-protocol.md §5.3."""
 CERTIFICATES_AGAIN = 60.0
 """How long after certificates could not be had another try is made, seconds."""
+PLACE_AGAIN = 30.0
+"""How often a goal state is asked for again as a whole while it says nowhere where status may go, seconds."""
 _MARKER_LIMIT = 4096
 _MOST_TOLD = 300
 
@@ -82,6 +84,7 @@ class Poller:
         self._host_plugin_problem: str | None = None
         self._unsupported_until = 0.0
         self._certificates_due = 0.0
+        self._place_due = 0.0
         self._documents: dict[str, bytes] = {}
 
     def poll(self) -> float:
@@ -122,7 +125,10 @@ class Poller:
 
     def _look(self, ask: Ask, now: float) -> bool:
         known = self._goal_state
-        if known is None or ask is not Ask.HOST_PLUGIN or self._certificates.awaited:
+        placeless = self._is_placeless(now)
+        if placeless:
+            self._etag = None
+        if known is None or placeless or ask is not Ask.HOST_PLUGIN or self._certificates.awaited:
             self._fabric.goal_state()
         news = self._ask_host_plugin(now) if ask is not Ask.WIRE_SERVER else None
         announced = news is not None and news.source is Source.FABRIC
@@ -139,12 +145,21 @@ class Poller:
         ):
             self._cadence = self._cadence.learned(Announcer.NEITHER)
         renewed = known is None or _differs(state, known)
-        if renewed or news is not None:
-            self._adopt(state, renewed=renewed)
-            return True
+        if renewed or placeless or news is not None:
+            before = self._board.snapshot
+            self._adopt(state, renewed=renewed or placeless)
+            return renewed or not placeless or self._board.snapshot != before
         if self._certificates.awaited or (self._certificates.failed and now >= self._certificates_due):
             self._fetch_certificates(state)
         return False
+
+    def _is_placeless(self, now: float) -> bool:
+        """Whether it is time to ask for everything again, because status cannot go anywhere. Source: wire-protocol.md §2.3."""
+        snapshot = self._board.snapshot
+        if snapshot is None or snapshot.extensions.status_upload is not None or now < self._place_due:
+            return False
+        self._place_due = now + PLACE_AGAIN
+        return True
 
     def _ask_host_plugin(self, now: float) -> ExtensionsGoalState | None:
         """Give vmSettings that are new; None where there are none, or where the host plugin may be missed."""

@@ -63,7 +63,8 @@ def status_written(world: World, path: str, channel: str, now: float) -> World:
 
 def _bounded(reports: Ring[StatusReport]) -> Ring[StatusReport]:
     """`reports` without the content of those that are too much, oldest first; the newest one stays whatever its size."""
-    total, kept = 0, []
+    total = 0
+    kept: list[StatusReport] = []
     for report in reversed(reports.items):
         total += report.size
         if kept and total > LARGEST_TOTAL and report.problem is not FORGOTTEN:

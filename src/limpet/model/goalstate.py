@@ -10,7 +10,7 @@ PROTOCOL_VERSION = "2012-11-30"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Versions:
-    """Which protocol versions a wire server offers. Source: wire-protocol.md §1.6."""
+    """Which protocol versions a wire server offers. preferred: empty where it says none. Source: wire-protocol.md §1.6."""
 
     preferred: str
     supported: tuple[str, ...]

@@ -28,10 +28,12 @@ def parse_versions(body: bytes) -> Versions:
     missing = "Preferred" if preferred is None else "Supported" if supported is None else None
     if preferred is None or supported is None:
         raise MalformedDocument(VERSIONS, f"element {missing} is missing")
-    return Versions(
-        preferred=xml.required(preferred, "Version", VERSIONS),
-        supported=tuple(version.text.strip() for version in xml.children(supported, "Version")),
-    )
+    versions = tuple(version.text.strip() for version in xml.children(supported, "Version"))
+    # Who prefers none says enough by what is supported.
+    preference = xml.optional(preferred, "Version") or ""
+    if not preference and not versions:
+        xml.required(preferred, "Version", VERSIONS)
+    return Versions(preferred=preference, supported=versions)
 
 
 def render_versions(versions: Versions) -> bytes:

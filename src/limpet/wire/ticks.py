@@ -22,7 +22,7 @@ _FROM_MARCH = (0, 31, 61, 92, 122, 153, 184, 214, 245, 275, 306, 337)
 def ticks_to_text(ticks: str | float | None) -> str:
     """Ticks as ``YYYY-MM-DDTHH:MM:SS.ffffffZ``, comparable as text; unusable ones are the year 0001."""
     try:
-        days, within = divmod(int(ticks or 0), _PER_DAY)
+        days, within = divmod(_whole(ticks or 0), _PER_DAY)
     except (ValueError, OverflowError):
         return UNKNOWN_TIME
     if not 0 <= days <= _LAST_DAY:
@@ -31,6 +31,13 @@ def ticks_to_text(ticks: str | float | None) -> str:
     year, month, day = _date(days)
     clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     return f"{year:04}-{month:02}-{day:02}T{clock}.{fraction // 10:06}Z"
+
+
+def _whole(ticks: str | float) -> int:
+    try:
+        return int(ticks)
+    except ValueError:  # the peer reads ticks as a double, so such a text is a time to it
+        return int(float(ticks))
 
 
 def seconds_to_text(seconds: float) -> str:
