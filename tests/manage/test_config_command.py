@@ -107,6 +107,15 @@ def test_a_file_that_is_not_toml_is_told_so(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().out.startswith(f"{file}, line 1, column 5: Invalid value")
 
 
+def test_a_key_that_stands_again_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "waagent.conf"
+    file.write_text("OS.EnableFirewall=n\nLogs.Verbose=y\nOS.EnableFirewall=y\n", encoding="ascii")
+    assert main(["check", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unused"] == [
+        f"{file}, line 1: OS.EnableFirewall has no effect: it stands again in line 3"
+    ]
+
+
 def test_a_waagent_conf_is_checked_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "theirs.conf"
     file.write_text(

@@ -47,7 +47,14 @@ def _of_toml(files: Files, path: Path) -> tuple[list[str], list[str]]:
 
 
 def _of_waagent(files: Files, path: Path) -> tuple[list[str], list[str]]:
-    _, notes, unused = honoured(waagent.read(files, path))
+    entries = waagent.read_all(files, path)
+    last = {entry.name: entry for entry in entries}
+    _, notes, unused = honoured(last.values())
+    unused += [
+        f"{entry.origin}: {entry.name} has no effect: it stands again in {last[entry.name].origin.rpartition(', ')[2]}"
+        for entry in entries
+        if entry is not last[entry.name]
+    ]
     text = files.read(path, at_most=LARGEST_FILE).decode("utf-8", "replace").removeprefix("\ufeff")
     strays = [
         f"{path}, line {number}: this is neither a comment nor KEY=VALUE, and is passed over"

@@ -69,10 +69,17 @@ def _y_or_n(value: object) -> str:
 
 SWITCH = Kind(describe="true or false", accept=_switch, decode=_switch_word, render=_y_or_n)
 
+
 # What waagent.conf calls Protocol.EndpointDiscovery: "dhcp" (look at leases) or "static".
+def _discovery(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(DISCOVERY.describe)  # noqa: TRY004 - every wrong value is one kind of error here
+    return value
+
+
 DISCOVERY = Kind(
-    describe=SWITCH.describe,
-    accept=_switch,
+    describe="true or false, in waagent.conf dhcp or static",
+    accept=_discovery,
     decode=lambda text: {"dhcp": True, "static": False}.get(text.lower(), _switch_word(text)),
     render=lambda value: "dhcp" if value else "static",
 )

@@ -51,8 +51,13 @@ def read(files: Files, path: Path) -> list[Entry[str | None]]:
 
     Raises: ConfigurationError, when the file is there and cannot be read.
     """
+    return list({entry.name: entry for entry in read_all(files, path)}.values())
+
+
+def read_all(files: Files, path: Path) -> list[Entry[str | None]]:
+    """Every line with a key, also where a later one has the same. Raises: ConfigurationError, as above."""
     body = content(files, path) or b""
-    found: dict[str, Entry[str | None]] = {}
+    found = []
     text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     for number, line in enumerate(text.split("\n"), 1):
         key, equals, rest = line.partition("=")
@@ -60,7 +65,7 @@ def read(files: Files, path: Path) -> list[Entry[str | None]]:
         # A comment's sign counts in the first column only, but no key has one in it either.
         if equals and "#" not in key:
             value = rest.partition("#")[0].strip().strip('"').strip()
-            found[key] = Entry(
-                name=key, value=None if value == "None" else value, origin=f"{path}, line {number}"
+            found.append(
+                Entry(name=key, value=None if value == "None" else value, origin=f"{path}, line {number}")
             )
-    return list(found.values())
+    return found
