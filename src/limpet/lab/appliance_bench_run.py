@@ -295,7 +295,7 @@ def _lose_network_os(made: Appliance) -> float:
     """Its namespace and daemons end, and its NICs fall back to Linux, the primary one last; gives when they are back."""
     made.sh(f"ip netns delete {NOS}; pkill -KILL -f '{FRR}'")
     count = len(made.cards)
-    wait_for(lambda: len(made.lost_nics()) == count, "the NICs to fall out of the network OS", timeout=10)
+    wait_for(lambda: len(made.lost_nics()) == count, "the NICs to fall out of the network OS", timeout=60)
     for number in reversed(range(count)):
         made.put_nic_in(number)
     return now()

@@ -82,7 +82,7 @@ def give_nics(made: Appliance) -> None:
     for card in reversed(made.cards):
         made.sh(f"ip link set {card.name} netns {NOS} && ip -n {NOS} link set {card.name} up")
     made.sh(f"ip netns exec {NOS} vtysh -N {NOS} -b")
-    wait_for(lambda: "default" in made.sh(f"ip -n {NOS} route"), "the default route", timeout=10)
+    wait_for(lambda: "default" in made.sh(f"ip -n {NOS} route"), "the default route", timeout=60)
 
 
 def mount_guest(made: Appliance) -> None:
@@ -102,7 +102,7 @@ def start_lxc(made: Appliance, *properties: str) -> str:
     made.run(
         [*UNIT, "--property=Type=exec", stop, *more, "lxc-start", "-F", "-P", LXC, "-n", "guest"]
     ).checked()
-    made.run(["lxc-wait", "-P", LXC, "-n", "guest", "-s", "RUNNING", "-t", "10"]).checked()
+    made.run(["lxc-wait", "-P", LXC, "-n", "guest", "-s", "RUNNING", "-t", "60"]).checked()
     return made.run(["lxc-info", "-P", LXC, "-n", "guest", "-p", "-H"]).checked().strip()
 
 
@@ -131,7 +131,7 @@ def await_started(made: Appliance, init: str) -> None:
     ask = ["nsenter", "-t", init, "-a", "systemctl", "is-system-running"]
     states = {"running", "degraded"}
     state = wait_for(
-        lambda: found if (found := made.run(ask).stdout.strip()) in states else None, "the guest", timeout=30
+        lambda: found if (found := made.run(ask).stdout.strip()) in states else None, "the guest", timeout=120
     )
     if state != "running":
         raise LabError(f"the guest shell of {made.name} is {state}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_NICS = 16
 """Including the primary one, as the largest VMs of the platform have."""
 FIRST_INDEX = 2000
-TIME_TO_GO = 10.0
+TIME_TO_GO = 60.0
 PLATFORM = ("168.63.129.16", "169.254.169.254")
 TABLE = "limpet_platform"
 KNOCK = """\

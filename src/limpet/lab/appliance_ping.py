@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.netns import Network
 
-TIME_TO_END = 5.0
+TIME_TO_END = 20.0
 SCRIPT = """\
 import json, select, socket, struct, sys, time
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)

@@ -17,6 +17,7 @@ from limpet.lab.commands import LabError, Result, run
 from limpet.lab.fabric import Fabric, fabric
 from limpet.lab.guest_image import guest_image
 from limpet.lab.install import limpet_layer
+from limpet.lab.mounts import unmount
 from limpet.lab.provisioning_hardware import DVD, Hardware, azure_dmi, fit
 from limpet.lab.provisioning_media import disc
 from limpet.lab.room import Room, room
@@ -153,7 +154,7 @@ class Appliance:
     # Inside
 
     def run(
-        self, argv: Sequence[str], *, namespace: str = HOST, timeout: float = 30, stdin: str = ""
+        self, argv: Sequence[str], *, namespace: str = HOST, timeout: float = 60, stdin: str = ""
     ) -> Result:
         """Run a command inside as root, in one of its network namespaces.
 
@@ -365,4 +366,4 @@ def _shown(image: Path, machine: Machine) -> Iterator[None]:
     try:
         yield
     finally:
-        run(["umount", str(target)]).checked()
+        unmount(target)

@@ -13,8 +13,8 @@ from limpet.lab.commands import LabError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TIME_TO_EMPTY = 5.0
-TIME_TO_FREEZE = 5.0
+TIME_TO_EMPTY = 60.0
+TIME_TO_FREEZE = 60.0
 
 
 def unified_hierarchy(mounts: Path = Path("/proc/self/mounts")) -> Path:

@@ -31,7 +31,7 @@ ABOUT = (
 FIGURE = "unit start → Ready"
 LIMIT = 60.0
 """Seconds until it must be ready."""
-TIME_TO_LOG_IN = 20.0
+TIME_TO_LOG_IN = 60.0
 SSH_FAILED = 255
 """The exit code of ssh itself. Source: ssh(1)."""
 

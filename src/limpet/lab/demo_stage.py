@@ -36,7 +36,7 @@ CONFIGURATION = """\
 [agent]
 waagent_conf = "/nonexistent"
 """
-TIME_TO_INSTALL = 60.0
+TIME_TO_INSTALL = 120.0
 WITHOUT_DRIVES = "The VM has neither a DVD nor a temporary disk: instance metadata says who it is to be."
 
 

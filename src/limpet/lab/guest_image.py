@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from limpet.lab.commands import run
 from limpet.lab.install import LAUNCHER, limpet_layer
+from limpet.lab.mounts import unmount
 from limpet.lab.roots import write
 
 if TYPE_CHECKING:
@@ -52,4 +53,4 @@ def guest_image(tree: Path, workspace: Workspace, *, agent: bool = True) -> Iter
     try:
         yield image
     finally:
-        run(["umount", str(image)]).checked()
+        unmount(image)

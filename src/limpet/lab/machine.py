@@ -32,9 +32,9 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "TERM": "dumb",
 }
-TIME_TO_START = 20.0
-TIME_TO_SETTLE = 60.0
-TIME_TO_STOP = 20.0
+TIME_TO_START = 60.0
+TIME_TO_SETTLE = 180.0
+TIME_TO_STOP = 60.0
 TIME_TO_LISTEN = 0.5
 REBOOT_ASKED = -signal.SIGHUP
 """How PID 1 ends after reboot(2) inside, and `unshare` with it. Source: pid_namespaces(7)."""
@@ -136,7 +136,7 @@ class Machine:
     def settle(self) -> str:
         """Wait until systemd has started everything; gives ``running``, or ``degraded`` and the failed units.
 
-        Raises: LabError, when it does not get there in a minute.
+        Raises: LabError, when it does not get there in three minutes.
         """
         answer = wait_for(self._asked_state, f"{self.name} to start", timeout=TIME_TO_SETTLE)
         if answer == "degraded":
@@ -153,7 +153,7 @@ class Machine:
         """`argv`, to be run inside from here."""
         return kept_in(["nsenter", f"--target={self.init}", "--all", "--", *argv])
 
-    def run(self, argv: Sequence[str], *, timeout: float = 30, stdin: str = "") -> Result:
+    def run(self, argv: Sequence[str], *, timeout: float = 60, stdin: str = "") -> Result:
         """Run a command inside as root. Raises: LabError, when it does not end in `timeout` seconds."""
         return run(self.inside(argv), timeout=timeout, stdin=stdin, environment=ENVIRONMENT)
 
@@ -179,7 +179,7 @@ class Machine:
         finally:
             kill_session(process)
 
-    def await_text(self, path: str, text: str, *, timeout: float = 30) -> str:
+    def await_text(self, path: str, text: str, *, timeout: float = 60) -> str:
         """Wait until a file inside has `text` in it and give all of it. Raises: LabError."""
 
         def look() -> str | None:

@@ -25,7 +25,7 @@ ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 SYSFS = "/usr/lib/limpet-lab/sys"
 INIT = "/usr/lib/limpet-lab/init"
 DVD = "sr0"
-TIME_TO_GO = 10.0
+TIME_TO_GO = 60.0
 """Seconds until a drive is free when the machine that has it was killed: its mounts end a little later than its processes."""
 
 # The helper's own process must live as long as the mount, whoever called mount(8).

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TIME_TO_WRITE = 60.0
+TIME_TO_WRITE = 120.0
 
 
 def write_disc(image: Path, *options: str, password: str | None = None) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from limpet.lab.commands import LabError, run
+from limpet.lab.mounts import unmount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ def throw_away_root(layers: Sequence[Path], place: Path) -> Iterator[Root]:
     try:
         yield Root(folder=folder, changes=changes)
     finally:
-        run(["umount", str(folder)]).checked()
+        unmount(folder)
 
 
 def within(root: Path, path: str | PurePosixPath) -> Path:

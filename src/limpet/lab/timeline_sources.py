@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE = 60.0
 """Seconds without a sign from the emulator after which its stream counts as broken."""
-TIME_TO_END = 5.0
+TIME_TO_BEGIN, TIME_TO_END = 60.0, 5.0
 JOURNALS = ("/run/log/journal", "/var/log/journal")
 
 
@@ -72,7 +72,7 @@ def journal(machine: Machine, units: Sequence[str], take: Take) -> Iterator[None
 
     Waits until the machine has a journal. Raises: LabError.
     """
-    wait_for(lambda: _has_journal(machine), f"a journal in {machine.name}", timeout=TIME_TO_END * 4)
+    wait_for(lambda: _has_journal(machine), f"a journal in {machine.name}", timeout=TIME_TO_BEGIN)
     follow = ["journalctl", "--follow", "--no-tail", "--output=json", "--all", "--quiet"]
     matches = [f"MESSAGE_ID={FINISHED_STARTING}"]
     for unit in units:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONGEST_ANSWER = 120.0
-TIME_TO_LISTEN = 20.0
+TIME_TO_LISTEN = 60.0
 LONGEST_LINE = 1 << 20
 
 

@@ -10,7 +10,7 @@ from limpet.lab.commands import LabError, run
 from limpet.lab.install import DEPENDENCIES, LAUNCHER, LAUNCHER_TEXT, LIBRARY, compile_python, home_of
 from limpet.lab.roots import within, write
 
-LONGEST_BUILD = 120.0
+LONGEST_BUILD = 300.0
 
 
 def install_wheel(root: Path, place: Path, *, appliance: bool = False) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from limpet.lab import cgroups
 from limpet.lab.commands import LabError, run
+from limpet.lab.mounts import unmount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 BASE = Path("/run")
 NETWORKS = Path("/run/netns")
 SIZE = "2g"
-NAME = re.compile(r"limpet-(\d+)-\d+(?:-|$)")
+NAME = re.compile(r"limpet-(\d+)-(\d+)-\d+(?:-|$)")
+"""The maker's process id, when the maker began, and a number of its own: process ids come again."""
 _numbers = itertools.count(1)
 
 
@@ -39,7 +41,7 @@ class Workspace:
 def workspace() -> Iterator[Workspace]:
     """A fresh workspace; its folder is unmounted and removed at the end. Raises: LabError."""
     sweep()
-    name = f"limpet-{os.getpid()}-{next(_numbers)}"
+    name = f"limpet-{os.getpid()}-{began(os.getpid())}-{next(_numbers)}"
     folder = BASE / name
     folder.mkdir(mode=0o700)
     try:
@@ -50,10 +52,13 @@ def workspace() -> Iterator[Workspace]:
 
 
 def sweep() -> None:
-    """Remove cgroups, network namespaces and mounts left by labs whose process is gone, once what ran in them has."""
+    """Remove cgroups, network namespaces and mounts left by labs whose process is gone; what still runs in them is killed."""
     with suppress(LabError):
         for cgroup in _leftovers(cgroups.unified_hierarchy()):
-            cgroups.remove(cgroup)
+            with suppress(LabError):  # an older kernel cannot, and most has ended with the lab anyway
+                cgroups.kill(cgroup)
+            with suppress(LabError):
+                cgroups.remove(cgroup)
     for network in _leftovers(NETWORKS):
         run(["ip", "netns", "delete", network.name])
     for folder in _leftovers(BASE):
@@ -61,17 +66,27 @@ def sweep() -> None:
             _remove_folder(folder, "--lazy")  # what its dying processes still have open goes with them
 
 
+def began(process: int) -> int | None:
+    """When a process began, in ticks since the machine did; None when there is none, or when it has ended. Source: proc(5)."""
+    try:
+        text = Path("/proc", str(process), "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *rest = text.rpartition(")")[2].split()
+    return None if state in {"Z", "X"} else int(rest[18])
+
+
 def _leftovers(folder: Path) -> list[Path]:
     entries = list(folder.iterdir()) if folder.is_dir() else []
     return [
         entry
         for entry in entries
-        if (made_by := NAME.match(entry.name)) and not Path("/proc", made_by.group(1)).exists()
+        if (made_by := NAME.match(entry.name)) and began(int(made_by[1])) != int(made_by[2])
     ]
 
 
 def _remove_folder(folder: Path, *options: str) -> None:
     if folder.is_mount():
-        run(["umount", "--recursive", *options, str(folder)]).checked()
+        unmount(folder, "--recursive", *options)
     with suppress(FileNotFoundError):  # another run's sweep was quicker
         folder.rmdir()
