@@ -13,7 +13,7 @@ EVERY = {"steady": 1, "rolled_back": 2, "network_os_killed": 3}
 """Of the others every seventh point: their beginning is the same."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kill", [False, True], ids=["power cut", "supervisor killed"])
 @pytest.mark.parametrize("name", STORIES)
 def test_a_crash_at_any_change_ends_handed_over_or_rolled_back_and_reachable(name: str, kill: bool) -> None:
@@ -29,7 +29,7 @@ def test_a_crash_at_any_change_ends_handed_over_or_rolled_back_and_reachable(nam
     assert not wrong, wrong[0]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kill", [False, True], ids=["power cut", "supervisor killed"])
 @pytest.mark.parametrize("name", WITH_THE_KERNEL)
 def test_a_crash_at_any_change_ends_as_well_with_the_embedded_network_os(name: str, kill: bool) -> None:

@@ -75,7 +75,7 @@ def test_an_extension_that_is_published_in_the_gap_is_installed_in_the_guest_onc
     assert not broken(world)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kill", [False, True], ids=["power cut", "supervisor killed"])
 def test_whatever_crash_the_extension_succeeds_and_no_command_is_run_twice_for_one_decision(
     kill: bool,

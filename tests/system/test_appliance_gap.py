@@ -18,7 +18,7 @@ from limpet.lab.packages import package_of
 if TYPE_CHECKING:
     from limpet.lab.appliance_room import Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 COMMANDS = f"{STATE}/log/azure/{HANDLER}/commands"
 ANOTHER_VM = "0fc0ffee-1234-4567-89ab-0123456789ab"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.appliance_room import Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 LONG = "LIMPET_LONG_TESTS"
 WRITTEN = "/var/lib/waagent/kept"

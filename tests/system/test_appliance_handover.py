@@ -14,7 +14,7 @@ from limpet.lab.clock import pause, wait_for
 if TYPE_CHECKING:
     from limpet.lab.appliance_room import Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 def test_a_name_that_is_taken_in_the_network_os_does_not_stop_the_handover(appliance_parts: Parts) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.appliance_room import Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.system
 
 EVERY = "LIMPET_ALL_POWER_CUTS"
 RECORDS = 21

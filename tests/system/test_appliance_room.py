@@ -26,7 +26,7 @@ from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError, run
 from limpet.lab.recipes import WAAGENT_GUEST_SHELL
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 VERSIONS = "curl --silent --max-time 5 'http://168.63.129.16/?comp=versions'"
 PLUGIN = "curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' http://168.63.129.16:32526/health"

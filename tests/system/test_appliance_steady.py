@@ -10,7 +10,7 @@ from tests.system import supervised
 if TYPE_CHECKING:
     from limpet.lab.appliance_room import Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 def test_a_supervisor_that_stops_and_starts_again_changes_nothing(appliance_parts: Parts) -> None:

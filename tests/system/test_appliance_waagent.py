@@ -17,7 +17,7 @@ from limpet.lab.recipes import WAAGENT_GUEST_SHELL
 if TYPE_CHECKING:
     from tests.system.supervised import Supervised
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 ROOT = "/var/lib/limpet/guest/volume/guest-shell/root"
 

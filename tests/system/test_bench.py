@@ -8,7 +8,7 @@ import pytest
 
 from limpet.lab.bench import main
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 def test_the_bench_measures_both_agents(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from tests.system.provisioned import HOST, KEY, PASSWORD, USER, VM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.system
 
 BEGUN_AND_READY = ["NotReady/Provisioning", "Ready"]
 

@@ -23,7 +23,7 @@ from limpet.lab.provisioning_media import disc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 EVERY_LETTER = string.digits + string.ascii_letters + string.punctuation + " äß€ñ漢字🔑\u00a0é "
 BAD = sorted(name for name, variant in VARIANTS.items() if not variant.fine)

@@ -8,7 +8,7 @@ import pytest
 
 from limpet.lab.boot_bench import main
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 def test_the_boot_bench_measures_who_provisions_a_new_machine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.room import Room
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.system
 
 DRIVER = """
 import json, sys

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from limpet.lab.machine import Machine
     from limpet.lab.room import Room
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 VM = "vm0"
 DRIVER = "/opt/limpet/tests/network_driver.py"

@@ -14,7 +14,7 @@ from tests.system.provisioned import HOST, KEY, PASSWORD, USER, VM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.system
 
 OUTPUT = "/var/log/limpet-boot.json"
 ERRORS = "/var/log/limpet-boot.errors"

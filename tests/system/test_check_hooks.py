@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from limpet.lab.appliance_room import Appliance, Parts
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "appliance-hooks"
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from limpet.lab.fabric import Fabric
     from limpet.lab.machine import Machine
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 BY_DISC = "disc"
 BY_METADATA = "metadata"

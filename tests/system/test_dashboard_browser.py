@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["browser", "process", "sight"]  # fixtures
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.system
 
 
 def test_the_page_shows_a_vm_without_any_complaint_of_the_browser(sight: Sight) -> None:

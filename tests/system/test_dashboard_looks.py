@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["browser", "process", "sight"]  # fixtures
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.system
 
 MOST_ELEMENTS = 2500
 

@@ -18,7 +18,7 @@ from tests.system.demos import assert_in_order, command, started, traces
 from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.appliance_story import PROTECTED
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 DEMO = "demo"
 LONGEST = 70

@@ -16,7 +16,7 @@ from tests.system.demos import assert_in_order, command, started, traces
 from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.demo_story import PROTECTED
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 DEMO = "demo-vm"
 

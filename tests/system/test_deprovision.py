@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from limpet.lab.machine import Machine
     from limpet.lab.room import Room
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 OVF = """\
 <Environment xmlns="http://schemas.dmtf.org/ovf/environment/1" xmlns:wa="http://schemas.microsoft.com/windowsazure">

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from limpet.lab.machine import Machine
     from limpet.lab.room import Room
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.system
 
 VM = "vm0"
 LEASES = "/var/lib/dhcp/leases"

@@ -20,7 +20,7 @@ from limpet.lab.netns import Network, network
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.system
 
 HOME, AWAY = "home", "away"
 SCRIPT = (

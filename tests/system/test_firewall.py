@@ -19,7 +19,7 @@ from limpet.lab.netns import Network, network
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.system
 
 ROOT, NOBODY = 0, 65534
 WIRE = "168.63.129.16"

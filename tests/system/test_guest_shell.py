@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.commands import Result
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 STATE = "/var/lib/limpet/guest/state"
 RUNTIMES = ("lxc", "nspawn")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 INTERPRETER = Interpreter(
     files=RealFiles(), commands=RealCommands(), devices=RealDevices(), kernel=RealKernel(), clock=RealClock()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.appliance_room import Appliance, Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 MIB = 1024 * 1024
 HIERARCHIES = Path("/sys/fs/cgroup")

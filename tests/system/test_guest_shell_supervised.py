@@ -11,7 +11,7 @@ from tests.system.test_guest_shell import Shell
 if TYPE_CHECKING:
     from limpet.lab.appliance_room import Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 @pytest.mark.parametrize("runtime", ["lxc", "nspawn"])

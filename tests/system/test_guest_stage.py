@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.machine import Machine
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 VM, INSTANCE = "vm0", "a1b2"
 OUTPUT, JOURNAL = "/var/log/agent.out", "/var/log/waagent.log"

@@ -27,7 +27,7 @@ programs = "/opt/acme/hooks"
 retry_pause = 1
 """
 STARTUP = "hostname edge\nsecret between us\n"
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 # What a hostile root of the guest sends to the socket, and what comes back.
 ATTACK = """\

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.machine import Machine
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 VM, HANDLER = "vm0", "Limpet.Test.Daemon"
 PATIENCE = 60.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.appliance_room import Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 PORT = 8088
 

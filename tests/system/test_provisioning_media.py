@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from limpet.lab.machine import Machine
     from limpet.lab.room import Room
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.system
 
 MOUNT = "mkdir -p /mnt/dvd && mount -o ro -t udf,iso9660,vfat /dev/sr0 /mnt/dvd"
 GUID = "00000000-0001-8899-0000-000000000000"

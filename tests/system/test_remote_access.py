@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from limpet.lab.machine import Machine
     from limpet.lab.room import Room
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 PASSWORD = "Correct-Horse 9 ä'\"$"
 LAST = "Tue, 01 Jan 2030 00:00:00 GMT"

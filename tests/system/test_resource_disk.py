@@ -16,7 +16,7 @@ from limpet.guest.resource_disk import MAKERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.system
 
 PROGRAM = Path(__file__).with_name("on_a_disk.py")
 MIB = 1024 * 1024

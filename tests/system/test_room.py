@@ -14,7 +14,7 @@ from limpet.lab.netns import Network, assert_no_way_out
 from limpet.lab.room import Room, room
 from limpet.lab.workspace import BASE, NETWORKS, sweep
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 KNOCK = (
     "import socket, sys\n"

@@ -22,7 +22,7 @@ from limpet.lab.room import room
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.system
 
 KEPT = "/mnt/resource/kept"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 GUIDE = steps((ROOT / "docs" / "vendors.md").read_text(encoding="utf-8"))
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 def follow(made: Appliance) -> None:

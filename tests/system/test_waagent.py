@@ -26,7 +26,7 @@ from limpet.lab.agents import WAAGENT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 every_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 every_waagent = pytest.mark.parametrize(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from limpet.lab.machine import Machine
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 SETTINGS = {"Provisioning.Agent": "waagent", "Provisioning.RegenerateSshHostKeyPair": "y"}
 PROPER = "proper"
