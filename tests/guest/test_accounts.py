@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from limpet.guest.account_removal import plan_removal
 from limpet.guest.accounts import AccountFacts, AccountWish, plan_account
-from limpet.guest.passwd import Group, User, parse_group, parse_passwd, parse_shadow, parse_words
+from limpet.guest.passwd import Group, Shadow, User, parse_group, parse_passwd, parse_shadow, parse_words
 from limpet.guest.root_password import LINE, ShadowFile, plan_root_password
 from limpet.guest.steps import Remove, Run, Write
 from limpet.guest.sudo import SudoFacts, plan_sudo, rule
@@ -47,6 +47,13 @@ def test_a_home_of_another_user_who_is_there_is_left_to_him() -> None:
 def test_nobody_is_a_system_user() -> None:
     facts = AccountFacts(users=(user("nobody", 65534),))
     assert plan_account(AccountWish(name="nobody", home_dir=HOME), facts).problem is not None
+
+
+def test_only_whom_useradd_makes_has_a_locked_password_already() -> None:
+    line = Shadow(name="ada", hash="$6$old")
+    assert AccountFacts().shadow_to_be("ada") == Shadow(name="ada", hash="!")
+    assert AccountFacts(shadows=(line,)).shadow_to_be("ada") == line
+    assert AccountFacts(users=(user("ada", 1000),)).shadow_to_be("ada") is None
 
 
 def test_root_is_refused_where_the_account_file_cannot_be_read() -> None:

@@ -80,7 +80,7 @@ def plan_access(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
         has_password = True
     else:
         password = PasswordWish(user=asked.user_name, password=asked.user_password)
-        tasks.append(plan_password(password, facts.account.shadow(asked.user_name), machine.crypt))
+        tasks.append(plan_password(password, facts.account.shadow_to_be(asked.user_name), machine.crypt))
     tasks.append(plan_sudo(asked.user_name, facts.sudo, has_password=has_password))
     return [*tasks, *plan_ssh_keys(wish.keys, facts.keys)]
 

@@ -66,6 +66,11 @@ class AccountFacts:
         """The user's line in the shadow file."""
         return next((shadow for shadow in self.shadows if shadow.name == name), None)
 
+    def shadow_to_be(self, name: str) -> Shadow | None:
+        """The same once the account is there: useradd locks the password of whom it makes. Source: useradd(8), ``-p``."""
+        found = self.shadow(name)
+        return Shadow(name=name, hash="!") if found is None and self.user(name) is None else found
+
 
 def home_of(name: str, users: tuple[User, ...], home_dir: Path) -> Path:
     """Where the user's home is, or will be."""

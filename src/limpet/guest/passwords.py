@@ -71,7 +71,7 @@ def password_problem(password: Secret[str], method: str) -> str | None:
 
 
 def plan_password(wish: PasswordWish, shadow: Shadow | None, crypt: Crypt) -> Task:
-    """Set the password where it is not set yet, or lock it. shadow: the user's line, None when there is none."""
+    """Set the password where it is not set yet, or lock it. shadow: the user's line, also one that useradd will make; None for none."""
     if user_name_problem(wish.user) is not None:
         return Task(name=PASSWORD, purpose="set the user's password", after=(ACCOUNT,))
     if wish.password is None:

@@ -46,7 +46,7 @@ def plan_user(wish: UserWish, facts: UserFacts, crypt: Crypt) -> tuple[Task, ...
     password = PasswordWish(user=name, password=wish.password)
     return (
         account,
-        plan_password(password, facts.account.shadow(name), crypt),
+        plan_password(password, facts.account.shadow_to_be(name), crypt),
         plan_sudo(name, facts.sudo, has_password=wish.password is not None),
         *plan_ssh_keys(wish.keys, facts.keys),
     )
