@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import threading
@@ -130,6 +131,17 @@ def test_a_key_that_is_not_rsa_finds_its_certificate(vault: OpensslVault, worksh
     curve = pair(workshop, "curve", ec=True)
     data = sealed(workshop, pfx(workshop, curve), vault.transport_certificate())
     assert dict(vault.unpack_bundle(data)) == {curve.thumbprint: True}
+
+
+def test_a_certificate_of_an_unknown_kind_costs_nobody_else(vault: OpensslVault, workshop: Path) -> None:
+    own, odd = pair(workshop, "tenant"), pair(workshop, "odd", ec=True)
+    der = base64.b64decode(odd.base64)
+    kind = bytes.fromhex("06072a8648ce3d0201")  # an EC public key, by its object identifier
+    assert der.count(kind) == 1
+    unknown = base64.encodebytes(der.replace(kind, kind[:-1] + b"\x7f")).decode()
+    odd.certificate.write_text(f"-----BEGIN CERTIFICATE-----\n{unknown}-----END CERTIFICATE-----\n")
+    data = sealed(workshop, pfx(workshop, own, odd), vault.transport_certificate())
+    assert dict(vault.unpack_bundle(data)) == {own.thumbprint: True, odd.thumbprint: False}
 
 
 def test_what_is_in_the_envelope_must_be_a_pfx_without_password(vault: OpensslVault, workshop: Path) -> None:

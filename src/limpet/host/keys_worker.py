@@ -144,14 +144,19 @@ def unpack(openssl: Openssl, library: str, bundle: bytes) -> str:
         for block in certificates
     ]
     derived = [openssl.start("pkey", "-pubout", given=block) for block in keys]
-    descriptions = [openssl.finish(started) for started in looked_at]
+    descriptions = [
+        _finished(openssl, started) or openssl.run("x509", "-noout", "-fingerprint", "-sha1", given=block)
+        for started, block in zip(looked_at, certificates, strict=True)
+    ]
     by_public_key = {
-        blocks(openssl.finish(started))[0]: key for started, key in zip(derived, keys, strict=True)
+        public_key: key
+        for started, key in zip(derived, keys, strict=True)
+        for public_key in blocks(_finished(openssl, started))
     }
     lines = []
     for certificate, description in zip(certificates, descriptions, strict=True):
         thumbprint = _thumbprint(description)
-        key = by_public_key.get(blocks(description)[0])
+        key = next((by_public_key.get(public_key) for public_key in blocks(description)), None)
         keep_file(f"{library}/{thumbprint}.crt", certificate, 0o600)
         if key is not None:
             keep_file(f"{library}/{thumbprint}.prv", key, 0o400)
@@ -257,6 +262,14 @@ def _without_password(openssl: Openssl, pfx: bytes) -> bytes:
         raise Failed(
             f"what the certificate bundle holds is not a PFX without password (openssl: {error})"
         ) from error
+
+
+def _finished(openssl: Openssl, started: tuple[int, int, int]) -> bytes:
+    """What it printed; nothing when it cannot: somebody's key of a kind it does not know must not cost the others."""
+    try:
+        return openssl.finish(started)
+    except Failed:
+        return b""
 
 
 def _thumbprint(description: bytes) -> str:
