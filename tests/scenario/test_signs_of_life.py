@@ -73,8 +73,28 @@ def test_a_heartbeat_that_is_missing_is_an_error() -> None:
 )
 def test_a_heartbeat_that_cannot_be_read_is_an_error(content: bytes) -> None:
     play = beating(content)
+    assert play.entry().status == "Ready"  # it may be being written
+    play.live(10)
     assert (play.entry().status, play.entry().code) == ("NotReady", -1)
     assert play.message().startswith("The heartbeat file cannot be used: ")
+
+
+def test_a_heartbeat_that_is_being_written_changes_nothing_that_was_reported() -> None:
+    play = beating(beat("ready", "all well"))
+    for number in range(5):
+        leave(play, b"[{" + b" " * number)
+        play.live(3)
+        assert (play.entry().status, play.message()) == ("ready", "all well")
+        leave(play, beat("ready", "all well"))
+        play.live(3)
+    leave(play, b"[{")
+    play.live(12)
+    assert play.entry().status == "NotReady"
+
+
+def test_a_heartbeat_without_a_message_leaves_the_agents() -> None:
+    play = beating(json.dumps([{"heartbeat": {"status": "ready", "code": 0}}]).encode())
+    assert (play.entry().status, play.message()) == ("ready", "Plugin enabled")
 
 
 def test_an_error_of_a_command_is_not_hidden_by_a_fresh_heartbeat() -> None:

@@ -95,8 +95,11 @@ def test_an_unknown_top_status_is_an_error_and_an_unknown_part_makes_the_file_ma
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [(0, 0), (-1, -1), (1012, 1012), ("0", "0"), ("", ""), ("E5", "E5"), (None, 0), (1.0, 1)],
-)
+    [
+        (0, 0), (-1, -1), (1012, 1012), ("0", "0"), ("", ""), ("E5", "E5"), (None, 0), (1.0, 1),
+        (1.5, "1.5"), (True, "true"), (2**63, str(2**63)), (1e300, str(int(1e300))),
+    ],
+)  # fmt: skip
 def test_a_code_passes_through_as_number_or_text(written: Any, read: int | str) -> None:
     for code in (
         parse_status_file(status_file(code=written)).code,
@@ -106,7 +109,7 @@ def test_a_code_passes_through_as_number_or_text(written: Any, read: int | str) 
         assert type(code) is type(read)
 
 
-@pytest.mark.parametrize("written", [1.5, True, [], {}])
+@pytest.mark.parametrize("written", [[], {}])
 def test_a_code_of_another_type_is_malformed(written: Any) -> None:
     with pytest.raises(MalformedDocument, match=r"\[0\].status.code is neither"):
         parse_status_file(status_file(code=written))

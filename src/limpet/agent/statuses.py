@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from limpet.agent.store import Store
     from limpet.agent.worklist import Item
     from limpet.host.ports import Clock, FileInfo
-    from limpet.model.status import HandlerStatus
+    from limpet.model.status import HandlerStatus, Heartbeat
 
 SETTLING = 8.0
 LONGEST_SETTLING = 60.0
@@ -54,10 +54,12 @@ class Statuses:
         self._clock = clock
         self._unreadable: dict[Path, _Unreadable] = {}
         self._paths: dict[Path, tuple[int, int]] = {}
+        self._beats: dict[Path, Heartbeat] = {}
 
     def begin(self) -> None:
         """A report is being built: forget what the last one read, and what even that one did not ask for."""
         self._unreadable = {path: known for path, known in self._unreadable.items() if path in self._paths}
+        self._beats = {path: beat for path, beat in self._beats.items() if path in self._paths}
         self._paths = {}
 
     def changed(self) -> bool:
@@ -116,6 +118,12 @@ class Statuses:
         return status
 
     def _settle(self, path: Path, code: Code, text: str) -> ExtensionStatus:
+        if not self._is_settled(path):
+            return _in_place(ExtensionState.TRANSITIONING, 0, f"The status file {path.name} is being written")
+        return _in_place(ExtensionState.ERROR, code, text)
+
+    def _is_settled(self, path: Path) -> bool:
+        """Whether a file that cannot be read has been so for long enough; else it may be being written."""
         signature = self._signature(path)
         now = self._clock.monotonic()
         known = self._unreadable.get(path)
@@ -123,11 +131,9 @@ class Statuses:
             known = _Unreadable(now, now, signature)
         elif known.signature != signature:
             known = _Unreadable(known.first, now, signature)
-        self._unreadable[path] = known
-        if now - known.since < SETTLING and now - known.first < LONGEST_SETTLING:
-            return _in_place(ExtensionState.TRANSITIONING, 0, f"The status file {path.name} is being written")
-        self._unreadable[path] = replace(known, settled=True)
-        return _in_place(ExtensionState.ERROR, code, text)
+        settled = now - known.since >= SETTLING or now - known.first >= LONGEST_SETTLING
+        self._unreadable[path] = replace(known, settled=settled)
+        return settled
 
     def with_heartbeat(self, folder: HandlerFolder, status: HandlerStatus) -> HandlerStatus:
         """`status` as the handler's heartbeat corrects it, for handlers that promised one. Source: extensions.md §6.5."""
@@ -141,8 +147,17 @@ class Statuses:
             content = self._store.files.read(folder.heartbeat_file, at_most=HEARTBEAT_LIMIT)
             beat = heartbeat.parse_heartbeat(content)
         except (FileNotFoundError, HostError, MalformedDocument) as error:
+            if not self._is_settled(folder.heartbeat_file):
+                last = self._beats.get(folder.heartbeat_file)
+                return status if last is None else _beating(status, last)
             return _not_ready(status, f"The heartbeat file cannot be used: {error}")
-        return replace(status, status=beat.status, message=beat.message)
+        self._unreadable.pop(folder.heartbeat_file, None)
+        self._beats[folder.heartbeat_file] = beat
+        return _beating(status, beat)
+
+
+def _beating(status: HandlerStatus, beat: Heartbeat) -> HandlerStatus:
+    return replace(status, status=beat.status, message=beat.message or status.message)
 
 
 def _not_ready(status: HandlerStatus, text: str) -> HandlerStatus:

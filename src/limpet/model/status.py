@@ -145,4 +145,4 @@ class Heartbeat:
 
     status: str
     code: int | str
-    message: Message
+    message: Message | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from limpet.model.errors import MalformedDocument
 from limpet.model.status import Heartbeat
@@ -25,19 +26,16 @@ def parse_heartbeat(body: bytes) -> Heartbeat:
     status = beat.get("status")
     if not isinstance(status, str) or not status:
         raise MalformedDocument(DOCUMENT, f"{_WHERE}.status is missing or not text")
-    message = parse_formatted_message(beat.get("formattedMessage"), DOCUMENT, _WHERE)
-    if message is None:
-        raise MalformedDocument(DOCUMENT, f"{_WHERE} has no 'formattedMessage'")
     return Heartbeat(
-        status=status, code=status_code(beat.get("code"), DOCUMENT, f"{_WHERE}.code"), message=message
+        status=status,
+        code=status_code(beat.get("code"), DOCUMENT, f"{_WHERE}.code"),
+        message=parse_formatted_message(beat.get("formattedMessage"), DOCUMENT, _WHERE),
     )
 
 
 def render_heartbeat(beat: Heartbeat) -> bytes:
     """Give a heartbeat file as handlers write it."""
-    members = {
-        "status": beat.status,
-        "code": beat.code,
-        "formattedMessage": render_formatted_message(beat.message),
-    }
+    members: dict[str, Any] = {"status": beat.status, "code": beat.code}
+    if beat.message is not None:
+        members["formattedMessage"] = render_formatted_message(beat.message)
     return json.dumps([{"version": 1.0, "heartbeat": members}]).encode("ascii")

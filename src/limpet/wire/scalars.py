@@ -7,6 +7,8 @@ from typing import Any
 
 from limpet.model.errors import MalformedDocument
 
+LARGEST_CODE = 2**63 - 1
+
 
 def scalar_text(value: Any, document: str, where: str) -> str | None:
     """Give text as it is and a number or boolean in its JSON spelling: handlers write both.
@@ -23,12 +25,15 @@ def scalar_text(value: Any, document: str, where: str) -> str | None:
 def status_code(value: Any, document: str, where: str) -> int | str:
     """Give a status code as it was written, number or text; 0 where there is none.
 
-    Raises: MalformedDocument. Source: extensions.md §6.1 (both kinds occur).
+    Other numbers than whole ones, or larger than any reader takes, and booleans become text: a strange code is no reason to
+    lose the status. Raises: MalformedDocument, for an object or an array. Source: extensions.md §6.1 (both kinds occur).
     """
     if value is None:
         return 0
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, int | str) and not isinstance(value, bool):
+        value = int(value)
+    if isinstance(value, str) or (type(value) is int and abs(value) <= LARGEST_CODE):
         return value
-    raise MalformedDocument(document, f"{where} is neither a whole number nor text")
+    if isinstance(value, dict | list):
+        raise MalformedDocument(document, f"{where} is neither a number nor text")
+    return json.dumps(value)
