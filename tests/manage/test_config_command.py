@@ -135,11 +135,32 @@ def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
         main(["check", str(tmp_path / "none.toml")])
 
 
-def test_a_configuration_that_is_a_link_is_refused_with_a_reason(toml: Path) -> None:
-    link = toml.parent / "link.toml"
-    link.symlink_to(toml)
-    with pytest.raises(ConfigurationError, match="symbolic link"):
-        main(["show", "--config", str(link)])
+def test_a_configuration_that_is_a_link_is_read_where_it_leads(
+    toml: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (toml.parent / "link.toml").symlink_to("other.toml")
+    (toml.parent / "other.toml").symlink_to(toml)
+    for command in (["show", "--json", "--config"], ["check"]):
+        assert main([*command, str(toml.parent / "link.toml")]) == 0
+    (toml.parent / "theirs.conf").symlink_to("real")
+    (toml.parent / "real").write_text("nonsense\n", encoding="ascii")
+    capsys.readouterr()
+    assert main(["check", str(toml.parent / "theirs.conf")]) == 1
+    assert "theirs.conf, line 1: this is neither" in capsys.readouterr().out
+
+
+def test_a_configuration_that_leads_nowhere_is_none_and_one_that_leads_in_a_circle_is_refused(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.toml").symlink_to("b.toml")
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        main(["show", "--config", str(tmp_path / "a.toml")])
+    (tmp_path / "b.toml").symlink_to("a.toml")
+    with pytest.raises(ConfigurationError, match="from link to link"):
+        main(["show", "--config", str(tmp_path / "a.toml")])
+    (tmp_path / "folder.toml").symlink_to(tmp_path)
+    with pytest.raises(ConfigurationError, match="is a folder"):
+        main(["check", str(tmp_path / "folder.toml")])
 
 
 def test_the_reference_page_is_the_table_of_today() -> None:

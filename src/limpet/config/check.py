@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from limpet.config import toml, waagent
-from limpet.config.entry import LARGEST_FILE, content
+from limpet.config.entry import content
 from limpet.config.load import accepted, honoured
 from limpet.model.errors import ConfigurationError
 
@@ -55,7 +55,7 @@ def _of_waagent(files: Files, path: Path) -> tuple[list[str], list[str]]:
         for entry in entries
         if entry is not last[entry.name]
     ]
-    text = files.read(path, at_most=LARGEST_FILE).decode("utf-8", "replace").removeprefix("\ufeff")
+    text = (content(files, path) or b"").decode("utf-8", "replace").removeprefix("\ufeff")
     strays = [
         f"{path}, line {number}: this is neither a comment nor KEY=VALUE, and is passed over"
         for number, line in enumerate(text.split("\n"), 1)

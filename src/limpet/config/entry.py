@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 LARGEST_FILE = 64 * 1024
 _LONGEST_SHOWN = 80
+_MOST_LINKS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +39,26 @@ def unknown(what: str, name: str, names: Iterable[str]) -> str:
 
 
 def content(files: Files, path: Path) -> bytes | None:
-    """The content of a configuration file; None where there is none. Raises: ConfigurationError."""
+    """The content of a configuration file, wherever it leads; None where there is none. Raises: ConfigurationError.
+
+    Whoever may put a link in its place may as well write it, and images that are built from a store have nothing else.
+    """
+    place = path
+    for _ in range(_MOST_LINKS):
+        try:
+            return files.read(place, at_most=LARGEST_FILE)
+        except FileNotFoundError:
+            return None
+        except HostError as error:
+            target = _target(files, place)
+            if target is None:
+                raise ConfigurationError(str(error)) from error
+            place = place.parent / target
+    raise ConfigurationError(f"{path} leads from link to link, {_MOST_LINKS} times")
+
+
+def _target(files: Files, path: Path) -> Path | None:
     try:
-        return files.read(path, at_most=LARGEST_FILE)
-    except FileNotFoundError:
+        return files.target(path)
+    except HostError:
         return None
-    except HostError as error:
-        raise ConfigurationError(str(error)) from error
