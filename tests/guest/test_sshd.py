@@ -219,3 +219,26 @@ def test_a_configuration_with_a_comment_of_another_encoding_is_changed_all_the_s
     assert [step.content for step in steps if isinstance(step, Write)] == [
         b"# gr\xfc\xdfe\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
     ]
+
+
+def test_a_configuration_that_is_a_link_is_changed_where_it_leads() -> None:
+    files = FakeMachine().files
+    files.make_folder(SSH)
+    files.make_folder(Path("/config/ssh"))
+    files.replace(Path("/config/ssh/sshd_config"), b"PasswordAuthentication yes\n", mode=0o600)
+    files.link(SSH / "sshd_config", Path("/config/ssh/sshd_config"))
+    (step,) = plan_sshd(SshdWish(folder=SSH, password_login=False), look_at_sshd(files, SSH)).steps
+    assert isinstance(step, Write)
+    assert (step.path, step.mode) == (Path("/config/ssh/sshd_config"), 0o600)
+
+
+def test_a_configuration_that_cannot_be_read_is_told_and_does_not_count_against_the_vm() -> None:
+    files = FakeMachine().files
+    files.make_folder(SSH / "sshd_config")
+    task = plan_sshd(SshdWish(folder=SSH, password_login=False), look_at_sshd(files, SSH))
+    assert task.problem is not None
+    assert "is a folder" in task.problem
+    assert not task.required
+    files.remove(SSH / "sshd_config")
+    files.link(SSH / "sshd_config", SSH / "sshd_config")
+    assert plan_sshd(SshdWish(folder=SSH, password_login=False), look_at_sshd(files, SSH)).problem is not None

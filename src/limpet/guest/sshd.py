@@ -26,7 +26,7 @@ LARGEST = 256 * 1024
 TRIAL = ".limpet-sshd_config"
 """In sshd's folder: what is tried by sshd -t; there while a change is under way."""
 
-_FOLDER = "sshd_config.d"
+_MAIN, _FOLDER = "sshd_config", "sshd_config.d"
 _PROGRAM = "/usr/sbin/sshd"  # it insists on an absolute path
 _DROP_INS = ("50-limpet.conf", "00-limpet.conf")
 _HEAD = "# Written by limpet when this VM was provisioned.\n"
@@ -43,13 +43,15 @@ class SshdWish:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SshdFacts:
-    """config: sshd_config's text, None where there is none. drop_ins: texts of sshd_config.d/*.conf by name.
+    """config: sshd_config's text, None where there is none. config_path: where it is, None where its name says.
 
-    trial: whether the file of a change under way is there. pid: of the sshd that runs, None when none does. unit: its
+    problem: why it cannot be read although it is there. drop_ins: texts of sshd_config.d/*.conf by name. trial: whether the file of a change under way is there. pid: of the sshd that runs, None when none does. unit: its
     unit where systemd runs.
     """
 
     config: str | None = None
+    config_path: Path | None = None
+    problem: str | None = None
     config_mode: int = 0o644
     drop_ins: Mapping[str, str] = field(default_factory=dict)
     trial: bool = False
@@ -75,7 +77,8 @@ def plan_sshd(wish: SshdWish, facts: SshdFacts, *, host_keys_change: bool = Fals
     """
     purpose = "configure sshd"
     if facts.config is None:
-        return Task(name=SSHD, purpose=purpose)
+        advice = f"Look at {wish.folder / _MAIN}: what sshd accepts stays as the image has it."
+        return Task(name=SSHD, purpose=purpose, problem=facts.problem, advice=advice, required=False)
     values = _values(wish, facts)
     path, content = _target(wish.folder, facts, values)
     drop_ins = wish.folder / _FOLDER
@@ -86,7 +89,7 @@ def plan_sshd(wish: SshdWish, facts: SshdFacts, *, host_keys_change: bool = Fals
     steps: list[Step] = []
     running = facts.pid is not None
     if path is not None and content is not None:
-        is_main = path.parent == wish.folder
+        is_main = path.parent != drop_ins
         if running:
             whole = content if is_main else content + facts.config
             steps.append(Write(trial, _bytes(whole), mode=0o600))
@@ -99,7 +102,7 @@ def plan_sshd(wish: SshdWish, facts: SshdFacts, *, host_keys_change: bool = Fals
         steps.append(_reload(facts))
     if (running and content is not None) or facts.trial:
         steps.append(Remove(trial))
-    advice = f"Look at {wish.folder / 'sshd_config'}; the file that sshd did not take is {trial}."
+    advice = f"Look at {wish.folder / _MAIN}; the file that sshd did not take is {trial}."
     return Task(name=SSHD, purpose=purpose, steps=tuple(steps), advice=advice)
 
 
@@ -127,7 +130,7 @@ def _target(folder: Path, facts: SshdFacts, values: Mapping[str, str]) -> tuple[
                 text = _HEAD + "".join(f"{keyword} {value}\n" for keyword, value in values.items())
                 return folder / _FOLDER / name, None if facts.drop_ins.get(name) == text else text
     text = with_values(config, values)
-    return folder / "sshd_config", None if text == config else text
+    return facts.config_path or folder / _MAIN, None if text == config else text
 
 
 def _is_contradicted(name: str, facts: SshdFacts, values: Mapping[str, str]) -> bool:

@@ -22,7 +22,7 @@ _UNITS = tuple(
     for unit in ("ssh", "sshd")
     for folder in ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
 )
-_MOST_DROP_INS = 200
+_MOST_DROP_INS, _MOST_LINKS = 200, 8
 
 
 def look_at_host_keys(files: Files, commands: Commands, folder: Path) -> HostKeyFacts:
@@ -45,19 +45,38 @@ def look_at_host_keys(files: Files, commands: Commands, folder: Path) -> HostKey
 def look_at_sshd(files: Files, folder: Path) -> SshdFacts:
     """Read it. folder: ssh.dir."""
     path = folder / "sshd_config"
-    config = _text(files, path)
+    problem = None
+    try:
+        path = _led(files, path)
+        config: str | None = files.read(path, at_most=LARGEST).decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        config = None
+    except HostError as error:
+        config, problem = None, str(error)
     info = None if config is None else files.info(path)
     drop_ins = folder / "sshd_config.d"
     names = [name for name in names_in(files, drop_ins) if name.endswith(".conf")][:_MOST_DROP_INS]
     texts = {name: _text(files, drop_ins / name) for name in names}
     return SshdFacts(
         config=config,
+        config_path=path,
+        problem=problem,
         config_mode=0o644 if info is None else info.mode,
         drop_ins={name: text for name, text in texts.items() if text is not None},
         trial=is_there(files, folder / TRIAL),
         pid=_pid(files),
         unit=_unit(files),
     )
+
+
+def _led(files: Files, path: Path) -> Path:
+    """Where a file is that may be a link. Raises: HostError."""
+    for _ in range(_MOST_LINKS):
+        target = files.target(path)
+        if target is None:
+            break
+        path = path.parent / target
+    return path
 
 
 def _text(files: Files, path: Path) -> str | None:
