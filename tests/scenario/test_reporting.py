@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.scenario.handlers import SAMPLE, enable, status_file
+from tests.scenario.handlers import SAMPLE, enable, status_file, uninstall
 from tests.scenario.stage import stage
 
 from limpet.emulator.goalstates import StatusBlob, hibernate
@@ -188,6 +188,28 @@ def test_a_handler_is_reported_as_installing_before_it_is_installed() -> None:
     play.turn()
     assert seen == ["Installing", "NotReady"]
     assert play.entry().status == "Ready"
+
+
+def test_a_handler_is_in_every_report_while_it_is_updated() -> None:
+    play = stage()
+    play.enabled()
+    play.host(version="2.0.0")
+    seen: list[str] = []
+
+    def look(body: bytes) -> bytes:
+        for _ in range(4):
+            play.clock.sleep(play.agent.reporter.report())
+        seen.append(play.entry().version)
+        return body
+
+    play.core.alter("blob-download", look)
+    play.publish(enable(version="2.0.0"))
+    play.turn()
+    assert seen == ["1.0.0", "1.0.0"]  # while manifest and package are downloaded
+    assert (play.entry().version, play.entry().status) == ("2.0.0", "Ready")
+    play.publish(uninstall())
+    play.turn()
+    assert play.entries() == []
 
 
 def test_a_goal_state_without_a_status_blob_is_processed_and_reported_with_the_next_one() -> None:

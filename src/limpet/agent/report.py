@@ -59,6 +59,7 @@ class Report:
         self._family = family
         self._extensions_enabled = extensions_enabled
         self._policy = policy
+        self._last: dict[str, tuple[HandlerStatus, ...]] = {}
         self.says = says
         self.word = HandlerStatusWord.READY.value
 
@@ -73,7 +74,9 @@ class Report:
             handlers = tuple(self._of_disk(installed))
         else:
             named = snapshot.extensions.handlers
-            handlers = tuple(entry for handler in named for entry in self._of_handler(handler, installed))
+            entries = [(handler.name, tuple(self._of_handler(handler, installed))) for handler in named]
+            self._last = dict(entries)
+            handlers = tuple(entry for _, own in entries for entry in own)
         return AgentStatus(
             timestamp=utc(self._clock.now()),
             guest=self._guest,
@@ -109,6 +112,9 @@ class Report:
         folder = self._store.folder_of(handler, installed)
         known = self._store.handler_status(folder)
         if known is None:
+            if handler.wanted is Wanted.ENABLED:
+                # A new version is on its way: who reads the report must not take the handler for uninstalled.
+                yield from self._last.get(handler.name, ())
             return
         gone = handler.wanted is Wanted.UNINSTALL and self._store.state(folder) is HandlerState.NOT_INSTALLED
         if gone and known.code == Code.SUCCESS:
