@@ -324,7 +324,7 @@ class TestOnlyOnARealDisk:
         files.remove(tmp_path / "a")
         with pytest.raises(HostError):
             files.read(tmp_path, at_most=1)
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before  # others may close some meanwhile
 
 
 class TestOnlyInMemory:

@@ -13,6 +13,7 @@ from limpet.host.capture import Capture, Lingering
 from limpet.host.clock import RealClock
 from limpet.host.fake import FakeClock
 from limpet.host.process import HandlerProcesses
+from limpet.lab.clock import wait_for
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -69,12 +70,19 @@ def test_a_daemon_that_keeps_the_output_open_does_not_hold_the_command_and_lives
     assert (tmp_path / "done").read_text() == "survived well\n"
 
 
+def ended(process: int) -> bool:
+    """Whether it is gone, or at most not yet collected by init."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return True
+    return state.rpartition(")")[2].split()[0] in {"Z", "X"}
+
+
 def test_at_the_time_limit_the_whole_group_is_killed(processes: HandlerProcesses, tmp_path: Path) -> None:
-    done = run(processes, tmp_path, "sleep 60 & echo $!; sleep 60", timeout=0.3)
+    done = run(processes, tmp_path, "sleep 60 & echo $!; sleep 60", timeout=1.0)
     assert done.exit_code is None
-    state = Path(f"/proc/{int(done.stdout)}/stat")
-    # Killed, and at most not yet collected by init.
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+    wait_for(lambda: ended(int(done.stdout)), "the other process to end too", timeout=20)
 
 
 def test_a_command_that_runs_can_be_stopped_from_another_thread(
@@ -129,7 +137,8 @@ def test_no_descriptor_and_no_child_is_left(processes: HandlerProcesses, tmp_pat
         run(processes, tmp_path, command)
     with pytest.raises(HostError):
         run(processes, tmp_path / "no", "true")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # Of others, some may have been closed meanwhile.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
     assert children() <= others
 
 

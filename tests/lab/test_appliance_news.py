@@ -58,7 +58,7 @@ def known(process: Process) -> dict[str, Any] | None:
 
 
 def arrives(process: Process, wanted: dict[str, Any]) -> None:
-    wait_for(lambda: known(process) == wanted, f"{wanted}", timeout=20)
+    wait_for(lambda: known(process) == wanted, f"{wanted}", timeout=60)
 
 
 def test_every_new_document_is_put(machine: Folder, process: Process) -> None:
@@ -108,7 +108,7 @@ def test_what_is_no_document_is_left_out_and_the_next_one_is_put(
     spoil(machine)
     with told_to_the_fabric(machine, Path(process.admin.removeprefix("unix:"))):
         before = machine.looks
-        wait_for(lambda: machine.looks > before + 2, "a few looks", timeout=20)
+        wait_for(lambda: machine.looks > before + 2, "a few looks", timeout=60)
         assert known(process) is None
         machine.path(SHOWN).unlink(missing_ok=True)
         machine.show(json.dumps(document("steady")).encode())

@@ -48,7 +48,7 @@ def test_two_runs_do_not_build_the_same_tree(tmp_path: Path) -> None:
 
     def build(folder: Path) -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         folder.mkdir()
         made.append(folder)
 
@@ -58,7 +58,7 @@ def test_two_runs_do_not_build_the_same_tree(tmp_path: Path) -> None:
 
     first = threading.Thread(target=built, args=(tmp_path, "tree", build), kwargs={"say": silent})
     first.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     built(tmp_path, "tree", build, say=tell)
     first.join()
     assert len(made) == 1

@@ -50,7 +50,7 @@ def chromium() -> Iterator[Browser]:
             with suppress(Exception):
                 browser.close()
     try:
-        wait_for(lambda: not _ours(token), "the end of the browser's processes", timeout=10)
+        wait_for(lambda: not _ours(token), "the end of the browser's processes", timeout=60)
     finally:
         for pid in _ours(token):
             with suppress(ProcessLookupError):

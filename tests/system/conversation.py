@@ -1,7 +1,7 @@
 """What a client asked of the fabric, brought into a form that is the same in every run: its golden record.
 
 A record has three parts. `order`: for each step of the scenario the main loop's requests, each kind once, in the order
-of their first occurrence, so that it does not matter how often was polled. `at any time`: what other threads ask.
+of their first occurrence, so that it does not matter how often was polled. `at any time`: what other threads ask, and polls that found nothing new.
 `headers`: of each kind, in the order in which they were sent; several lists where they differ.
 """
 
@@ -21,6 +21,8 @@ FOLDER = Path(__file__).parent / "golden"
 REWRITE = "LIMPET_GOLDEN"
 """Set to `write`, records are written anew instead of compared."""
 
+NOT_MODIFIED = 304
+"""The answer to a poll that came too early: whether one does is chance too."""
 # Asked by threads of their own, whose order against the main loop is chance.
 BACKGROUND = frozenset(
     {"host-plugin-versions", "host-plugin-health", "health-service", "instance-metadata", "telemetry"}
@@ -55,7 +57,7 @@ def record(requests: Sequence[Mapping[str, Any]], began: Mapping[str, float]) ->
         kinds = headers.setdefault(line, [])
         if shown not in kinds:
             kinds.append(shown)
-        if request["endpoint"] in BACKGROUND:
+        if request["endpoint"] in BACKGROUND or request["status"] == NOT_MODIFIED:
             at_any_time.add(line)
         else:
             step = [name for name, time in began.items() if time <= request["at"]][-1]

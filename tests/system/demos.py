@@ -6,14 +6,21 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.lab import cgroups
+from limpet.lab.clock import wait_for
+from limpet.lab.commands import LabError
 from limpet.lab.workspace import BASE, NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+LONGEST, TO_END, LETTING_GO = 600.0, 180.0, 60.0
+"""Seconds that a demo may take, that it may take to end when it is told to, and until all of it has gone."""
 
 
 def command(demo: str, *arguments: str) -> list[str]:
@@ -55,6 +62,13 @@ def traces(pid: int) -> list[str]:
         if name.encode() in command:
             found.append(f"{process}: {command!r}")
     return found
+
+
+def left(pid: int) -> list[str]:
+    """What stays of it; what was just killed has a moment to end."""
+    with suppress(LabError):
+        wait_for(lambda: not traces(pid), "all of it to go", timeout=LETTING_GO, pause=0.1)
+    return traces(pid)
 
 
 def assert_in_order(text: str, patterns: Sequence[str]) -> None:

@@ -66,7 +66,7 @@ class Exchange:
             lines = LOCKS.read_text("ascii").splitlines()
             return any("->" in line and f":{inode} " in line for line in lines)
 
-        wait_for(look, "somebody to wait for the fabric lock", timeout=30)
+        wait_for(look, "somebody to wait for the fabric lock", timeout=60)
 
     def news(self) -> AgentNews | None:
         try:
@@ -81,7 +81,7 @@ class Exchange:
             found = self.news()
             return found if found and found.epoch == self.epoch and found.first is not None else None
 
-        return wait_for(look, "a report to be accepted", timeout=30)
+        return wait_for(look, "a report to be accepted", timeout=60)
 
 
 def is_held(machine: Machine, path: Path) -> bool:

@@ -28,7 +28,7 @@ VM = "vm0"
 HANDLER = "Limpet.Test.Witness"
 FIRST, SECOND = "1.0.0", "1.1.0"
 SECRETS = ("never-to-be-seen-1", "never-to-be-seen-2")
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds until a step must be done; the slowest takes the peer 12."""
 
 # The shortest that both clients take: a new goal state is seen within a second. FastTrack is off in older releases.

@@ -39,7 +39,7 @@ class NetworkOsLab:
             "leases": self.leases,
             "do": doing,
         }
-        told = self.made.run(["python3", "-IS", SCRIPT], stdin=json.dumps(asked), timeout=60).checked()
+        told = self.made.run(["python3", "-IS", SCRIPT], stdin=json.dumps(asked), timeout=180).checked()
         found: list[Any] = json.loads(told)
         return found
 
@@ -54,12 +54,12 @@ class NetworkOsLab:
     def worker(self, module: str, *arguments: str, namespace: str) -> tuple[int, str]:
         """Run a worker of the appliance's in a namespace; gives its exit code and what it printed."""
         argv = ["python3", "-IS", "-c", WORKER.format(module=module), *arguments]
-        done = self.made.run(argv, namespace=namespace, timeout=60)
+        done = self.made.run(argv, namespace=namespace, timeout=120)
         return done.exit_code, done.stdout or done.stderr
 
     def lease(self, mac: str, *, namespace: str = HOST) -> Any:
         """Ask for a NIC's lease."""
-        code, said = self.worker("limpet.appliance.workers.dhcp", mac, "--timeout", "10", namespace=namespace)
+        code, said = self.worker("limpet.appliance.workers.dhcp", mac, "--timeout", "40", namespace=namespace)
         assert code == 0, said
         return json.loads(said)
 
@@ -80,7 +80,7 @@ class NetworkOsLab:
         """Every NIC, the primary one first."""
         return self.must(*(("release", mac) for mac in reversed(self.macs)))
 
-    def probe(self, namespace: str = GUEST, *, timeout: float = 5.0) -> dict[str, Any]:
+    def probe(self, namespace: str = GUEST, *, timeout: float = 20.0) -> dict[str, Any]:
         """What the appliance's own probe finds."""
         _, said = self.worker(
             "limpet.appliance.workers.probe", "--timeout", f"{timeout:g}", namespace=namespace
@@ -88,7 +88,7 @@ class NetworkOsLab:
         found: dict[str, Any] = json.loads(said)
         return found
 
-    def reaches(self, namespace: str = GUEST, *, timeout: float = 5.0) -> bool:
+    def reaches(self, namespace: str = GUEST, *, timeout: float = 20.0) -> bool:
         """Whether all of the platform answers there."""
         return not any(each["problem"] for each in self.probe(namespace, timeout=timeout)["targets"])
 
@@ -98,7 +98,7 @@ class NetworkOsLab:
         argv = ["nsenter", f"--net=/run/netns/{namespace}", "--", "python3", "-m", "http.server", str(port)]
         with self.made.machine.start(argv, output="/var/log/listening"):
             self.made.sh(
-                f"for each in $(seq 100); do ss -ltn | grep -q :{port} && exit 0; sleep .05; done; exit 1",
+                f"for each in $(seq 600); do ss -ltn | grep -q :{port} && exit 0; sleep .05; done; exit 1",
                 namespace=namespace,
             )
             yield

@@ -32,7 +32,7 @@ ACCOUNT: Mapping[str, Any] = {
     "disablePassword": False,
     "customData": CUSTOM_DATA,
 }
-PATIENCE = 45.0
+PATIENCE = 180.0
 LOGS = ("/var/log/cloud-init.log", "/var/log/cloud-init-output.log", waagent.LOG)
 FILES = (
     "/etc/hostname", "/etc/shadow", f"/home/{USER}/.ssh/authorized_keys", "/var/lib/waagent/ovf-env.xml",

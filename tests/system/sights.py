@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 VM = "vm1"
 LOOPBACK = ("--vm", f"{VM}=127.0.0.1", "--vm", "other=10.0.0.5", "--handler", HELLO)
-PATIENCE = 15_000
+PATIENCE = 60_000
 """Milliseconds."""
 expect.set_options(timeout=PATIENCE)
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=2'>"

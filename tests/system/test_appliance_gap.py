@@ -40,7 +40,7 @@ def await_witness(it: Supervised, greeting: str) -> None:
     wait_for(
         lambda: any(said in json.dumps(each["status"]) for each in it.world.statuses(it.name)),
         f"{said!r}",
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -101,7 +101,7 @@ def test_a_disk_in_another_vm_is_provisioned_there_and_its_guest_begins_anew(app
         before = it.serial()
         it.begins()
         it.start()
-        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "steady as another VM", timeout=60)
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "steady as another VM")
         report = it.await_guest_report(after=before)
         assert it.shown()["vmId"] == ANOTHER_VM
         assert it.provisioned() != keys
@@ -118,7 +118,7 @@ def test_a_disk_in_another_vm_is_provisioned_there_and_its_guest_begins_anew(app
 def refused(it: Supervised, stage: str) -> None:
     """Neither stage can be started by hand."""
     for verb in ("boot", "agent"):
-        done = it.made.run(["limpet", verb], timeout=30)
+        done = it.made.run(["limpet", verb], timeout=60)
         assert done.exit_code == 3, (stage, verb, done)
         assert "is an appliance" in done.stderr or "Only one may run" in done.stderr, (
             stage,
@@ -126,7 +126,7 @@ def refused(it: Supervised, stage: str) -> None:
             done.stderr,
         )
         it.observed("F14", f"{stage}: `limpet {verb}` ends with 3: {done.stderr.strip()[:230]}")
-    again = it.made.run(["limpet", "appliance", "run"], timeout=30)
+    again = it.made.run(["limpet", "appliance", "run"], timeout=60)
     assert again.exit_code == 3, again
 
 
@@ -153,7 +153,7 @@ def test_no_stage_can_be_started_by_hand_beside_the_one_that_talks(appliance_par
         inside = it.in_guest("limpet agent; echo ended with $?")
         assert "ended with 3" in inside, inside
         it.stop()
-        refused_when_stopped = it.made.run(["limpet", "agent"], timeout=30)
+        refused_when_stopped = it.made.run(["limpet", "agent"], timeout=60)
         assert refused_when_stopped.exit_code == 3
         it.start()
         it.await_shown(lambda found: found["stage"] == "steady", "steady")

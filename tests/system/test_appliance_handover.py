@@ -48,7 +48,7 @@ def test_a_nic_that_is_taken_out_in_the_midst_of_the_moves_rolls_all_back(applia
         it.await_shown(
             lambda _: it.states()[-1:] == ["steady"] or "rescue" in it.states(), "rescue or steady"
         )
-        told = it.await_report("rolled back", after=before, timeout=20) if "rescue" in it.states() else None
+        told = it.await_report("rolled back", after=before) if "rescue" in it.states() else None
         if told is not None:
             it.observed(
                 "F1",
@@ -190,7 +190,7 @@ def test_a_virtual_function_goes_with_its_nic_and_follows_it_when_it_comes_late(
             wait_for(
                 lambda: [link.namespace for link in it.made.nics()] == [NOS] * 4,
                 "the function to be moved",
-                timeout=20,
+                timeout=60,
             )
             moved = it.took()
             it.await_stage("steady")

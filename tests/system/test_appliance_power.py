@@ -34,9 +34,7 @@ def comes_back(it: Supervised, cut: str, *, at_least: int = 0) -> None:
     last, before = kept[-1], it.serial()
     it.begins()
     it.start()
-    it.await_shown(
-        lambda _: it.states(after=last.number)[-1:] == ["steady"], f"steady after {cut}", timeout=60
-    )
+    it.await_shown(lambda _: it.states(after=last.number)[-1:] == ["steady"], f"steady after {cut}")
     report = it.await_guest_report(after=before)
     assert set(it.made.owners().values()) == {NOS}
     what = last.facts.get("state") or last.facts.get("holder") or last.facts.get("name") or ""

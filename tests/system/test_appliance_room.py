@@ -28,10 +28,10 @@ from limpet.lab.recipes import WAAGENT_GUEST_SHELL
 
 pytestmark = pytest.mark.system
 
-VERSIONS = "curl --silent --max-time 5 'http://168.63.129.16/?comp=versions'"
-PLUGIN = "curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' http://168.63.129.16:32526/health"
+VERSIONS = "curl --silent --max-time 30 'http://168.63.129.16/?comp=versions'"
+PLUGIN = "curl --silent --max-time 30 --output /dev/null --write-out '%{http_code}' http://168.63.129.16:32526/health"
 METADATA = (
-    "curl --silent --max-time 5 --header Metadata:true "
+    "curl --silent --max-time 30 --header Metadata:true "
     "'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'"
 )
 
@@ -74,7 +74,7 @@ def test_debians_agent_reports_from_a_guest_shell() -> None:
         init = start_lxc(made)
         await_started(made, init)
         in_guest(made, init, f"systemctl start {waagent.UNIT}")
-        made.world.wait(made.name, endpoint="status", requests=1, timeout=90)
+        made.world.wait(made.name, endpoint="status", requests=1, timeout=180)
         assert {each["source"] for each in made.world.requests(made.name)} == {made.cards[0].address}
 
 
@@ -118,7 +118,7 @@ def test_sixteen_nics_get_their_addresses_by_dhcp(appliance_parts: Parts) -> Non
         assert [link.name for link in found] == [f"eth{number}" for number in range(16)]
         assert not any(link.up or link.addresses for link in found)
         for number in (0, 1, 15):
-            made.run(["dhclient", "-1", "-lf", f"/run/leases{number}", f"eth{number}"], timeout=60).checked()
+            made.run(["dhclient", "-1", "-lf", f"/run/leases{number}", f"eth{number}"], timeout=120).checked()
             assert f"10.0.{number}.4/24" in made.nics()[number].addresses
         assert "unknown-245 a8:3f:81:10" in made.machine.read("/run/leases0")
         routes = made.sh("ip route")
@@ -206,7 +206,7 @@ def test_a_nic_that_goes_with_its_namespace_is_put_back_as_the_kernel_does(appli
         made.sh(f"ip netns delete {NOS}")
         assert made.kill("zebra -N")
         made.kill("staticd -N")
-        wait_for(lambda: made.lost_nics() == [0, 2], "the NICs to go", timeout=10)
+        wait_for(lambda: made.lost_nics() == [0, 2], "the NICs to go", timeout=60)
         assert made.owners() == {"eth0": "nowhere", "eth1": HOST, "eth2": "nowhere"}
         made.sh("ip link add name eth2 type bridge")
         assert [made.put_nic_in(number) for number in made.lost_nics()] == ["eth0", "dev2066"]
@@ -220,7 +220,7 @@ def test_nics_come_late_and_go(appliance_parts: Parts) -> None:
         made.boot()
         late = made.add_late_nic()
         assert made.owners() == {"eth0": HOST, late.name: HOST}
-        made.run(["dhclient", "-1", "-lf", "/run/leases", late.name], timeout=60).checked()
+        made.run(["dhclient", "-1", "-lf", "/run/leases", late.name], timeout=120).checked()
         assert "10.0.1.4/24" in made.nics()[1].addresses
         made.take_nic_out(1)
         assert made.lost_nics() == []

@@ -34,7 +34,7 @@ def test_debians_agent_reports_status_through_the_network_os_under_supervision()
         for address in ("168.63.129.16", "169.254.169.254"):
             assert f"{address} via 192.168.35.1 dev gs0" in routes
         start_waagent(it)
-        report = wait_for(lambda: theirs(it), "a report of WALinuxAgent", timeout=90)
+        report = wait_for(lambda: theirs(it), "a report of WALinuxAgent", timeout=180)
         version, sources = (
             report["status"]["guest"]["agentVersion"],
             {each["source"] for each in it.world.requests(it.name)},

@@ -176,7 +176,7 @@ def test_a_home_full_of_traps_gives_nothing_away() -> None:
         shadow = made.sh("stat -c '%a %U %G' /etc/shadow")
         for name, trap in traps.items():
             made.machine.run(["sh", "-c", f"mkdir -p /root/.ssh; rm -rf {home}/.ssh; {trap}"]).checked()
-            result = made.boot(timeout=60)
+            result = made.boot()
             assert result["state"] == "failed", (name, result)
             assert "ssh-key" in result["why"], (name, result["why"])
             assert f"{home}/.ssh" in result["why"], (name, result["why"])
@@ -212,7 +212,7 @@ def test_whoever_starts_it_wrongly_is_told_in_one_line() -> None:
             ["flock", "/run/limpet-boot.lock", "sh", "-c", "touch /run/held; exec sleep 60"],
             output="/run/out",
         ):
-            wait_for(lambda: made.machine.path("/run/held").exists(), "the lock to be held", timeout=20)
+            wait_for(lambda: made.machine.path("/run/held").exists(), "the lock to be held", timeout=60)
             said = made.machine.run(["limpet", "boot"])
         assert said.exit_code == 3
         assert "Only one may run" in said.stderr
@@ -224,9 +224,9 @@ def test_an_interrupt_ends_it_at_once_and_the_next_run_is_whole() -> None:
         made.sh("mv /usr/sbin/useradd /usr/sbin/useradd.real")
         made.machine.write("/usr/sbin/useradd", "#!/bin/sh\ntouch /run/adding; exec sleep 300\n", mode=0o755)
         with made.machine.start(["limpet", "boot"], output="/run/out"):
-            wait_for(lambda: made.machine.path("/run/adding").exists(), "a user to be made", timeout=30)
+            wait_for(lambda: made.machine.path("/run/adding").exists(), "a user to be made", timeout=60)
             made.sh("pkill -INT -x limpet")
-            wait_for(lambda: not made.sh("pgrep -x limpet; pgrep -x sleep").strip(), "it to end", timeout=10)
+            wait_for(lambda: not made.sh("pgrep -x limpet; pgrep -x sleep").strip(), "it to end", timeout=60)
         assert "Traceback" not in made.machine.read("/run/out")
         made.sh("mv /usr/sbin/useradd.real /usr/sbin/useradd")
         assert made.boot()["state"] == "ready"

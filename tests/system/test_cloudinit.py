@@ -43,7 +43,7 @@ both_ways = pytest.mark.parametrize("way", [BY_DISC, BY_METADATA])
 
 def finish(machine: Machine, *_: object) -> None:
     """cloud-init says Ready in its first stage; what it promises is there at its end."""
-    machine.run(["cloud-init", "status", "--wait"], timeout=60).checked()
+    machine.run(["cloud-init", "status", "--wait"], timeout=180).checked()
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_cloudinit_gets_through_a_metadata_service_that_fails_at_first() -> None
 
 FROM_THE_OTHER_NIC = """\
 import http.client, sys
-connection = http.client.HTTPConnection("169.254.169.254", timeout=5, source_address=(sys.argv[1], 0))
+connection = http.client.HTTPConnection("169.254.169.254", timeout=30, source_address=(sys.argv[1], 0))
 connection.request("GET", "/metadata/instance?api-version=2021-08-01", headers={"Metadata": "true"})
 print(connection.getresponse().status)
 """
@@ -174,14 +174,14 @@ def test_a_pre_provisioned_vm_becomes_somebodys_when_the_platform_says_so() -> N
     """It reports Ready to the pool, waits for its NIC to be moved, and asks for the document that is then there."""
 
     def give(machine: Machine, world: Fabric, plug: Callable[[bool], None]) -> None:
-        world.wait(VM, healthReports=1, timeout=45)
+        world.wait(VM, healthReports=1, timeout=180)
         log = "/var/log/cloud-init.log"
-        machine.await_text(log, "Wait for media disconnect", timeout=30)
+        machine.await_text(log, "Wait for media disconnect", timeout=120)
         world.reprovision(VM)
         plug(False)
-        machine.await_text(log, "ifname eth0 operstate 2", timeout=30)
+        machine.await_text(log, "ifname eth0 operstate 2", timeout=120)
         plug(True)
-        world.wait(VM, healthReports=2, timeout=60)
+        world.wait(VM, healthReports=2, timeout=180)
         finish(machine)
 
     wish = Wish(account={**ACCOUNT, "ppsType": "Running"})

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.system.conftest import say
-from tests.system.demos import assert_in_order, command, started, traces
+from tests.system.demos import LONGEST, TO_END, assert_in_order, command, left, started, traces
 
 from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.appliance_story import PROTECTED
@@ -21,8 +21,7 @@ from limpet.lab.appliance_story import PROTECTED
 pytestmark = pytest.mark.system
 
 DEMO = "demo"
-LONGEST = 70
-"""Lines."""
+MOST_LINES = 70
 HELLO = r"Limpet\.Sample\.Hello 1\.0\.0"
 TIME = r"^ +\d+\.\d\d  "
 ALL = "eth0* eth1 eth2"
@@ -44,13 +43,13 @@ def row(stage: str, *, linux: str = "", network_os: str = "", guest: bool = Fals
 
 def test_the_demo_tells_its_story_and_leaves_nothing_behind() -> None:
     process = started(DEMO)
-    told, complaints = process.communicate(timeout=240)
+    told, complaints = process.communicate(timeout=LONGEST)
     assert process.returncode == 0, told + complaints
     assert complaints == ""
     assert "\x1b[" not in told
     assert PROTECTED["password"] not in told
     assert max(map(len, told.splitlines())) <= 110
-    assert len(told.splitlines()) <= LONGEST
+    assert len(told.splitlines()) <= MOST_LINES
     assert_in_order(
         told,
         [
@@ -100,12 +99,12 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind() -> None:
         'fabric accepts from Linux: NotReady, "rolled back: Linux has the NICs, a status-only agent reports. '
         "Reason: cannot give eth2 to the network OS"
     ) in words
-    assert traces(process.pid) == []
+    assert left(process.pid) == []
 
 
 def told_to_programs() -> tuple[list[dict[str, Any]], int]:
     process = started(DEMO, "--json")
-    told, complaints = process.communicate(timeout=240)
+    told, complaints = process.communicate(timeout=LONGEST)
     assert process.returncode == 0, told + complaints
     assert PROTECTED["password"] not in told
     return [json.loads(line) for line in told.splitlines()], process.pid
@@ -130,7 +129,7 @@ def test_the_demo_tells_its_story_to_programs() -> None:
     holders = [each["facts"]["holder"] for each in moments if each["kind"] == "owners"]
     assert set(holders) == {"boot", "status-only", "nobody", "guest-shell"}
     assert len(lines[-1]["milliseconds"]) == 5
-    assert traces(pid) == []
+    assert left(pid) == []
 
 
 def test_the_page_shows_the_appliance_while_the_demo_runs() -> None:
@@ -146,11 +145,11 @@ def test_the_page_shows_the_appliance_while_the_demo_runs() -> None:
         assert "<title>" in browser.get("/").text
         known = browser.get("/v1/vms/appliance").json()["appliance"]
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=TO_END)
     assert process.returncode == 130
     assert known["document"]["fabricLease"]["holder"] == "guest-shell"
     assert {nic["owner"] for nic in known["document"]["nics"]} == {"network OS"}
-    assert traces(process.pid) == []
+    assert left(process.pid) == []
 
 
 @pytest.mark.parametrize(
@@ -167,10 +166,10 @@ def test_an_interrupted_demo_leaves_nothing_behind(number: int, after: str) -> N
         next(line for line in process.stdout if after in line)
     assert traces(process.pid)
     process.send_signal(number)
-    _, complaints = process.communicate(timeout=60)
+    _, complaints = process.communicate(timeout=TO_END)
     assert process.returncode == 130, complaints
     assert complaints == ""
-    assert traces(process.pid) == []
+    assert left(process.pid) == []
 
 
 def test_without_root_the_demo_says_what_it_needs() -> None:
@@ -180,7 +179,7 @@ def test_without_root_the_demo_says_what_it_needs() -> None:
     ).returncode:
         pytest.skip("only root can read this source tree")
     process = subprocess.run(
-        [*nobody, *command(DEMO)], capture_output=True, text=True, timeout=60, check=False
+        [*nobody, *command(DEMO)], capture_output=True, text=True, timeout=TO_END, check=False
     )
     assert process.returncode == 3
     assert process.stderr.startswith("The demo cannot run here:\n  - not root:")
@@ -201,11 +200,13 @@ def test_an_appliance_to_look_around_in_stays_until_enter(network_os: str) -> No
         found[1] for line in process.stdout if (found := re.search(r"nsenter --target (\d+)", line))
     )
     next(line for line in process.stdout if "Press Enter to end." in line)
-    subprocess.run(["nsenter", f"--target={inside}", "--all", "systemctl", "reboot"], check=True, timeout=60)
+    subprocess.run(
+        ["nsenter", f"--target={inside}", "--all", "systemctl", "reboot"], check=True, timeout=TO_END
+    )
     for stage in ("booting", "steady"):
         next(line for line in process.stdout if f" {stage} " in line)
     assert process.poll() is None
-    _, complaints = process.communicate("\n", timeout=60)
+    _, complaints = process.communicate("\n", timeout=TO_END)
     assert process.returncode == 0, complaints
     assert complaints == ""
-    assert traces(process.pid) == []
+    assert left(process.pid) == []

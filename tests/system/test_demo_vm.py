@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.system.conftest import say
-from tests.system.demos import assert_in_order, command, started, traces
+from tests.system.demos import LONGEST, TO_END, assert_in_order, command, left, started, traces
 
 from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.demo_story import PROTECTED
@@ -62,7 +62,7 @@ RECORD = r"^ +fabric +has on record: NotReady: Provisioning, then Ready; in its 
 
 def test_the_demo_tells_its_story_and_leaves_nothing_behind() -> None:
     process = started(DEMO)
-    told, complaints = process.communicate(timeout=240)
+    told, complaints = process.communicate(timeout=LONGEST)
     assert process.returncode == 0, told + complaints
     assert complaints == ""
     assert "\x1b[" not in told
@@ -113,12 +113,12 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind() -> None:
     assert_in_order(told, [BOOT[2], DISK, PROVISIONED[0]])  # beside what makes the identity
     # Seen and told by another thread of the agent than the one that downloads.
     assert re.search(r"agent +sees incarnation 2: 1 handler$", told, re.MULTILINE)
-    assert traces(process.pid) == []
+    assert left(process.pid) == []
 
 
 def test_the_demo_goes_on_without_a_disc_and_says_so() -> None:
     process = started(DEMO, "--no-disc")
-    told, complaints = process.communicate(timeout=240)
+    told, complaints = process.communicate(timeout=LONGEST)
     assert process.returncode == 0, told + complaints
     assert_in_order(
         told,
@@ -136,12 +136,12 @@ def test_the_demo_goes_on_without_a_disc_and_says_so() -> None:
     )
     assert not re.search(DISK, told, re.MULTILINE)
     assert "finds the temporary disk" not in told
-    assert traces(process.pid) == []
+    assert left(process.pid) == []
 
 
 def test_the_demo_tells_its_story_to_programs() -> None:
     process = started(DEMO, "--json")
-    told, complaints = process.communicate(timeout=240)
+    told, complaints = process.communicate(timeout=LONGEST)
     assert process.returncode == 0, told + complaints
     assert PROTECTED["password"] not in told
     lines: list[dict[str, Any]] = [json.loads(line) for line in told.splitlines()]
@@ -170,10 +170,10 @@ def test_an_interrupted_demo_leaves_nothing_behind(number: int, after: str) -> N
             break
     assert traces(process.pid)
     process.send_signal(number)
-    _, complaints = process.communicate(timeout=60)
+    _, complaints = process.communicate(timeout=TO_END)
     assert process.returncode == 130, complaints
     assert complaints == ""
-    assert traces(process.pid) == []
+    assert left(process.pid) == []
 
 
 def test_without_root_the_demo_says_what_it_needs() -> None:
@@ -183,7 +183,7 @@ def test_without_root_the_demo_says_what_it_needs() -> None:
     ).returncode:
         pytest.skip("only root can read this source tree")
     process = subprocess.run(
-        [*nobody, *command(DEMO)], capture_output=True, text=True, timeout=60, check=False
+        [*nobody, *command(DEMO)], capture_output=True, text=True, timeout=TO_END, check=False
     )
     assert process.returncode == 3
     assert process.stderr.startswith("The demo cannot run here:\n  - not root:")

@@ -118,14 +118,38 @@ def test_on_a_terminal_it_says_what_will_be_lost_and_asks(
 def test_what_cannot_be_removed_is_named_and_the_rest_goes(provisioned: Machine) -> None:
     machine = provisioned
     machine.run(
-        ["sh", "-c", "mkdir /var/lib/waagent/busy && mount -t tmpfs none /var/lib/waagent/busy"]
+        [
+            "sh",
+            "-c",
+            "mkdir /var/lib/waagent/busy && mount -t tmpfs none /var/lib/waagent/busy && echo x > /var/lib/waagent/busy/kept",
+        ]
     ).checked()
     done = machine.run(["limpet", "deprovision", "--user", "--force"], timeout=60)
     assert done.exit_code == 1
     assert "library/busy: cannot remove /var/lib/waagent/busy" in done.stdout
     assert "should not become an image yet" in done.stdout
-    assert machine.run(["ls", "/var/lib/waagent"]).checked() == "busy\n"
+    assert machine.run(["find", "/var/lib/waagent", "-type", "f"]).checked() == "/var/lib/waagent/busy/kept\n"
     assert machine.run(["id", "alice"]).exit_code == 1
+
+
+def test_nothing_goes_of_what_is_mounted_in_a_folder_that_goes(provisioned: Machine) -> None:
+    """Shares, and folders of the same file system."""
+    machine = provisioned
+    script = """
+set -e
+mkdir -p /srv/share/folder /home/alice/share /home/alice/deep/share /var/lib/waagent/share
+echo precious > /srv/share/file; echo precious > /srv/share/folder/file
+mount -t tmpfs none /home/alice/share; cp -a /srv/share/. /home/alice/share
+mount --bind /srv/share /home/alice/deep/share
+mount --bind /srv/share /var/lib/waagent/share
+"""
+    machine.run(["sh", "-c", script]).checked()
+    done = machine.run(["limpet", "deprovision", "--user", "--force"], timeout=60)
+    assert done.exit_code == 1
+    assert "user: cannot remove /home/alice: Device or resource busy" in done.stdout
+    assert "library/share: cannot remove /var/lib/waagent/share: Device or resource busy" in done.stdout
+    for place in ("/home/alice/share", "/srv/share"):
+        assert machine.run(["sh", "-c", f"cat {place}/file {place}/folder/file"]).stdout == "precious\n" * 2
 
 
 def test_the_command_that_procedures_for_images_have_does_it_too(provisioned: Machine) -> None:

@@ -44,7 +44,7 @@ class Shell:
         self.made = made
         self._settings = [f"guest_shell.runtime={runtime}", *settings]
 
-    def ask(self, verb: str, *words: str, stdin: str = "", timeout: float = 60) -> Result:
+    def ask(self, verb: str, *words: str, stdin: str = "", timeout: float = 120) -> Result:
         """`limpet guestshell`, with this runtime's settings."""
         return self.made.run(self.words(verb, *words), stdin=stdin, timeout=timeout)
 
@@ -75,7 +75,7 @@ class Shell:
 
     def settle(self) -> str:
         """Wait until systemd inside has started everything."""
-        return wait_for(self._settled, "the guest shell's systemd to start", timeout=60)
+        return wait_for(self._settled, "the guest shell's systemd to start", timeout=180)
 
     def _settled(self) -> str | None:
         answer = self.inside("systemctl is-system-running").stdout.strip()
@@ -194,7 +194,7 @@ def test_when_its_first_process_is_killed_it_is_seen_and_started_again(shell: Sh
     shell.settle()
     found = shell.status()
     shell.made.sh(f"kill -KILL {found['init']}")
-    wait_for(lambda: not shell.status()["running"], "the death to be seen", timeout=10)
+    wait_for(lambda: not shell.status()["running"], "the death to be seen", timeout=60)
     assert shell.status()["problem"] == "its first process has ended"
     assert shell.inside("true").exit_code == 4
     shell.do("enable")

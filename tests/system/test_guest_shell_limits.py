@@ -67,7 +67,7 @@ def shown(made: Appliance, controller: str) -> Iterator[Path]:
         yield group
     finally:
         made.machine.kill()
-        wait_for(lambda: _removed(group), f"the processes in {group} to end", timeout=10)
+        wait_for(lambda: _removed(group), f"the processes in {group} to end", timeout=60)
 
 
 def _removed(group: Path) -> bool:
@@ -110,7 +110,7 @@ def test_a_guest_whose_first_process_is_killed_for_memory_is_seen_and_started_ag
         shell.do("enable")
         shell.settle()
         made.sh(f"kill -KILL {shell.status()['init']}")  # as the kernel does when nothing else is left
-        wait_for(lambda: not shell.status()["running"], "the death to be seen", timeout=10)
+        wait_for(lambda: not shell.status()["running"], "the death to be seen", timeout=60)
         shell.do("enable")
         assert shell.settle() == "running"
         assert (group / "guest-shell/memory.limit_in_bytes").read_text().strip() == str(128 * MIB)

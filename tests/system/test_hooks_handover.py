@@ -69,7 +69,7 @@ def await_state(made: Appliance, state: str) -> dict[str, Any]:
         found = shown(made)
         return found if state in str(found.get("state", found.get("stage", ""))) else None
 
-    return wait_for(look, f"the state {state}", timeout=90)
+    return wait_for(look, f"the state {state}", timeout=180)
 
 
 def nos(made: Appliance, *line: str) -> str:
@@ -80,10 +80,10 @@ def test_a_namespace_that_dies_takes_the_nics_back_to_linux_and_is_handed_over_t
     made: Appliance,
 ) -> None:
     made.sh("kill $(cat /run/acme/acmed.pid); ip netns delete acme-nos")
-    wait_for(lambda: len(made.lost_nics()) == 2, "the namespace to die", timeout=20)
+    wait_for(lambda: len(made.lost_nics()) == 2, "the namespace to die", timeout=120)
     for number in made.lost_nics():
         made.put_nic_in(number)
-    wait_for(lambda: made.run(["ls", "/run/netns/acme-nos"]).exit_code == 0, "a new handover", timeout=60)
+    wait_for(lambda: made.run(["ls", "/run/netns/acme-nos"]).exit_code == 0, "a new handover", timeout=120)
     await_state(made, "steady")
     assert "Acme NOS" in nos(made, "show", "version")
     assert made.leaked() == 0
@@ -97,9 +97,9 @@ def test_a_program_that_fails_in_a_handover_leaves_linux_with_its_nics_and_says_
         problem = str(shown(made).get("problem") or "")
         return problem if "broken" in problem else None
 
-    assert "/opt/acme/hooks/dress" in wait_for(why, "the reason", timeout=60)
-    wait_for(lambda: set(made.owners().values()) == {HOST}, "Linux to have its NICs", timeout=60)
-    made.world.wait(made.name, endpoint="status", requests=1, timeout=60)
+    assert "/opt/acme/hooks/dress" in wait_for(why, "the reason", timeout=120)
+    wait_for(lambda: set(made.owners().values()) == {HOST}, "Linux to have its NICs", timeout=120)
+    made.world.wait(made.name, endpoint="status", requests=1, timeout=120)
     made.sh("sed -i 2d /opt/acme/hooks/dress")
     await_state(made, "steady")
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 
 VM, HANDLER = "vm0", "Limpet.Test.Daemon"
-PATIENCE = 60.0
+PATIENCE = 180.0
 UNITS = ("limpet-boot.service", "limpet-agent.service", "limpet-firewall.service")
 CONFIGURATION = {
     "Extensions.GoalStatePeriod": "1",
@@ -114,7 +114,7 @@ def test_the_names_of_the_peers_service_mean_this_agent(installed: Installed) ->
 
 def test_systemd_finds_nothing_wrong_in_the_units(installed: Installed) -> None:
     paths = [f"/etc/systemd/system/{unit}" for unit in UNITS]
-    done = installed.machine.run(["systemd-analyze", "verify", "--man=no", *paths], timeout=60)
+    done = installed.machine.run(["systemd-analyze", "verify", "--man=no", *paths], timeout=120)
     ours = [line for line in done.stderr.splitlines() if "limpet" in line and "ssh" not in line]
     assert (done.exit_code, ours) == (0, [])
 
@@ -125,7 +125,7 @@ def test_what_a_handler_started_survives_a_restart_of_the_agent(installed: Insta
     world.wait(VM, timeout=PATIENCE, handler=HANDLER, status="success", sequence=1)
     daemon, agent = machine.read("/run/daemon.pid").strip(), shown(machine, "limpet-agent.service", "MainPID")
     before = world.vm(VM)["statusReports"]
-    machine.run(["systemctl", "restart", waagent.UNIT], timeout=60).checked()
+    machine.run(["systemctl", "restart", waagent.UNIT], timeout=120).checked()
     world.wait(VM, timeout=PATIENCE, handler=HANDLER, status="success", afterStatus=before)
     assert runs(machine, daemon)
     assert shown(machine, "limpet-agent.service", "MainPID") != agent
@@ -194,7 +194,7 @@ def test_an_images_tree_is_prepared_from_outside_and_serves_at_its_first_boot(la
         world.add_vm(VM, port.address)
         waagent.prepare(machine, CONFIGURATION)
         command = [sys.executable, "-m", "limpet", "install", "--json", "--root", str(machine.root)]
-        said = json.loads(run(command, timeout=60).checked())
+        said = json.loads(run(command, timeout=120).checked())
         assert {outcome["state"] for outcome in said["outcomes"]} == {"done"}
         machine.boot()
         assert machine.settle() == "running"

@@ -10,6 +10,7 @@ import pytest
 from tests.system.conftest import say
 
 from limpet.lab import recipes, requirements, rootfs
+from limpet.lab.clock import wait_for
 from limpet.lab.commands import run
 from limpet.lab.machine import IDLE
 from limpet.lab.provisioning_hardware import Hardware, azure_dmi, eject, fit, insert, vmbus_device
@@ -90,7 +91,9 @@ def test_a_disc_goes_with_a_lab_that_was_killed(tmp_path: Path) -> None:
     killed = run([sys.executable, "-c", program, str(image)])
     assert killed.exit_code == -9
     assert killed.stdout.split()[1:] == ["65536"]
-    assert run(["losetup", "--associated", str(image)]).stdout == ""
+    wait_for(
+        lambda: run(["losetup", "--associated", str(image)]).stdout == "", "the device to go", timeout=30
+    )
 
 
 def test_a_machine_has_the_hardware_that_it_was_given(empty_room: Room, image_tree: Path) -> None:

@@ -64,9 +64,11 @@ def test_a_listed_user_logs_in_with_its_password_becomes_root_with_it_and_goes_w
     vm, world = playing
     world.list_users(vm.name, [user("jit"), user("late", "Wed, 01 Jan 2020 00:00:00 GMT")])
     wait_for(
-        lambda: known(vm, "jit") and vm.path("/etc/sudoers.d/waagent").is_file(), "jit to be made", timeout=60
+        lambda: known(vm, "jit") and vm.path("/etc/sudoers.d/waagent").is_file(),
+        "jit to be made",
+        timeout=120,
     )
-    wait_for(lambda: "made=jit" in LIMPET.log(vm), "the agent to tell of it", timeout=30)
+    wait_for(lambda: "made=jit" in LIMPET.log(vm), "the agent to tell of it", timeout=60)
     assert "JIT_Account" in vm.read("/etc/passwd")
     assert "Jan 02, 2030" in vm.run(["chage", "-l", "jit"]).stdout
     assert not known(vm, "late")
@@ -76,8 +78,8 @@ def test_a_listed_user_logs_in_with_its_password_becomes_root_with_it_and_goes_w
     everything = LIMPET.log(vm) + vm.run(["sh", "-c", "ps -eo args; find /var/log /var/lib/waagent -type f | xargs grep -la [C]orrect-Horse"]).stdout  # fmt: skip
     assert "Correct-Horse" not in everything
     world.list_users(vm.name, [])
-    wait_for(lambda: not known(vm, "jit"), "jit to go", timeout=60)
-    wait_for(lambda: not vm.path("/home/jit").exists(), "its home to go", timeout=30)
+    wait_for(lambda: not known(vm, "jit"), "jit to go", timeout=120)
+    wait_for(lambda: not vm.path("/home/jit").exists(), "its home to go", timeout=60)
     sudoers = vm.path("/etc/sudoers.d/waagent")
     assert not sudoers.is_file() or "jit" not in sudoers.read_text()
 
@@ -88,7 +90,7 @@ def test_logs_are_collected_and_uploaded(playing: tuple[Machine, Fabric]) -> Non
     def uploaded() -> bool:
         return any("vmAgentLog" in json.dumps(request) for request in world.requests(vm.name))
 
-    wait_for(uploaded, "logs to be uploaded", timeout=90)
+    wait_for(uploaded, "logs to be uploaded", timeout=180)
     path = "/var/lib/waagent/logcollector/logs.zip"
     listed = vm.run(["python3", "-m", "zipfile", "-l", path]).checked()
     assert "results.txt" in listed
@@ -98,5 +100,5 @@ def test_logs_are_collected_and_uploaded(playing: tuple[Machine, Fabric]) -> Non
 
 def test_an_agent_without_controllers_says_so_once_and_goes_on(playing: tuple[Machine, Fabric]) -> None:
     vm, _ = playing
-    wait_for(lambda: "limits.unavailable" in LIMPET.log(vm), "the agent to tell of it", timeout=90)
+    wait_for(lambda: "limits.unavailable" in LIMPET.log(vm), "the agent to tell of it", timeout=180)
     assert LIMPET.log(vm).count("limits.unavailable") == 1

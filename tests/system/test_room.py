@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from limpet.lab import cgroups
+from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError, run
 from limpet.lab.machine import IDLE
 from limpet.lab.netns import Network, assert_no_way_out
@@ -18,14 +19,14 @@ pytestmark = pytest.mark.system
 
 KNOCK = (
     "import socket, sys\n"
-    "try: socket.create_connection((sys.argv[1], 9), timeout=1)\n"
+    "try: socket.create_connection((sys.argv[1], 9), timeout=float(sys.argv[2]))\n"
     "except OSError as error: print(error.strerror or error)\n"
 )
 
 
-def knock(where: Network, address: str) -> str:
+def knock(where: Network, address: str, *, patience: float = 20.0) -> str:
     """What happens to a connection to a port where nobody listens: refused, if the address is reached."""
-    return where.run([sys.executable, "-c", KNOCK, address]).checked().strip()
+    return where.run([sys.executable, "-c", KNOCK, address, str(patience)]).checked().strip()
 
 
 def traces(name: str) -> list[str]:
@@ -74,7 +75,7 @@ def test_a_command_that_is_kept_running_ends_with_its_block(empty_room: Room, la
     with machine.start(["sh", "-c", "echo started; exec sleep 600"], output="/var/log/sleeper"):
         machine.await_text("/var/log/sleeper", "started")
         assert "sleep 600" in machine.run(["ps", "ax"]).checked()
-    assert "sleep 600" not in machine.run(["ps", "ax"]).checked()
+    wait_for(lambda: "sleep 600" not in machine.run(["ps", "ax"]).checked(), "it to end", timeout=30)
 
 
 def test_the_fabric_answers_its_guests_at_the_platforms_addresses(
@@ -84,7 +85,7 @@ def test_the_fabric_answers_its_guests_at_the_platforms_addresses(
     machine.boot(IDLE)
     for address in ("10.0.0.1", "168.63.129.16", "169.254.169.254"):
         assert knock(port.network, address) == "Connection refused"
-    assert knock(port.network, "192.0.2.1") != "Connection refused"
+    assert knock(port.network, "192.0.2.1", patience=1) != "Connection refused"
 
 
 def test_guests_of_one_fabric_reach_each_other_and_those_of_another_do_not(empty_room: Room) -> None:
@@ -93,7 +94,7 @@ def test_guests_of_one_fabric_reach_each_other_and_those_of_another_do_not(empty
     with room() as other:
         stranger = other.port()
         assert stranger.address == first.address
-        assert knock(stranger.network, second.address) != "Connection refused"
+        assert knock(stranger.network, second.address, patience=1) != "Connection refused"
 
 
 def test_nothing_leaves_the_fabric(empty_room: Room) -> None:
@@ -155,7 +156,7 @@ def test_what_a_killed_lab_left_is_swept_by_the_next(layers: list[Path]) -> None
         "    print(made.workspace.name, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    killed = run([sys.executable, "-c", program, *map(str, layers)], timeout=60)
+    killed = run([sys.executable, "-c", program, *map(str, layers)], timeout=180)
     name = killed.stdout.strip()
     assert killed.exit_code == -9
     assert traces(name)

@@ -34,7 +34,7 @@ def test_the_guide_leads_from_an_empty_folder_to_a_handover(appliance_parts: Par
         made.boot()
         follow(made)
         made.reboot()
-        wait_for(lambda: made.run(["limpet", "show"]).stdout.startswith("steady"), "a handover", timeout=60)
+        wait_for(lambda: made.run(["limpet", "show"]).stdout.startswith("steady"), "a handover", timeout=180)
         assert made.leaked() == 0
 
 

@@ -41,6 +41,13 @@ def test_the_order_of_other_threads_does_not_matter() -> None:
     assert record(before, BEGAN) == record(after, BEGAN)
 
 
+def test_a_poll_that_found_nothing_new_may_come_at_any_time() -> None:
+    nothing = {**request(5, "vm-settings", target="/vmSettings"), "status": 304}
+    before, after = [nothing, request(11, "goal-state")], [request(11, "goal-state"), {**nothing, "at": 12}]
+    assert record(before, BEGAN) == record(after, BEGAN)
+    assert record(before, BEGAN)["at any time"] == ["GET wire-server /vmSettings → 304"]
+
+
 def test_a_request_belongs_to_the_step_in_which_it_came() -> None:
     found = record([request(9.9, "goal-state"), request(10, "goal-state")], BEGAN)
     assert found["order"] == {"start": ["GET wire-server /x → 200"], "install": ["GET wire-server /x → 200"]}

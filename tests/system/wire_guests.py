@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 WIRE = "168.63.129.16"
 PORTS = (53, 80, 32526)
 NOBODY = 65534
-PATIENCE = 0.6
-DEADLINE = 20.0
+PATIENCE, PLENTY = 0.6, 30.0
+"""Seconds for a connection, which is the kernel's alone, and for an answer, which is a thread's of ours."""
+DEADLINE = 60.0
 
 clock = RealClock()
 lookout = RealLookout(TABLES)
@@ -90,6 +91,7 @@ def heard(asking: socket.socket, port: int | None = None) -> bool:
     try:
         if port is not None:
             asking.connect((WIRE, port))
+        asking.settimeout(PLENTY)
         asking.sendall(b"?")
         return asking.recv(8) == b"?"
     except OSError:

@@ -29,7 +29,7 @@ HELLO, VERSION = "Limpet.Sample.Hello", "1.0.0"
 HANDLERS = (f"{HELLO}-{VERSION}",)
 PROTECTED = {"password": "between you and the appliance"}
 """Must be seen by the handler in the guest shell and by nobody else."""
-LIMIT = 40.0
+LIMIT = 120.0
 """Seconds that a part of a chapter may take."""
 LINUX, GUEST = "Linux", "the guest shell"
 FRR = "^/usr/lib/frr/"

@@ -23,7 +23,7 @@ HANDLERS = (f"{HELLO}-1.0.0", f"{HELLO}-1.1.0", f"{FAILS}-1.0.0")
 PROTECTED = {"password": "between you and the VM"}
 """Must be seen by the handler in the VM and by nobody else."""
 FIRST = demo_provisioning.NUMBER + 1
-LIMIT = 30.0
+LIMIT = 120.0
 """Seconds that a chapter may take."""
 
 
