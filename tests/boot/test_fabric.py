@@ -69,6 +69,34 @@ def test_patience_ends(ill: int | str, error: type[Exception]) -> None:
     assert 45.0 <= machine.clock.monotonic() - begun <= 61.0
 
 
+@pytest.mark.parametrize(("ill", "least", "most"), [(403, 10.0, 21.0), (503, 45.0, 61.0)])
+def test_a_fabric_that_only_refuses_is_given_up_sooner_where_somebody_else_goes_on(
+    ill: int, least: float, most: float
+) -> None:
+    machine, platform, _ = talking()
+    fabric = Fabric(
+        machine.http, machine.clock, machine.chance, machine.log, WIRE_SERVER, refused_patience=20.0
+    )
+    platform.ill = ill
+    begun = machine.clock.monotonic()
+    with pytest.raises(FabricBusy):
+        fabric.report(READY, patience=60.0)
+    assert least <= machine.clock.monotonic() - begun <= most
+
+
+def test_a_fabric_that_is_busy_between_refusals_is_borne_as_long_as_a_busy_one() -> None:
+    machine, platform, _ = talking()
+    fabric = Fabric(
+        machine.http, machine.clock, machine.chance, machine.log, WIRE_SERVER, refused_patience=20.0
+    )
+    platform.ill = 403
+    for after, ill in ((15.0, 503), (35.0, 403)):
+        machine.clock.after(after, lambda ill=ill: setattr(platform, "ill", ill))  # type: ignore[misc]
+    machine.clock.after(50.0, platform.recover)
+    fabric.report(READY, patience=90.0)
+    assert [report.state for report in platform.reports] == [READY]
+
+
 def test_without_patience_there_is_one_attempt() -> None:
     _, platform, fabric = talking()
     platform.ill = 503

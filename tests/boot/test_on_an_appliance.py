@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.boot.whole import Vm
+from tests.boot.whole import Vm, put, run_custom_data
 
 from limpet.boot.main import leased
 from limpet.boot.report import PENDING
@@ -18,6 +18,7 @@ from limpet.host.files import RealFiles
 from limpet.host.lease_lock import FlockLease
 from limpet.host.reported import accepted_in_this_boot, boot_id, ready_is_known
 from limpet.model.errors import AlreadyRunning, HostError
+from limpet.wire.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,4 +144,25 @@ def test_late_the_fabric_hears_that_only_the_handover_is_missing() -> None:
 def test_early_ready_is_said_by_boot() -> None:
     vm = Vm.new()
     vm.boot(Config(ready="early"))
+    assert vm.reports[-1] == "Ready"
+
+
+def test_a_fabric_that_refuses_everything_does_not_hold_up_an_appliance_whose_later_stages_go_on_asking() -> (
+    None
+):
+    vm = Vm.new()
+    answers = vm.core.exchange
+    vm.machine.http.served = lambda request: (
+        Response(status=403, headers={}, body=b"") if "comp=health" in request.url else answers(request)
+    )
+    begun = vm.machine.clock.monotonic()
+    translate = Path("/usr/lib/nos/translate")
+    put(vm.machine, translate, "#!/bin/sh")
+    vm.machine.commands.programs["translate"] = run_custom_data
+    result = vm.boot(Config(to_network_os="", translator=translate))
+    assert result.state == "unreported"
+    assert "403" in result.why
+    assert vm.machine.clock.monotonic() - begun < 60.0
+    vm.machine.http.served = answers
+    assert vm.restart(Config()).exit_code == 0
     assert vm.reports[-1] == "Ready"

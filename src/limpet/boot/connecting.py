@@ -6,7 +6,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
 from limpet.boot.connection import Network
-from limpet.boot.fabric import Fabric
+from limpet.boot.fabric import PATIENCE, REFUSED_PATIENCE, Fabric
 from limpet.boot.network import connect
 from limpet.host.facts import interfaces
 from limpet.model.errors import LimpetError
@@ -83,7 +83,13 @@ class Connecting:
         self.connection, self._later = found, found.tasks[at_once:]
         self.published = found.lease is not None and host_name is not None
         self._reports.fabric = Fabric(
-            machine.http, machine.clock, machine.chance, machine.log, self._authority(found.endpoint)
+            machine.http,
+            machine.clock,
+            machine.chance,
+            machine.log,
+            self._authority(found.endpoint),
+            # On an appliance a status-only agent goes on saying it, and the handover need not wait for that.
+            refused_patience=PATIENCE if config.to_network_os is None else REFUSED_PATIENCE,
         )
         if host_name is not None:
             self._reports.starting()

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 PATIENCE = 1200.0
 """How long a report that matters is tried, seconds; after about so long the platform has given the VM up (§A.15)."""
 
+REFUSED_PATIENCE = 20.0
+"""How long a fabric is asked that refuses whoever asks, where somebody else goes on asking later, seconds."""
+_REFUSALS = frozenset({401, 403})
+"""Of a platform that wants requests to be signed, and of one that is busy. Source: network-appliance.md §8.4 F16."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE, _FACTOR = 0.5, 10.0, 1.6
 _THUMBPRINT = "CertificateThumbprint"
 _ROLE_PROPERTIES_ACCEPTED = 202
@@ -42,9 +47,22 @@ T = TypeVar("T")
 class Fabric:
     """One wire server. Every method tries for `patience` seconds what may get better by waiting."""
 
-    def __init__(self, http: Http, clock: Clock, chance: Random, log: Log, endpoint: str) -> None:
-        """endpoint: as URLs have it, with a port where that is not 80."""
+    def __init__(
+        self,
+        http: Http,
+        clock: Clock,
+        chance: Random,
+        log: Log,
+        endpoint: str,
+        *,
+        refused_patience: float = PATIENCE,
+    ) -> None:
+        """endpoint: as URLs have it, with a port where that is not 80.
+
+        refused_patience: how long nothing but refusals is borne, seconds; no longer than the patience for what is asked.
+        """
         self.endpoint = endpoint
+        self._refused_patience = refused_patience
         self._http = http
         self._clock = clock
         self._chance = chance
@@ -167,12 +185,18 @@ class Fabric:
         """Try until it works, is refused for good, or `patience` seconds are over. At least once. Raises: FabricError."""
         deadline = self._clock.monotonic() + patience
         pause, told = _FIRST_PAUSE, ""
+        refused_until: float | None = None
         while True:
             try:
                 return attempt()
             except (FabricBusy, FabricUnreachable, MalformedDocument) as error:
                 wait = pause * (0.5 + self._chance.fraction() / 2)
-                if self._clock.monotonic() + wait > deadline:
+                now = self._clock.monotonic()
+                if getattr(error, "status", None) not in _REFUSALS:
+                    refused_until = None
+                elif refused_until is None:
+                    refused_until = now + self._refused_patience
+                if now + wait > min(deadline, deadline if refused_until is None else refused_until):
                     raise
                 if str(error) != told:
                     told = str(error)

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic
+    from limpet.host.ports import Completed
 
 USUAL = 20.0
 """When the boot stage takes longer, it is said, seconds."""
+_UNREPORTED = "unreported: "
+"""What the boot stage's words begin with when all is in place and only the fabric could not be told."""
 LONGEST = 1800.0
 """How long the boot stage may take, seconds; its own limits are far below."""
 
@@ -50,7 +53,9 @@ def boot(appliance: Appliance) -> Event:
             f"the handover failed {appliance.chronicle.handover.attempts} times; `limpet appliance retry` tries it again"
         )
         return Event.HELD
-    appliance.with_problem(None)
+    appliance.with_problem(
+        problem
+    )  # such as that the fabric could not be told: a status-only agent goes on with that (F16)
     return Event.PROVISIONED
 
 
@@ -72,10 +77,18 @@ def _run(appliance: Appliance) -> str | None:
     done = child.ended()
     if done is not None and done.exit_code == 0:
         return None
-    said = (done.stderr if done else b"").decode("utf-8", "replace").strip().splitlines()
-    problem = f"the boot stage failed: {said[-1][:300] if said else 'it said nothing'}"
+    problem = _said(done)
     appliance.machine.log.warning("boot.failed", problem=problem)
     return problem
+
+
+def _said(done: Completed | None) -> str:
+    """Why it has not ended well, in its own words."""
+    told = (done.stdout if done else b"").decode("utf-8", "replace").strip().splitlines()
+    if told and told[0].startswith(_UNREPORTED):
+        return told[0].removeprefix(_UNREPORTED)[:300]
+    said = (done.stderr if done else b"").decode("utf-8", "replace").strip().splitlines()
+    return f"the boot stage failed: {said[-1][:300] if said else 'it said nothing'}"
 
 
 def _day_zero(appliance: Appliance) -> tuple[str, str]:

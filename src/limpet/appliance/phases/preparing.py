@@ -40,7 +40,8 @@ def prepare(appliance: Appliance) -> Event:
         # What extensions are in the guest shell is in its volume: the status-only agent reports them.
         own_state(appliance)
         _renewing(appliance, _mount)
-        appliance.start_status_agent(f"{State.PREPARING.words}")
+        untold = f"; {appliance.problem}" if appliance.problem else ""
+        appliance.start_status_agent(f"{State.PREPARING.words}{untold}")
         site = appliance.site()
         appliance.apply(appliance.network_os.start(site, appliance.look()))
         _renewing(appliance, start_guest)
