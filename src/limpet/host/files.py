@@ -121,8 +121,9 @@ class RealFiles:
             if not stat.S_ISDIR(path.lstat().st_mode):
                 path.unlink()
                 return
-            _empty(path)
-            path.rmdir()
+            if not _removed_at_once(path):
+                _empty(path)
+                path.rmdir()
 
     def copy(self, source: Path, destination: Path) -> None:
         """Copy a regular file with its mode and times. Raises: FileNotFoundError, HostError."""
@@ -287,7 +288,8 @@ def _make_folder(path: Path, mode: int, owner: tuple[int, int] | None = None) ->
 def _empty(folder: Path) -> None:
     """Remove everything in a folder without following links and without recursion, however deep it is.
 
-    What lies two levels down is moved up to `folder`, so that no path and no stack grows with the depth.
+    What lies two levels down is moved up to `folder`, so that no path and no stack grows with the depth. A folder that
+    something is mounted on can be neither moved nor removed: nothing of another file system goes.
     """
     top = os.open(folder, _FOLDER)
     try:
@@ -303,11 +305,23 @@ def _removed_some(top: int) -> bool:
         for entry in entries:
             some = True
             if entry.is_dir(follow_symlinks=False):
-                _move_folders_up(entry.name, top)
-                os.rmdir(entry.name, dir_fd=top)
+                if not _removed_at_once(entry.name, top):
+                    _move_folders_up(entry.name, top)
+                    os.rmdir(entry.name, dir_fd=top)
             else:
                 os.unlink(entry.name, dir_fd=top)
     return some
+
+
+def _removed_at_once(name: str | Path, top: int | None = None) -> bool:
+    """Whether it was empty. Raises: OSError, when something is mounted on it, before anything in that is touched."""
+    try:
+        os.rmdir(name, dir_fd=top)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+            return False
+        raise
+    return True
 
 
 def _move_folders_up(name: str, top: int) -> None:
