@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.emulator.events import EventLog
+from limpet.emulator.events import LONGEST_TEXT, MOST_ITEMS, EventLog
 from limpet.emulator.exchange import Service
 from limpet.emulator.ledger import ENTRIES_PER_VM, Entry, Ledger
 from limpet.emulator.ring import Ring
@@ -47,6 +47,17 @@ def test_the_oldest_requests_of_a_vm_make_room_and_no_other_vms() -> None:
     assert len(list(ledger.entries("quiet"))) == 1
     assert len(list(ledger.entries("busy"))) == ENTRIES_PER_VM
     assert ledger.dropped("busy") == 5
+
+
+def test_what_is_told_of_one_happening_is_bounded() -> None:
+    parts = [{"name": "x" * 5000}] * 1000
+    log = EventLog().add(1.0, "status", "vm1", {"handlers": parts, **{f"p{n}": n for n in range(1000)}})
+    (event,) = log.after(0)
+    assert len(event.data) == MOST_ITEMS
+    assert len(event.data["handlers"]) == MOST_ITEMS
+    assert event.data["handlers"][0]["name"] == "x" * (LONGEST_TEXT - 1) + "…"
+    small = {"a": ["b", ("c",)], "d": None}
+    assert EventLog().add(1.0, "k", None, small).after(0)[0].data == {"a": ["b", ["c"]], "d": None}
 
 
 def test_what_is_shown_of_a_request_has_no_sas_token() -> None:

@@ -67,8 +67,8 @@ def _bounded(reports: Ring[StatusReport]) -> Ring[StatusReport]:
     kept: list[StatusReport] = []
     for report in reversed(reports.items):
         total += report.size
-        if kept and total > LARGEST_TOTAL and report.problem is not FORGOTTEN:
-            kept.append(replace(report, raw=b"", status=None, problem=FORGOTTEN))
+        if kept and total > LARGEST_TOTAL:
+            kept.append(replace(report, raw=b"", status=None, problem=report.problem or FORGOTTEN))
         else:
             kept.append(report)
     return replace(reports, items=tuple(reversed(kept))) if total > LARGEST_TOTAL else reports
