@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.boot.whole import Vm, put, run_custom_data
+from tests.boot.whole import Vm, run_custom_data
+from tests.plans.cases import put
 
 from limpet.boot.main import leased
 from limpet.boot.report import PENDING
