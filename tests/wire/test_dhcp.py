@@ -102,7 +102,7 @@ MESSAGES = st.builds(
     lease_seconds=st.none() | st.integers(0, 2**32 - 1),
     server=st.none() | ADDRESSES,
     routes=st.lists(ROUTES, max_size=60).map(tuple),
-    wire_server=st.none() | ADDRESSES,
+    wire_server=st.none() | OTHER_THAN_ZERO,
     requested_options=st.lists(st.integers(0, 255), max_size=10).map(tuple),
     client_identifier=st.none() | st.binary(min_size=1, max_size=20),
 )
@@ -141,6 +141,10 @@ def test_an_option_that_runs_over_the_end_is_refused(length: int) -> None:
 def test_options_without_an_end_are_refused(area: bytes) -> None:
     with pytest.raises(MalformedDocument, match="without an end"):
         parse_dhcp_message(HEADER + area)
+
+
+def test_a_wire_server_of_zeros_is_none() -> None:
+    assert parse_dhcp_message(message((245, bytes(4)))).wire_server is None
 
 
 @pytest.mark.parametrize("code", [1, 50, 51, 54, 245])

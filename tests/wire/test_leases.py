@@ -50,6 +50,7 @@ def test_a_lease_is_read() -> None:
         (r'"\250?\201\020"', "168.63.129.16"),
         (r'"d\"\\!"', "100.34.92.33"),
         ('"a{;}"', "97.123.59.125"),
+        ("0:0:0:0", None),
         ("a8:3f:81", None),
         ("a8:3f:81:10:00", None),
         ("a8:3f:81:1g", None),
@@ -75,6 +76,7 @@ def test_openbsds_name_of_the_option_is_known_and_other_options_are_not_taken_fo
         ("expire never;", None),
         ("expire 0 never;", None),
         ("expire 2 2030/01/01 00:00:00;", NEW_YEAR_2030),
+        ("expire 2 2030/01/01 00:00:00 UTC;", NEW_YEAR_2030),
         ("expire epoch 1893456000; # Tue Jan  1 00:00:00 2030", NEW_YEAR_2030),
     ],
 )
@@ -90,6 +92,7 @@ def test_every_spelling_of_an_end_is_read(statement: str, expires: float | None)
         ("expire soon;",),
         ("expire 2 2030/13/01 00:00:00;",),
         ("expire 2 2030/01/01;",),
+        ("expire 2 2030/01/01 00:00:00 PST;",),
         ("expire epoch x;",),
         ("expire epoch 99999999999999999999;",),
         ("renew 2 2030/01/01 00:00:00;",),
@@ -156,7 +159,7 @@ def test_a_networkd_lease_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["OPTION_245=", "OPTION_245=a83f81", "OPTION_245=a83f8110ff", "OPTION_245=xyzw8110", "#OPTION_245=a83f8110", "OPTION_24=a83f8110"]
+    "line", ["OPTION_245=", "OPTION_245=00000000", "OPTION_245=a83f81", "OPTION_245=a83f8110ff", "OPTION_245=xyzw8110", "#OPTION_245=a83f8110", "OPTION_24=a83f8110"]
 )  # fmt: skip
 def test_a_networkd_lease_without_a_usable_option_245_names_no_wire_server(line: str) -> None:
     assert parse_networkd_lease(f"ADDRESS=x\n{line}\n".encode()) == Lease()

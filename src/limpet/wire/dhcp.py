@@ -69,7 +69,7 @@ def parse_dhcp_message(packet: bytes) -> DhcpMessage:
         lease_seconds=options.number(LEASE_SECONDS, 4),
         server=options.address(SERVER),
         routes=options.routes(),
-        wire_server=options.address(WIRE_SERVER),
+        wire_server=_address_or_none(options.address_bytes(WIRE_SERVER)),
         requested_options=tuple(options.raw(REQUESTED_OPTIONS)),
         client_identifier=options.raw(CLIENT_IDENTIFIER) or None,
     )
@@ -111,6 +111,9 @@ class _Options:
     def number(self, code: int, size: int) -> int | None:
         value = self._of_size(code, size)
         return None if value is None else int.from_bytes(value, "big")
+
+    def address_bytes(self, code: int) -> bytes:
+        return self._of_size(code, 4) or b""
 
     def address(self, code: int) -> IPv4Address | None:
         value = self._of_size(code, 4)

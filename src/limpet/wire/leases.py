@@ -46,7 +46,7 @@ def parse_networkd_lease(content: bytes) -> Lease:
     option = values.get("OPTION_245", "").strip()
     return Lease(
         address=_address(values.get("ADDRESS", "").strip()),
-        wire_server=IPv4Address(bytes.fromhex(option)) if _HEX_WORD.match(option) else None,
+        wire_server=_somewhere(bytes.fromhex(option)) if _HEX_WORD.match(option) else None,
         routers=_addresses(values.get("ROUTER", "").split()),
     )
 
@@ -123,7 +123,7 @@ def _expiry(when: Sequence[str]) -> float | None:
             return None
         case ["epoch", seconds] if seconds.isascii() and seconds.isdigit() and len(seconds) < 16:
             return float(seconds)
-        case [_, date, time]:
+        case [_, date, time] | [_, date, time, "UTC"]:  # OpenBSD's client says which zone it is
             try:
                 moment = datetime.strptime(f"{date} {time}", "%Y/%m/%d %H:%M:%S")  # noqa: DTZ007 - zone is added
             except ValueError:
@@ -136,14 +136,19 @@ def _expiry(when: Sequence[str]) -> float | None:
 def _option_address(value: str) -> IPv4Address | None:
     """Read four bytes as dhclient writes them: in hexadecimal, or as text where all of them are printable."""
     if _HEX_PAIRS.match(value):
-        return IPv4Address(bytes(int(pair, 16) for pair in value.split(":")))
+        return _somewhere(bytes(int(pair, 16) for pair in value.split(":")))
     if not value.startswith('"'):
         return None
     raw = _ESCAPE.sub(lambda found: chr(int(found[1], 8)) if len(found[1]) == 3 else found[1], value[1:-1])
     try:
-        return IPv4Address(raw.encode("latin-1"))
+        return _somewhere(raw.encode("latin-1"))
     except (UnicodeEncodeError, AddressValueError):
         return None
+
+
+def _somewhere(packed: bytes) -> IPv4Address | None:
+    """An address; none where it is all zeros, which would be this machine itself."""
+    return IPv4Address(packed) if any(packed) else None
 
 
 def _addresses(words: Iterable[str]) -> tuple[IPv4Address, ...]:
