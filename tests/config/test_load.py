@@ -268,3 +268,36 @@ def test_without_limpet_toml_its_parser_is_not_loaded() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=30)
     assert not set(json.loads(done.stdout)) & {"tomllib", "difflib", "argparse"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["guest_shell.dns=one,two"],
+        ["guest_shell.dns=::1"],
+        ["guest_shell.dns=10.0.0.1,"],
+        ["guest_shell.gateway=192.168.35.0/24"],
+        ["guest_shell.gateway=192.168.35.255/24"],
+        ["guest_shell.gateway=127.0.0.1/8"],
+        ["guest_shell.gateway=224.0.0.1/24"],
+        ["guest_shell.gateway=169.254.1.1/24"],
+        ["guest_shell.gateway=168.63.129.1/24"],
+        ["guest_shell.gateway=10.9.0.1/24"],
+        ["guest_shell.address=192.168.35.1/24"],
+        ["guest_shell.address=192.168.35.2/25"],
+    ],
+)
+def test_addresses_with_which_the_guest_shell_would_reach_nobody_stop_the_start(options: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"guest_shell\."):
+        load_config(disk(), options=options)
+
+
+def test_the_guest_ports_addresses_and_name_servers_are_taken_as_they_are_written() -> None:
+    options = [
+        "guest_shell.gateway=10.9.0.1/30",
+        "guest_shell.address=10.9.0.2/30",
+        "guest_shell.dns=10.0.0.1, 10.0.0.2",
+    ]
+    config = load_config(disk(), options=options)
+    assert (config.guest_gateway, config.guest_address) == ("10.9.0.1/30", "10.9.0.2/30")
+    assert config.guest_dns == "10.0.0.1,10.0.0.2"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limpet.config.duty_settings import DutySettings
-from limpet.config.kinds import NAMES, PATH, PORT_ADDRESS, TEXT, choice, seconds, whole
+from limpet.config.kinds import ADDRESSES, NAMES, PATH, PORT_ADDRESS, choice, seconds, whole
 from limpet.config.setting import setting
 
 
@@ -57,7 +57,7 @@ class ApplianceSettings(DutySettings):
         "guest_shell.address", PORT_ADDRESS, "192.168.35.2/24",
         "The guest shell's address on the guest port.")
     guest_dns: str | None = setting(
-        "guest_shell.dns", TEXT, None,
+        "guest_shell.dns", ADDRESSES, None,
         "The guest shell's name servers, separated by commas; unset: those of the lease, else 168.63.129.16.")
     bootflash: Path = setting(
         "guest_shell.bootflash", PATH, Path("/bootflash"),

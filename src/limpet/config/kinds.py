@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -160,12 +160,36 @@ def _port_address(value: object) -> str:
         found = IPv4Interface(value) if isinstance(value, str) and "/" in value else None
     except ValueError:
         found = None
-    if found is None or not 8 <= found.network.prefixlen <= 30 or found.ip == found.network.network_address:
+    if found is None or not 8 <= found.network.prefixlen <= 30 or not _is_of_a_host(found):
         raise ValueError(PORT_ADDRESS.describe)
     return str(found)
 
 
+def _is_of_a_host(found: IPv4Interface) -> bool:
+    """Whether a port can have it: 169.254.0.0/16 is the platform's, and so is 168.63.129.16."""
+    network = found.network
+    return (
+        found.ip not in {network.network_address, network.broadcast_address}
+        and not (found.is_multicast or found.is_loopback or found.is_unspecified or found.is_reserved)
+        and not any(network.overlaps(each) for each in _PLATFORM)
+    )
+
+
+_PLATFORM = (IPv4Network("168.63.129.16/32"), IPv4Network("169.254.0.0/16"))
 PORT_ADDRESS = Kind(describe="an IPv4 address with its prefix, such as 192.168.35.1/24", accept=_port_address)
+
+
+def _addresses(value: object) -> str:
+    try:
+        found = [IPv4Address(each.strip()) for each in value.split(",")] if isinstance(value, str) else []
+    except ValueError:
+        found = []
+    if not found:
+        raise ValueError(ADDRESSES.describe)
+    return ",".join(map(str, found))
+
+
+ADDRESSES = Kind(describe="IPv4 addresses, separated by commas", accept=_addresses)
 
 
 def whole(lowest: int, highest: int, unit: str = "") -> Kind[int]:

@@ -7,6 +7,7 @@ default holds. Decision: docs/decisions/0004-settings.md.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +45,23 @@ def load_config(files: Files, *, path: Path | None = None, options: Sequence[str
     theirs = waagent.read(files, Config().waagent_conf if conf is None else conf.value)
     values, notes, unused = honoured(theirs)
     values |= ours
-    return Config(
+    found = Config(
         **{SETTINGS[name].attribute: entry.value for name, entry in values.items()},
         origins={name: entry.origin for name, entry in values.items()},
         notes=tuple(notes),
         unused=tuple(unused),
     )
+    _agrees(found)
+    return found
+
+
+def _agrees(config: Config) -> None:
+    """Raises: ConfigurationError, for settings that cannot be used together."""
+    outer, inner = IPv4Interface(config.guest_gateway), IPv4Interface(config.guest_address)
+    if outer.network != inner.network or outer.ip == inner.ip:
+        raise ConfigurationError(
+            f"guest_shell.gateway ({outer}) and guest_shell.address ({inner}) must be two addresses of one network"
+        )
 
 
 def _option(text: str) -> Entry[Any]:
