@@ -95,6 +95,19 @@ def truncated() -> bytes:
     return whole[: len(whole) // 2]
 
 
+def corrupt_lzma() -> bytes:
+    """Packed in a rarer way, and then damaged."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as found:
+        found.writestr(MANIFEST, GOOD_MANIFEST * 50)
+    whole = bytearray(buffer.getvalue())
+    start = whole.index(MANIFEST.encode()) + len(MANIFEST)
+    whole[start + 9] ^= (
+        0xFF  # behind the four bytes and five of properties that come first: no stream begins so
+    )
+    return bytes(whole)
+
+
 def nothing() -> bytes:
     """Not even a zip."""
     return b""

@@ -111,6 +111,7 @@ def test_with_name_and_version_anything_is_hosted(make: object) -> None:
 REFUSED = {
     "a zip of something else": (broken_packages.without_manifest, "there is no HandlerManifest.json in it"),
     "half a zip": (broken_packages.truncated, "not a zip that can be read"),
+    "damaged, packed in a rarer way": (broken_packages.corrupt_lzma, "not a zip that can be read"),
     "nothing": (broken_packages.nothing, "not a zip that can be read"),
     "a broken manifest": (
         broken_packages.with_broken_manifest,

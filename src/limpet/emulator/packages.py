@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import stat
 import struct
@@ -37,7 +38,7 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _MADE_ON_UNIX = 3
 # What zipfile raises for zips that are damaged (offsets before the file, odd lengths), encrypted, or packed in another way.
 _UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, struct.error, ValueError, RuntimeError, NotImplementedError, EOFError, OSError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, ValueError, RuntimeError, NotImplementedError, EOFError, OSError,
 )  # fmt: skip
 
 
