@@ -12,6 +12,8 @@ from limpet.guest.passwd import Group, Shadow, User, parse_group, parse_passwd, 
 from limpet.guest.root_password import LINE, ShadowFile, plan_root_password
 from limpet.guest.steps import Remove, Run, Write
 from limpet.guest.sudo import SudoFacts, plan_sudo, rule
+from limpet.host.facts.accounts import look
+from limpet.host.fake import FakeClock, FakeMachine
 from limpet.model.secret import Secret
 
 SUDOERS = Path("/etc/sudoers.d")
@@ -42,6 +44,24 @@ def test_a_home_of_another_user_who_is_there_is_left_to_him() -> None:
     facts = AccountFacts(users=(user("bob", 1001),), home_owner=1001)
     steps = plan_account(AccountWish(name="alice", home_dir=HOME), facts).steps
     assert [step.argv[0] for step in steps if isinstance(step, Run)] == ["useradd"]
+
+
+@pytest.mark.parametrize(
+    ("content", "modified", "stale"),
+    [(b"812\0", 99.0, True), (b"812\0", 101.0, False), (b"", 101.0, True), (b"\0\0\n", 101.0, True)],
+)
+def test_a_lock_that_a_power_cut_left_is_removed_and_that_of_a_program_that_works_is_not(
+    content: bytes, modified: float, stale: bool
+) -> None:
+    files = FakeMachine(clock=FakeClock(now=modified)).files
+    files.make_folder(Path("/etc"))
+    files.make_folder(Path("/proc"))
+    files.replace(Path("/proc/stat"), b"cpu  1 2 3\nbtime 100\nprocesses 7\n")
+    files.replace(Path("/etc/gshadow.lock"), content)
+    wish = AccountWish(name="alice", home_dir=HOME)
+    steps = plan_account(wish, look(files, wish)).steps
+    assert (Remove(Path("/etc/gshadow.lock")) in steps) == stale
+    assert steps[-2] == Run(("useradd", "-m", "-d", "/home/alice", "-s", "/bin/sh", "alice"))
 
 
 def test_nobody_is_a_system_user() -> None:

@@ -45,7 +45,8 @@ class AccountFacts:
     """What the machine says. home_owner: the uid that owns the user's home (see `home_of`), None where there is no home.
 
     noted: what the note says, None without one. shell, uid_min and home_mode: for new users, of /etc/default/useradd and
-    login.defs. skeleton: whether there is something to begin a home with.
+    login.defs. skeleton: whether there is something to begin a home with. stale_locks: of account files, left by a program
+    that the power was cut under: no other gets past them.
     """
 
     users: tuple[User, ...] = ()
@@ -57,6 +58,7 @@ class AccountFacts:
     uid_min: int = 1000
     home_mode: int = 0o755
     skeleton: bool = True
+    stale_locks: tuple[Path, ...] = ()
 
     def user(self, name: str) -> User | None:
         """The user of that name."""
@@ -108,7 +110,8 @@ def plan_account(wish: AccountWish, facts: AccountFacts) -> Task:
         return Task(name=ACCOUNT, purpose=f"make the user {shown}", problem=problem, advice=_ADVICE_NAME)
     user = facts.user(wish.name)
     steps = _new(wish, facts) if user is None else _existing(wish, facts, user)
-    return Task(name=ACCOUNT, purpose=f"make the user {wish.name}", steps=tuple(steps))
+    unlocking = (Remove(path) for path in facts.stale_locks)
+    return Task(name=ACCOUNT, purpose=f"make the user {wish.name}", steps=(*unlocking, *steps))
 
 
 def _new(wish: AccountWish, facts: AccountFacts) -> list[Step]:

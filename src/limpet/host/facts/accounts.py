@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from limpet.host.ports import Files
 
 PASSWD, GROUP, SHADOW = Path("/etc/passwd"), Path("/etc/group"), Path("/etc/shadow")
+LOCKS = tuple(
+    Path(f"/etc/{name}.lock") for name in ("passwd", "group", "gshadow", "shadow", "subuid", "subgid")
+)
+"""What programs of the account database keep each other out by. Source: shadow, commonio."""
 LOGIN_DEFS, USERADD = Path("/etc/login.defs"), Path("/etc/default/useradd")
+_STAT = Path("/proc/stat")
 _BASH, _PLAIN = "/bin/bash", "/bin/sh"
 _LARGEST = 4 * 1024 * 1024
 
@@ -37,6 +42,7 @@ def look(files: Files, wish: AccountWish) -> AccountFacts:
         uid_min=least_uid(defs),
         home_mode=_home_mode(defs),
         skeleton=is_there(files, Path(SKELETON)),
+        stale_locks=tuple(path for path in LOCKS if _is_stale(files, path)),
     )
 
 
@@ -52,6 +58,26 @@ def _home_owner(files: Files, wish: AccountWish, users: tuple[User, ...]) -> int
     except (HostError, ValueError):  # a name with a NUL in it is no path
         return None
     return None if info is None else info.uid
+
+
+def _is_stale(files: Files, path: Path) -> bool:
+    """Whether a lock is older than this boot, or cut short: a program that works writes its id before it takes the name."""
+    try:
+        found = files.info(path)
+        if found is None or not found.is_file:
+            return False
+        return not files.read(path, at_most=_LARGEST).strip(b"\0\n ") or found.modified < _boot(files)
+    except (FileNotFoundError, HostError):
+        return False
+
+
+def _boot(files: Files) -> float:
+    """When the kernel started, seconds since 1970; 0 where that is not known. Source: proc(5), btime."""
+    for line in (text_of(files, _STAT, at_most=_LARGEST) or "").splitlines():
+        name, _, value = line.partition(" ")
+        if name == "btime":
+            return float(number(value) or 0)
+    return 0.0
 
 
 def _shell(files: Files) -> str:

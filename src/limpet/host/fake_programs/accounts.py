@@ -61,6 +61,8 @@ def useradd(files: FakeFiles, call: Call) -> Said:
     """Writes passwd, shadow and group in this order, and makes the home last."""
     options = _options(call, "dsgGec")
     (name,) = options.rest
+    if files.info(PASSWD.with_name("passwd.lock")) is not None:
+        return Said(exit_code=1, stderr="useradd: cannot lock /etc/passwd; try again later.")
     passwd, group = _text(files, PASSWD), _text(files, GROUP)
     users, groups = parse_passwd(passwd), parse_group(group)
     if any(user.name == name for user in users):
