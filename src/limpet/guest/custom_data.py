@@ -70,9 +70,12 @@ def decoded(text: Secret[str]) -> Secret[bytes] | None:
 
 
 def interpreter_of(content: Secret[bytes]) -> str | None:
-    """The program that the first line (#!) names; None where there is no such line."""
+    """The program that the first line (#!) names; None where there is no such line. Source: execve(2).
+
+    A carriage return before the line's end belongs to the name, or to an argument: lines of another system cannot be run.
+    """
     line = content.reveal()[:_LONGEST_LINE].partition(b"\n")[0]
-    words = line[2:].split() if line.startswith(b"#!") else []
+    words = [word for word in re.split(rb"[ \t]+", line[2:]) if word] if line.startswith(b"#!") else []
     return words[0].decode("utf-8", "replace") if words else None
 
 
@@ -113,6 +116,8 @@ def plan_custom_data_run(wish: CustomDataWish, facts: CustomDataFacts) -> tuple[
     program = interpreter_of(content)
     if program is not None and program not in facts.programs:
         advice = "Name a program of the image in its first line."
+        if program.endswith("\r"):
+            advice = "Save it with line feeds at the ends of lines and without carriage returns."
         problem = f"its first line names {ascii(program)[:80]}, which is not there"
         return (
             Task(name=CUSTOM_DATA_RUN, purpose=purpose, after=(CUSTOM_DATA,), problem=problem, advice=advice),
