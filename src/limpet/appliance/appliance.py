@@ -9,6 +9,7 @@ from limpet.appliance.chronicle import Chronicle, compacted, fold
 from limpet.appliance.granting import FabricLease
 from limpet.appliance.inventory import site_of
 from limpet.appliance.shell import shell_plan
+from limpet.appliance.telling import Telling
 from limpet.guest.agent_news import LARGEST, NEWS, parse_news
 from limpet.guest.fabric_lease import EXCHANGE, Holder
 from limpet.guest.saying import FAILED, NOT_READY, READY, SAYING, Saying, one_line, render_saying
@@ -78,6 +79,7 @@ class Appliance:
             epoch=self.chronicle.epoch,
             boot=self.boot,
         )
+        self.telling = Telling(machine)
         self.status_agent: Child | None = None
         self.problem: str | None = None
         self._news: AgentNews | None = None
@@ -153,7 +155,11 @@ class Appliance:
                 self._news = None
             self._news_content = content
         found = self._news
-        return found if found is not None and found.epoch == self.lease.epoch else None
+        if found is None or found.epoch != self.lease.epoch:
+            return None
+        if found.told:
+            self.telling.sent(found.told)
+        return found
 
     def sign_of_life(self) -> object:
         """Another value whenever the agent has written its news, also the same news."""
@@ -172,14 +178,11 @@ class Appliance:
 
     def site(self) -> Site:
         """The network as it shall be. Raises: HostError."""
-        key = (self.chronicle.nics, self.chronicle.leases, self.machine.kernel.host_name())
-        if (
-            self._site is None
-            or any(one is not other for one, other in zip(self._site[0][:2], key[:2], strict=True))
-            or self._site[0][2] != key[2]
-        ):
-            self._site = (key, site_of(key[0], key[1], self.config, key[2]))
-        return self._site[1]
+        nics, leases, name = self.chronicle.nics, self.chronicle.leases, self.machine.kernel.host_name()
+        known = self._site
+        if known is None or known[0][0] is not nics or known[0][1] is not leases or known[0][2] != name:
+            known = self._site = ((nics, leases, name), site_of(nics, leases, self.config, name))
+        return known[1]
 
     def shell(self) -> ShellPlan:
         """The guest shell as it shall be. Raises: HostError, when there is no image."""
@@ -264,12 +267,12 @@ class Appliance:
 
     def await_end(self, child: Child, timeout: float) -> bool:
         """Wait for a child. Says whether it has ended in time. Raises: Stopped."""
-        deadline = self.machine.clock.monotonic() + timeout
+        began = self.machine.clock.monotonic()
         while child.ended() is None:
-            left = deadline - self.machine.clock.monotonic()
-            if left <= 0:
+            waited = self.machine.clock.monotonic() - began
+            if waited >= timeout:
                 return False
-            self.pause(min(0.02, left))
+            self.pause(min(max(0.02, waited * 0.05), timeout - waited))
         return True
 
     def leave_behind(self, mac: str) -> None:

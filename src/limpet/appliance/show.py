@@ -39,6 +39,7 @@ class Window:
         self._appliance = appliance
         self._shown = b""
         self._due = 0.0
+        self._glance: tuple[object, ...] = ()
 
     def tick(self) -> None:
         """Show what has changed, at most once a second."""
@@ -48,7 +49,11 @@ class Window:
             self.publish()
 
     def publish(self, *, stopped: bool = False) -> None:
-        """Show it now; what cannot be looked at is left out."""
+        """Show it now; what cannot be looked at is left out. While nothing of what it is drawn from has changed, it is as it was."""
+        glance = (*_glance(self._appliance), stopped)
+        if self._shown and glance == self._glance:
+            return
+        self._glance = glance
         found = document(self._appliance)
         if stopped:
             found |= {"stage": State.STOPPED.value, "words": State.STOPPED.words}
@@ -64,6 +69,21 @@ class Window:
         except HostError as error:
             self._shown = b""
             self._appliance.machine.log.warning("show.unwritable", problem=error)
+
+
+def _glance(appliance: Appliance) -> tuple[object, ...]:
+    """All that `document` is drawn from."""
+    lease = appliance.lease
+    return (
+        appliance.chronicle,
+        appliance.news(),
+        appliance.problem,
+        lease.holder,
+        lease.epoch,
+        appliance.seen,
+        _network_os(appliance),
+        _guest(appliance),
+    )
 
 
 def document(appliance: Appliance) -> dict[str, Any]:

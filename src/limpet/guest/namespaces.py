@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING, Any
 
@@ -111,13 +112,17 @@ def _link(found: Mapping[str, Any]) -> SeenLink:
             kind=None if kind is None else str(kind),
             vf="SLAVE" in flags,
             altnames=tuple(str(each) for each in _list(found, "altnames")),
-            addresses=tuple(IPv4Interface(f"{each['local']}/{each['prefixlen']}") for each in addresses),
+            addresses=tuple(_interface(f"{each['local']}/{each['prefixlen']}") for each in addresses),
             labels=tuple(str(each.get("label", found["ifname"])) for each in addresses),
             device=str(found["parentdev"]) if "parentdev" in found else None,
             mtu=int(found.get("mtu", 1500)),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise MalformedDocument(DOCUMENT, f"a link cannot be read: {str(error)[:100]}") from error
+
+
+_interface = lru_cache(64)(IPv4Interface)
+"""The same few addresses are read again and again."""
 
 
 def _list(found: Mapping[str, Any], name: str) -> list[Any]:

@@ -86,14 +86,13 @@ class FakeFiles:
 
     def info(self, path: Path) -> FileInfo | None:
         """What is at `path`; None where nothing is."""
-        self._check(path)
-        place = self._real(path)
-        node = self.nodes.at(place)
+        text = self._text(path)
+        node = self.nodes.by_text.get(text)
         if node is None:
             return None
-        known = self._infos.get(str(place))
+        known = self._infos.get(text)
         if known is None or known[0] is not node:
-            known = self._infos[str(place)] = (node, _info(node))
+            known = self._infos[text] = (node, _info(node))
         return known[1]
 
     def names(self, folder: Path) -> list[str]:
@@ -226,8 +225,7 @@ class FakeFiles:
         self.nodes[place] = node
 
     def _file(self, path: Path) -> Node:
-        self._check(path)
-        node = self.nodes.at(self._real(path))
+        node = self.nodes.by_text.get(self._text(path))
         if node is None:
             raise FileNotFoundError(2, "No such file or directory", str(path))
         if node.content is None:
@@ -256,13 +254,20 @@ class FakeFiles:
         if self.broken and path in self.broken:
             raise HostError(f"{path}: {self.broken[path]}")
 
+    def _text(self, path: Path) -> str:
+        """As `_check` and `_real`, for what is only looked up."""
+        text = str(path)
+        if not text.isascii() or "\0" in text or self.broken:
+            self._check(path)
+        return str(self._real(path)) if text.startswith(self.nodes.linked) else text
+
     def _folder(self, path: Path) -> Path:
         """`path` with all links followed, the last name too."""
-        return self._real(path / "x").parent if self.nodes.links else path
+        return self._real(path / "x").parent if f"{path}/".startswith(self.nodes.linked) else path
 
     def _real(self, path: Path) -> Path:
         """`path` with links among its parents followed, the last name not."""
-        if not self.nodes.links:
+        if not str(path).startswith(self.nodes.linked):
             return path
         for _ in range(_MOST_LINKS):
             link = self._first_link(str(path))

@@ -39,6 +39,8 @@ class Tree(MutableMapping[Path, Node]):
         self.by_text: dict[str, Node] = {}
         self.links: set[str] = set()
         """The names that are symbolic links."""
+        self.linked: tuple[str, ...] = ()
+        """The folders of the root, each with its slash, below which there are links."""
         self._paths: dict[str, Path] = {}
         self._inside: dict[str, set[str]] = {}
         self[Path("/")] = Node()
@@ -58,8 +60,10 @@ class Tree(MutableMapping[Path, Node]):
                 self._inside.setdefault(folder or "/", set()).add(name)
         if node.target is not None:
             self.links.add(text)
-        elif self.links:
+            self._note_linked()
+        elif text in self.links:
             self.links.discard(text)
+            self._note_linked()
         self.by_text[text] = node
 
     def __delitem__(self, path: Path) -> None:
@@ -76,6 +80,9 @@ class Tree(MutableMapping[Path, Node]):
 
     def __contains__(self, path: object) -> bool:
         return str(path) in self.by_text
+
+    def _note_linked(self) -> None:
+        self.linked = tuple({f"/{text.split('/')[1]}/" for text in self.links})
 
     def at(self, path: Path) -> Node | None:
         """What is at a path; None where nothing is."""
@@ -97,7 +104,9 @@ class Tree(MutableMapping[Path, Node]):
 
     def _drop(self, text: str) -> None:
         del self.by_text[text], self._paths[text]
-        self.links.discard(text)
+        if text in self.links:
+            self.links.discard(text)
+            self._note_linked()
         folder, _, name = text.rpartition("/")
         names = self._inside.get(folder or "/")
         if names is not None:

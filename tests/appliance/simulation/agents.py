@@ -13,7 +13,7 @@ from tests.appliance.simulation.networks import GUEST
 
 from limpet.agent.lease import FabricLease
 from limpet.guest.agent_news import NEWS, AgentNews, render_news
-from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER, Holder
+from limpet.guest.fabric_lease import EXCHANGE, GRANT, Holder
 from limpet.guest.lease import SAVED_LEASE, AcquiredLease, render_lease
 from limpet.guest.marker import MARKER, Marker, parse_marker, render_marker
 from limpet.guest.namespaces import HOST
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from limpet.host.fake_appliance import FakeChild
 
 POLL_EVERY = 3.0
+_GRANT, _NEWS, _SAYING = EXCHANGE / GRANT, EXCHANGE / NEWS, EXCHANGE / SAYING
 
 
 class Lock:
@@ -92,18 +93,21 @@ class Telling:
         self._news = news
         files = self._world.machine.files
         with suppress(HostError):
-            files.make_folder(EXCHANGE / NEWS_FOLDER)
-            files.replace(EXCHANGE / NEWS, render_news(news))
+            files.make_folder(_NEWS.parent)
+            files.replace(_NEWS, render_news(news))
 
 
 class FolderChanges:
-    """Hears of a new grant within a moment."""
+    """Hears of a new grant at once."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._nodes = world.machine.files.nodes
+        self._heard = self._nodes.at(_GRANT)
 
     def wait(self, seconds: float) -> None:
-        self._world.machine.clock.sleep(min(seconds, 0.05))
+        self._world.time.wait(seconds, lambda: self._nodes.at(_GRANT) is not self._heard)
+        self._heard = self._nodes.at(_GRANT)
 
     def call(self, action: Callable[[], object]) -> None:
         raise NotImplementedError
@@ -158,6 +162,7 @@ def guest_agent(
 
 def _talk(world: World, party: Party, lease: FabricLease) -> None:
     telling = Telling(world, lease.epoch or 0)
+    nodes = world.machine.files.nodes
     while True:
         try:
             with lease.talking():
@@ -167,9 +172,9 @@ def _talk(world: World, party: Party, lease: FabricLease) -> None:
             telling.took(code)
         except FabricUnreachable as error:
             telling.trouble(str(error))
-        for _ in range(int(world.poll_every / 0.5)):
-            world.machine.clock.sleep(0.5)
-            lease.require()
+        grant = nodes.at(_GRANT)
+        world.time.wait(world.poll_every, lambda grant=grant: nodes.at(_GRANT) is not grant)  # type: ignore[misc]
+        lease.require()
 
 
 def status_only(world: World, child: FakeChild) -> None:  # noqa: C901, PLR0915 - its whole life
@@ -182,7 +187,7 @@ def status_only(world: World, child: FakeChild) -> None:  # noqa: C901, PLR0915 
 
     def saying() -> tuple[str, str]:
         try:
-            found = json.loads(machine.files.read(EXCHANGE / SAYING, at_most=65536))
+            found = json.loads(machine.files.read(_SAYING, at_most=65536))
             return str(found["state"]), str(found["text"])
         except (HostError, FileNotFoundError, ValueError, KeyError):
             return "NotReady", "nothing to say"
@@ -205,13 +210,13 @@ def status_only(world: World, child: FakeChild) -> None:  # noqa: C901, PLR0915 
             return
         party.epoch = lease.epoch
         telling = Telling(world, lease.epoch or 0)
-        said = None
+        nodes, told = machine.files.nodes, None
         while True:
             last = stop[0]
             try:
                 with lease.talking():
-                    said = saying()
-                    code = world.fabric.report(party, *said)
+                    told = nodes.at(_SAYING)
+                    code = world.fabric.report(party, *saying())
                 telling.took(code)
             except FabricUnreachable as error:
                 telling.trouble(str(error))
@@ -220,7 +225,7 @@ def status_only(world: World, child: FakeChild) -> None:  # noqa: C901, PLR0915 
                 return
             if last:
                 break
-            world.time.wait(POLL_EVERY, lambda said=said: stop[0] or saying() != said)  # type: ignore[misc]
+            world.time.wait(POLL_EVERY, lambda told=told: stop[0] or nodes.at(_SAYING) is not told)  # type: ignore[misc]
         child.end(0)
 
     def guarded() -> None:

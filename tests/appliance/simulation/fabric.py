@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 GATEWAY = IPv4Address("10.0.0.1")
 LATENCY = 0.004
+_GRANT = EXCHANGE / GRANT
+_parsed = lru_cache(64)(parse_grant)
 
 
 @dataclass(eq=False)
@@ -136,7 +139,7 @@ class Fabric:
         if others:
             self.fault(f"{party.name} talks to the fabric while {others[0]} does")
         try:
-            grant = parse_grant(self.machine.files.read(EXCHANGE / GRANT, at_most=65536))
+            grant = _parsed(self.machine.files.read(_GRANT, at_most=65536))
         except FileNotFoundError:
             return  # somebody has swept it away; who talked under it is still the only one
         if grant.holder is Holder.NOBODY and party.epoch in {None, grant.epoch - 1}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tests.appliance.simulation.agents import guest_agent
@@ -147,13 +148,7 @@ class SimulatedRuntime:
         self._bug("look")
         del plan, files, commands
         box = self.containers
-        return ShellSight(
-            mounted=box.mounted,
-            init=box.init,
-            instance=box.instance,
-            problem=box.problem,
-            kept=box.state is not None,
-        )
+        return _sight(box.mounted, box.init, box.instance, box.problem, box.state is not None)
 
     def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         self._bug("prepare")
@@ -182,6 +177,13 @@ class SimulatedRuntime:
     def enter(self, plan: ShellPlan, sight: ShellSight, argv: Sequence[str]) -> tuple[str, ...]:
         del plan, sight
         return tuple(argv)
+
+
+@lru_cache(16)
+def _sight(
+    mounted: bool, init: int | None, instance: str | None, problem: str | None, kept: bool
+) -> ShellSight:
+    return ShellSight(mounted=mounted, init=init, instance=instance, problem=problem, kept=kept)
 
 
 def _shell(*words: str) -> Run:

@@ -149,6 +149,9 @@ class NosProgram:
         return None
 
 
+_WELL = Pulse(health=Health.HEALTHY)
+
+
 @dataclass
 class SimulatedNetworkOs:
     """The driver. lies: whether it says that it is well whatever it is. defect: a verb in which the driver itself has a bug."""
@@ -230,7 +233,7 @@ class SimulatedNetworkOs:
         del files, commands
         networks = self.program.networks
         if self.lies:
-            return Pulse(health=Health.HEALTHY)
+            return _WELL
         if NOS not in networks.spaces:
             return Pulse(health=Health.GONE, problem="its namespace is gone")
         if not self.program.daemon:
@@ -239,7 +242,7 @@ class SimulatedNetworkOs:
             return Pulse(health=Health.WOUNDED, problem="its rules are not as they were", cause="rules")
         if deep and networks.where(site.primary.mac) is not None and networks.nat is None:
             return Pulse(health=Health.WOUNDED, problem="NAT is not loaded", cause="rules")
-        return Pulse(health=Health.HEALTHY)
+        return _WELL
 
     def revive(self, site: Site, seen: Seen, pulse: Pulse) -> tuple[Task, ...]:
         self._bug("revive")

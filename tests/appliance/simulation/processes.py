@@ -41,7 +41,7 @@ class Time(FakeClock):
         super().__init__()
         self.hub = getcurrent()
         self._of: dict[greenlet, Process] = {}
-        self._waiters: list[tuple[Callable[[], bool], Process, list[bool]]] = []
+        self._waiters: dict[int, tuple[Callable[[], bool], Process]] = {}
         self._every = itertools.count()
 
     @property
@@ -87,7 +87,7 @@ class Time(FakeClock):
 
     def _bury(self, process: Process) -> None:
         body = process.body
-        self._waiters = [each for each in self._waiters if each[1] is not process]
+        self._waiters = {key: each for key, each in self._waiters.items() if each[1] is not process}
         if body is not None:
             self._of.pop(body, None)
             _end(body)
@@ -95,6 +95,10 @@ class Time(FakeClock):
     def _resume(self, process: Process) -> None:
         if process.alive and process.body is not None:
             process.body.switch()
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """As FakeClock's; there are no threads here."""
+        heapq.heappush(self._due, (self._monotonic + seconds, next(self._numbers), action))
 
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass; what is due in them happens, and other processes run."""
@@ -115,15 +119,13 @@ class Time(FakeClock):
             return
         if seconds <= 0:
             return
-        gone_on = [False]
+        number = next(self._every)
+        self._waiters[number] = (over, process)
 
         def timed_out() -> None:
-            if not gone_on[0]:
-                gone_on[0] = True
-                self._waiters = [each for each in self._waiters if each[2] is not gone_on]
+            if self._waiters.pop(number, None) is not None:
                 self._resume(process)
 
-        self._waiters.append((over, process, gone_on))
         self.after(seconds, timed_out)
         self._leave(process)
 
@@ -145,16 +147,14 @@ class Time(FakeClock):
 
     def _wake(self) -> None:
         """Let go on those whose wait is over."""
-        again = bool(self._waiters)
+        again = True
         while again:
             again = False
-            for each in self._waiters:
-                over, process, gone_on = each
-                if not gone_on[0] and over():
-                    gone_on[0] = True
-                    self._waiters.remove(each)
+            for number, (over, process) in self._waiters.items():
+                if over():
+                    del self._waiters[number]
                     self._resume(process)
-                    again = bool(self._waiters)
+                    again = True
                     break
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,15 @@ if TYPE_CHECKING:
 LIBRARY, LOGS = Path("/var/lib/limpet/guest/waagent"), Path("/var/log/azure")
 
 
+@cache
+def _disc() -> Disk:
+    """The provisioning disc; it is burnt once."""
+    image = medium(WISH).image()
+    disc = Disk(size=len(image), block=2048, number="11:0")
+    disc.write(0, image)
+    return disc
+
+
 @dataclass
 class RealStages:
     """done: each command of a handler, with what it was decided for; none may be there twice."""
@@ -68,10 +78,8 @@ class RealStages:
             for name, value in FILES.items():
                 if "dmi/id/product_uuid" not in name:
                     put(machine, Path(name), value)
-            image = medium(WISH).image()
-            disc = Disk(size=len(image), block=2048, number="11:0")
-            disc.write(0, image)
-            show_disk(machine.files, Path("/dev/sr0"), disc)
+            disc = _disc()
+            show_disk(machine.files, Path("/dev/sr0"), replace(disc, chunks=dict(disc.chunks)))
             disks.plug(machine.files, DISK, {"size": "1 GiB", "table": "mbr", "partitions": [FRESH]})
             machine.files.make_folder(LIBRARY, mode=0o700)
         ip = machine.commands.programs["ip"]

@@ -21,6 +21,7 @@ VERSION = 1
 DISABLED = "an operator has disabled the guest shell"
 """What is reported meanwhile."""
 _LARGEST = 4096
+_FILE = STORE / WANTED
 
 
 class Wanted(Enum):
@@ -32,9 +33,11 @@ class Wanted(Enum):
 
 def wanted(files: Files, *, store: Path = STORE) -> Wanted:
     """What is wanted; a guest shell that nobody has said anything about is."""
+    content = bytes_of(files, _FILE if store is STORE else store / WANTED, at_most=_LARGEST)
+    if content is None:
+        return Wanted.ENABLED
     try:
-        found = json.loads(bytes_of(files, store / WANTED, at_most=_LARGEST) or b"{}")
-        return Wanted(found["state"])
+        return Wanted(json.loads(content)["state"])
     except (ValueError, KeyError, TypeError):
         return Wanted.ENABLED
 
