@@ -34,6 +34,10 @@ def wish(*paths: str) -> KeyWish:
         (".ssh/keys", "/home/alice", "/home/alice/.ssh/keys"),
         ("/home/alice/.ssh/keys", "/srv/alice", "/srv/alice/.ssh/keys"),
         ("/srv/alice/.ssh/keys", "/srv/alice", "/srv/alice/.ssh/keys"),
+        ("~/.ssh/keys", "/home/alice", "/home/alice/.ssh/keys"),
+        (" ~alice//.ssh/keys", "/srv/alice", "/srv/alice/.ssh/keys"),
+        ("$HOME/.ssh/keys", "/srv/alice", "/srv/alice/.ssh/keys"),
+        ("/home/alice/.ssh/", "/home/alice", "/home/alice/.ssh/authorized_keys"),
     ],
 )
 def test_a_path_of_the_media_means_a_file_in_the_users_own_home(path: str, home: str, target: str) -> None:
@@ -49,6 +53,9 @@ def test_a_path_of_the_media_means_a_file_in_the_users_own_home(path: str, home:
         "$HOME/bob/x",
         "../bob",
         "$HOME/alice/../../etc/x",
+        "$HOME/.ssh/../bob/x",
+        "~/../bob/x",
+        "~",
         "/home/alicea/x",
         "/",
         ".",
@@ -62,7 +69,17 @@ def test_a_path_outside_the_home_is_refused(path: str) -> None:
         target_of(path, wish(), HOME)
 
 
-parts = st.sampled_from(["/", ".", "..", "a", "$HOME", "home", "alice", "\n", " "])
+@pytest.mark.parametrize("path", ["$HOME/alice/.ssh", "~/.ssh/authorized_keys", ".ssh/authorized_keys2"])
+def test_a_private_key_never_takes_the_place_of_the_public_ones(path: str) -> None:
+    pair = KeyPair(path=path, fingerprint=Thumbprint("A" * 40))
+    asked = KeyWish(user="alice", home_dir=HOME_DIR, key_pairs=(pair,))
+    (_, task) = plan_ssh_keys(asked, KeyFacts(home=HOME, private_keys={pair.fingerprint: Secret(b"private")}))
+    assert task.problem is not None
+    assert "is for public keys" in task.problem
+    assert task.steps == ()
+
+
+parts = st.sampled_from(["/", ".", "..", "a", "$HOME", "home", "alice", "\n", " ", "~", ".ssh"])
 
 
 @given(st.lists(parts, max_size=14).map("".join))

@@ -79,16 +79,25 @@ class KeyFacts:
 def target_of(path: str, wish: KeyWish, home: Path) -> Path:
     """The file that a Path of the media means. Raises: MalformedDocument, when it is not below the user's home.
 
-    ``/home/NAME`` is what portals write for the home of NAME wherever that is.
+    ``/home/NAME`` is what portals write for the home of NAME wherever that is; a tilde, ``$HOME/.ssh`` and a folder ``.ssh``
+    are what people write for the file in it.
     """
     if not path.strip():
         return home / _OWN
     if len(path) > _LONGEST_PATH or any(ord(letter) < 32 for letter in path):
         raise MalformedDocument("Path", "the key's path is too long or has control characters")
-    place = _normal(home / path.strip().replace("$HOME", str(wish.home_dir)))
+    path = path.strip()
+    first, _, rest = path.partition("/")
+    if first in {"~", f"~{wish.user}"}:
+        path = rest.lstrip("/")
+    place = _normal(home / path.replace("$HOME", str(wish.home_dir)))
     for usual in (wish.home_dir / wish.user, _CONVENTION / wish.user):
         if place.is_relative_to(usual):
             place = home / place.relative_to(usual)
+    if place.is_relative_to(wish.home_dir / ".ssh"):  # nobody can have that name
+        place = home / place.relative_to(wish.home_dir)
+    if place == home / ".ssh":
+        place = home / _OWN
     if place == home or not place.is_relative_to(home):
         raise MalformedDocument("Path", f"the key's path {ascii(path)[:120]} is outside the home {home}")
     return place
@@ -179,7 +188,7 @@ def _pair(number: int, pair: KeyPair, wish: KeyWish, facts: KeyFacts) -> Task:
     )
     try:
         place = target_of(pair.path, wish, facts.home)
-        _refuse_places(place, facts)
+        _refuse_places(place, facts, secret=True)
         private = _private(pair, facts)
         certificate = facts.certificates.get(pair.fingerprint)
         public = None if certificate is None else f"{certificate_key(certificate).line}\n".encode()
@@ -206,7 +215,9 @@ def _private(pair: KeyPair, facts: KeyFacts) -> Secret[bytes]:
     return private
 
 
-def _refuse_places(place: Path, facts: KeyFacts) -> None:
+def _refuse_places(place: Path, facts: KeyFacts, *, secret: bool = False) -> None:
+    if secret and place.name.startswith(Path(_OWN).name):
+        raise MalformedDocument("Path", f"{place} is for public keys")
     for each in (*_folders(place, facts.home), place):
         there = facts.places.get(each)
         if there is not None and there.problem is not None:
