@@ -44,7 +44,7 @@ class Stand:
     def boot(self, *options: str, timeout: float = 120) -> dict[str, Any]:
         """Run the boot stage; what it says for programs."""
         done = self.run(*options, timeout=timeout)
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr[-3000:]
         found: dict[str, Any] = json.loads(done.stdout)
         found["exit"] = done.exit_code
         return found
