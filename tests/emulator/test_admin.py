@@ -173,6 +173,7 @@ def test_every_operation_can_be_reached_and_answers_json() -> None:
         ("POST", "/v1/faults", {"endpoint": "*", "path": "*?" * 200, "status": 500}, 422, "body.path"),
         ("POST", "/v1/faults", {"endpoint": "*", "status": 500, "garbage": True}, 422, "body.garbage"),
         ("DELETE", "/v1/faults/9", None, 404, "path"),
+        ("PUT", "/v1/vms/vm1/appliance", b"{" * 5000, 400, "body"),
         ("PUT", "/v1/services/mail", {"open": True}, 404, "path"),
         ("PUT", "/v1/services/imds", {"open": "yes"}, 422, "body.open"),
         ("PUT", "/v1/services/dhcp", {"open": True}, 409, "path"),
@@ -233,8 +234,11 @@ def test_half_a_surrogate_pair_is_shown_as_what_cannot_be_shown() -> None:
     async def talk(client: httpx.AsyncClient, _fabric: Running) -> None:
         body = b'{"families":[{"name":"Prod","uris":["\\ud800"]}],"requiredFeatures":["\\udfff"]}'
         assert (await client.post("/v1/vms/vm1/goal-state", content=body)).status_code == 200
+        said = b'{"version":1,"words":"\\ud800"}'
+        assert (await client.put("/v1/vms/vm1/appliance", content=said)).status_code == 200
         shown = (await client.get("/v1/vms/vm1")).json()
         assert (shown["families"][0]["uris"], shown["requiredFeatures"]) == (["\ufffd"], ["\ufffd"])
+        assert shown["appliance"]["document"]["words"] == "\ufffd"
 
     asking(talk)
 

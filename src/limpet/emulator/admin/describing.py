@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from limpet.emulator.admin.base import Api, answer, bounded
@@ -17,6 +16,8 @@ from limpet.emulator.dashboard.appliance import (
 )
 from limpet.emulator.dashboard.members import member
 from limpet.emulator.dashboard.story import told
+from limpet.model.errors import MalformedDocument
+from limpet.wire import jsondoc
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -87,11 +88,9 @@ async def tell_appliance(api: Api, request: Request) -> Response:
 
 def _document(raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise Problem(
-            400, f"the body is not JSON: {error}", where="body", todo="send what `limpet show --json` prints"
-        ) from error
+        value = jsondoc.parse(raw, "the body")
+    except MalformedDocument as error:
+        raise Problem(400, str(error), where="body", todo="send what `limpet show --json` prints") from error
     try:
         return read_appliance(value)
     except WrongDocument as error:
