@@ -78,10 +78,13 @@ def test_all_of_the_platform_is_asked() -> None:
     assert [each.name for each in targets()] == [
         "168.63.129.16:80", "168.63.129.16:32526", "169.254.169.254:80",
     ]  # fmt: skip
-    assert targets("10.1.2.3")[0].name == "10.1.2.3:80"
+    elsewhere = targets("10.1.2.3", wire_port=81, host_plugin_port=82, metadata="10.1.2.4:83")
+    assert [each.name for each in elsewhere] == ["10.1.2.3:81", "10.1.2.3:82", "10.1.2.4:83"]
 
 
-@pytest.mark.parametrize("arguments", [["--timeout"], ["--timeout", "soon"], ["now"]])
+@pytest.mark.parametrize(
+    "arguments", [["--timeout"], ["--timeout", "soon"], ["now"], ["--wire-port", "x"], ["--metadata", "a:b"]]
+)
 def test_a_command_line_that_cannot_be_used_says_how_it_is(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 from limpet.guest.interfaces import natural
@@ -104,6 +104,19 @@ def site_of(nics: Iterable[Nic], leases: Mapping[str, AcquiredLease], config: Co
         host_name=host_name,
         programs=config.programs,
     )
+
+
+def usable(site: Site) -> Site:
+    """The same. Raises: HostError, when the guest port's network is also a NIC's: the guest would reach nobody."""
+    port = site.port.outer_address.network
+    for nic in site.nics:
+        lease = site.leases.get(nic.mac)
+        if lease is not None and port.overlaps(IPv4Network((lease.address, lease.prefix), strict=False)):
+            raise HostError(
+                f"the network of {nic.name} ({lease.address}/{lease.prefix}) and that of the guest port ({port}) overlap:"
+                " give the guest port another one (guest_shell.gateway, guest_shell.address)"
+            )
+    return site
 
 
 def _dns(config: Config, lease: AcquiredLease | None) -> tuple[IPv4Address, ...]:

@@ -16,6 +16,7 @@ from limpet.appliance.commands.guestshell_build import epoch_of
 from limpet.appliance.commands.guestshell_deeds import NETWORK, PATIENCE, Deeds, Here
 from limpet.appliance.commands.guestshell_parser import parser
 from limpet.appliance.guest.wanted import Wanted, noting, wanted
+from limpet.appliance.show import SHOWN
 from limpet.config.load import load_config
 from limpet.guest.fabric_lease import EXCHANGE
 from limpet.host.apply import Interpreter
@@ -137,6 +138,20 @@ def test_a_supervisor_that_does_nothing_is_not_waited_for_for_ever() -> None:
     with pytest.raises(HostError, match="limpet show"):
         operator.types("enable")
     assert operator.machine.clock.monotonic() - before < 2 * PATIENCE
+
+
+def test_in_a_rescue_nobody_waits_for_a_guest_shell_that_the_next_handover_starts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = machine()
+    made.files.make_folder(SHOWN.parent)
+    made.files.replace(SHOWN, b'{"version": 1, "stage": "rescue", "words": "rolled back"}')
+    operator = Operator(made, supervisor=lambda: None)
+    before = made.clock.monotonic()
+    assert operator.types("enable") == 0
+    assert "with the next handover" in capsys.readouterr().out
+    assert wanted(made.files) is Wanted.ENABLED
+    assert made.clock.monotonic() - before < 5.0
 
 
 def test_a_command_is_run_in_its_place_with_its_own_exit_code() -> None:

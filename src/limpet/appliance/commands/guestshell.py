@@ -102,6 +102,8 @@ def become(argv: Sequence[str]) -> int:
     """Become another program: terminal, streams, signals and exit code are its own from then on. Raises: HostError."""
     environment = {**ENVIRONMENT, "TERM": os.environ.get("TERM", "dumb")}
     sys.stdout.flush()
+    for descriptor in range(3):
+        os.set_inheritable(descriptor, True)  # also one that was closed, and is the null device now
     try:
         os.execvpe(argv[0], list(argv), environment)  # noqa: S606 - an argument vector, no shell
     except OSError as error:

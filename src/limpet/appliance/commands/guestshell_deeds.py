@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
+from limpet.appliance.commands.shown import parse_shown
 from limpet.appliance.guest import images, upgrade
 from limpet.appliance.guest.layout import NAMES
 from limpet.appliance.guest.planning import shell_of
 from limpet.appliance.guest.runtimes import require, runtime
 from limpet.appliance.guest.wanted import Wanted, noting
+from limpet.appliance.show import LARGEST, SHOWN
+from limpet.appliance.states import State
 from limpet.guest.fabric_lease import EXCHANGE
 from limpet.guest.site import WIRE_SERVER
 from limpet.guest.steps import Run, Task
@@ -24,7 +27,7 @@ from limpet.host.devices import RealDevices
 from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
 from limpet.host.lock import SingleInstance
-from limpet.model.errors import HostError
+from limpet.model.errors import HostError, MalformedDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -181,12 +184,22 @@ class Deeds:
         self.here.wake(supervisor)
         deadline = clock.monotonic() + PATIENCE
         while self.look().running is not running:
+            if running and self._in_rescue():
+                return "That is noted. Linux has the NICs now: the supervisor starts the guest shell with the next handover; `limpet show` says why."
             if clock.monotonic() >= deadline:
                 raise HostError(
                     f"the supervisor has not done it within {PATIENCE:g} s and still may; `limpet show` says where it is"
                 )
             clock.sleep(_LOOK_EVERY)
         return f"The supervisor has {'started' if running else 'stopped'} the guest shell."
+
+    def _in_rescue(self) -> bool:
+        try:
+            return bool(
+                parse_shown(self.here.files.read(SHOWN, at_most=LARGEST))["stage"] == State.RESCUE.value
+            )
+        except (FileNotFoundError, HostError, MalformedDocument):
+            return False
 
     def _apply(self, tasks: Iterable[Task], tell: Callable[[Outcome], None]) -> None:
         failed = next(

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from limpet.appliance.inventory import survey, with_colons
+from limpet.appliance.inventory import survey, usable, with_colons
 from limpet.appliance.networkos.drivers import network_os
 from limpet.guest.namespaces import HOST
 from limpet.guest.steps import Run
@@ -37,7 +37,7 @@ def plan(config: Config, files: Files, commands: Commands, kernel: Kernel) -> di
     seen = namespaces.look(files, commands, NAMES)
     if lease is not None and any(place != HOST for place, _ in seen.of_mac(with_colons(lease.mac))):
         raise HostError("the NICs are with the network OS already; `limpet show` says who has which")
-    site = survey(config, lease, seen, kernel.host_name())
+    site = usable(survey(config, lease, seen, kernel.host_name()))
     driver = network_os(config, files)
     return {
         "version": 1,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import images
 from limpet.appliance.phases.handing import dress_all
-from limpet.appliance.phases.suspecting import PROBE, where
+from limpet.appliance.phases.probing import begin_probe
+from limpet.appliance.phases.suspecting import where
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
 from limpet.model.errors import HostError
@@ -61,7 +62,7 @@ def _confirm_image(appliance: Appliance) -> None:
 
 def probed(appliance: Appliance, network: str, timeout: float) -> str | None:
     """Why the fabric does not answer in a namespace; None when it does. Raises: HostError, Stopped."""
-    child = appliance.machine.children.start(PROBE, "--timeout", f"{timeout:g}", network=network)
+    child = begin_probe(appliance, network, timeout)
     if not appliance.await_end(child, timeout + 5.0):
         child.kill()
         return "the probe did not end in time"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.wanted import Wanted, wanted
+from limpet.appliance.inventory import usable
 from limpet.appliance.phases.renewing import failed, renew
 from limpet.appliance.shell import brief
 from limpet.appliance.states import Event, State
@@ -42,7 +43,7 @@ def prepare(appliance: Appliance) -> Event:
         _renewing(appliance, _mount)
         untold = f"; {appliance.problem}" if appliance.problem else ""
         appliance.start_status_agent(f"{State.PREPARING.words}{untold}")
-        site = appliance.site()
+        site = usable(appliance.site())
         appliance.apply(appliance.network_os.start(site, appliance.look()))
         _renewing(appliance, start_guest)
         _await_parked(appliance)

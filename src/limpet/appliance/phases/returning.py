@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.phases.continuing import Leases, put_at_home
 from limpet.appliance.states import Event, State
 from limpet.guest.namespaces import HOST
@@ -104,6 +105,7 @@ def rescue(appliance: Appliance) -> Event:
     pause = min(appliance.config.retry_pause * 2 ** max(0, attempts - 1), LONGEST_PAUSE)
     spent = attempts >= appliance.config.attempts
     leases = Leases(appliance, at_home=True)
+    appliance.wishes.add("guest")
     try:
         return _stayed(appliance, leases, math.inf if spent else clock.monotonic() + pause)
     finally:
@@ -118,6 +120,7 @@ def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
     while True:
         _ask_dhcp(appliance, leases)
         _report(appliance)
+        _end_guest(appliance)
         now = clock.monotonic()
         if now >= (soonest if changed else latest):
             away = away + 1 if _stay_reachable(appliance) else 0
@@ -134,6 +137,19 @@ def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
             return Event.NICS_AWAY if away else Event.RETRY
         happened = appliance.pause(max(0.05, min(_LOOK_AGAIN, due - clock.monotonic())))
         changed = changed or "link" in happened
+
+
+def _end_guest(appliance: Appliance) -> None:
+    """An operator wants it stopped: it waits for a handover that may come much later. One who wants it to run waits for that, too."""
+    if "guest" not in appliance.wishes:
+        return
+    appliance.wishes.discard("guest")
+    if wanted(appliance.machine.files) is not Wanted.DISABLED:
+        return
+    try:
+        appliance.apply(appliance.runtime.stop(appliance.shell(), appliance.guest()))
+    except HostError as error:
+        appliance.machine.log.warning("guest.not_stopped", problem=error)
 
 
 def _ask_dhcp(appliance: Appliance, leases: Leases) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from limpet.appliance.phases.probing import begin_probe
+
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
     from limpet.guest.agent_news import AgentNews
     from limpet.host.appliance_ports import Child
 
-PROBE = "limpet.appliance.workers.probe"
 SILENT = 8.0
 """How long an agent may tell of nothing that went well before it is looked into, on a usual machine, seconds: it tells every six."""
 LONGEST = 60.0
@@ -87,9 +88,7 @@ class Suspicion:
     def _begin(self, network: str, timeout: float, now: float) -> None:
         self._until = now + timeout + _OVERTIME * self._appliance.slowness
         self._due = now + LONGEST  # also when it cannot be started
-        self._child = self._appliance.machine.children.start(
-            PROBE, "--timeout", f"{timeout:g}", network=network
-        )
+        self._child = begin_probe(self._appliance, network, timeout)
 
     def _dismiss(self, now: float) -> None:
         """It is looked into again when the silence has lasted twice as long."""

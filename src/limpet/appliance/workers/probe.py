@@ -30,7 +30,7 @@ _CONNECT = 0.3
 """How long a connection may take: the kernel itself repeats a lost packet only after a second."""
 _ANSWER = 2.0
 _LARGEST = 64 * 1024
-_USAGE = "usage: probe [--timeout SECONDS] [--wire-server ADDRESS]\n"
+_USAGE = "usage: probe [--timeout SECONDS] [--wire-server ADDRESS] [--wire-port PORT] [--host-plugin-port PORT] [--metadata ADDRESS[:PORT]]\n"
 
 
 def _versions(head: bytes, body: bytes) -> bool:
@@ -162,12 +162,19 @@ class Target:
         self._close()
 
 
-def targets(wire_server: str = WIRE_SERVER) -> tuple[Target, ...]:
-    """What must answer. Source: network-appliance.md §3.1."""
+def targets(
+    wire_server: str = WIRE_SERVER,
+    *,
+    wire_port: int = 80,
+    host_plugin_port: int = 32526,
+    metadata: str = METADATA,
+) -> tuple[Target, ...]:
+    """What must answer; metadata: with a port behind a colon, where that is not 80. Source: network-appliance.md §3.1."""
+    address, _, port = metadata.partition(":")
     return (
-        Target(wire_server, 80, "/?comp=versions", "", is_right=_versions),
-        Target(wire_server, 32526, "/versions", "", is_right=_any),
-        Target(METADATA, 80, "/metadata/versions", "Metadata: true\r\n", is_right=_api_versions),
+        Target(wire_server, wire_port, "/?comp=versions", "", is_right=_versions),
+        Target(wire_server, host_plugin_port, "/versions", "", is_right=_any),
+        Target(address, int(port or 80), "/metadata/versions", "Metadata: true\r\n", is_right=_api_versions),
     )
 
 
@@ -219,13 +226,19 @@ def _told(target: Target, began: float) -> dict[str, object]:
 
 def main(arguments: Sequence[str]) -> int:
     """The worker. Gives the exit code."""
+    known = {"--timeout", "--wire-server", "--wire-port", "--host-plugin-port", "--metadata"}
     try:
-        options = options_of(arguments, {"--timeout", "--wire-server"})
+        options = options_of(arguments, known)
         timeout = float(options.get("--timeout", "10"))
+        asked = targets(
+            options.get("--wire-server", WIRE_SERVER),
+            wire_port=int(options.get("--wire-port", "80")),
+            host_plugin_port=int(options.get("--host-plugin-port", "32526")),
+            metadata=options.get("--metadata", METADATA),
+        )
     except ValueError:
         sys.stderr.write(_USAGE)
         return 2
-    asked = targets(options.get("--wire-server", WIRE_SERVER))
     found = probe(asked, RealClock(), timeout)
     sys.stdout.write(json.dumps(found) + "\n")
     return 0 if all(target.answered for target in asked) else 1
