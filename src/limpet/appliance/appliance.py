@@ -272,7 +272,7 @@ class Appliance:
             waited = self.machine.clock.monotonic() - began
             if waited >= timeout:
                 return False
-            self.pause(min(max(0.02, waited * 0.05), timeout - waited))
+            self.pause(min(max(0.02, waited * 0.05), 1.0, timeout - waited))
         return True
 
     def leave_behind(self, mac: str) -> None:
