@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from limpet.lab import requirements
 
 LONGEST = 900
 """Seconds for a system test: only what hangs takes them. One that comes first may build the root file systems of all."""
@@ -18,6 +23,11 @@ settings.register_profile(
 settings.load_profile("limpet")
 
 
+def pytest_configure() -> None:
+    """What tests write can be read by whom it is for, whatever whoever started them keeps to himself."""
+    os.umask(0o022)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Unit tests first, whatever the random order: they are quick, and a system test is easier to read after them."""
@@ -25,3 +35,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("system") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LONGEST))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What this machine's kernel does not do is not tested on it. A missing package is said by the test that needs it."""
+    vms = item.get_closest_marker("vm") is not None
+    if (vms or item.get_closest_marker("system")) and (lacking := refused(vms=vms)):
+        pytest.skip(f"this machine cannot have a lab: {lacking}")
+
+
+@cache
+def refused(*, vms: bool) -> str:
+    """What keeps a lab from working that no package brings."""
+    lacks = requirements.lacks(vms=vms, appliances=True)
+    return "; ".join(str(lack) for lack in lacks if not lack.package)

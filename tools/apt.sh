@@ -29,6 +29,16 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes
+# A machine that has just started may be updating itself, and a mirror may be out of breath.
+apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
+install=("${apt[@]}" install -y --no-install-recommends -o Dpkg::Use-Pty=0)
 echo "apt: installing ${missing[*]}"
-apt-get -qq update
-apt-get -qq install -y --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
+"${apt[@]}" update
+"${install[@]}" "${missing[@]}" >/dev/null && exit 0
+
+# One that cannot be had here keeps nobody from the others.
+code=0
+for package in "${missing[@]}"; do
+    "${install[@]}" "$package" >/dev/null || code=1
+done
+exit $code

@@ -49,6 +49,11 @@ class Fabric:
         found: dict[str, Any] = self._asked("GET", f"/v1/vms/{vm}/provisioning")
         return found
 
+    def telemetry(self, vm: str) -> list[dict[str, Any]]:
+        """The latest telemetry events of a VM, oldest first."""
+        found: list[dict[str, Any]] = self._asked("GET", f"/v1/vms/{vm}/telemetry")
+        return found
+
     def reprovision(self, vm: str, document: str | None = None) -> None:
         """Give a pre-provisioned VM to somebody. document: an ovf-env.xml; None: that of the VM's own account."""
         self._asked("PUT", f"/v1/vms/{vm}/reprovision", {} if document is None else {"document": document})

@@ -18,6 +18,10 @@ ROUTER_MAC = "12:34:56:78:9a:bc"
 """Of the bridge, as the platform's routers have it: a bridge without one of its own takes another port's when that one goes."""
 
 
+DEFAULTS = {"ip_forward": 0, "conf/all/rp_filter": 0, "conf/default/rp_filter": 0}
+"""Of a machine with containers, for one, these are others."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Network:
     """A named network namespace."""
@@ -56,7 +60,7 @@ def network(name: str) -> Iterator[Network]:
     made = Network(name=name)
     run(["ip", "netns", "add", name]).checked()
     try:
-        made.ip("link set lo up")
+        _begin(made)
         yield made
     finally:
         run(["ip", "netns", "delete", name]).checked()
@@ -97,7 +101,14 @@ def remake(where: Network) -> None:
     """A fresh network under the same name. Nothing may run in the old one. Raises: LabError."""
     run(["ip", "netns", "delete", where.name]).checked()
     run(["ip", "netns", "add", where.name]).checked()
-    where.ip("link set lo up")
+    _begin(where)
+
+
+def _begin(made: Network) -> None:
+    """Its loopback up, and the kernel's own settings in place of those that it has from this machine's network."""
+    made.ip("link set lo up")
+    settings = [f"echo {value} > /proc/sys/net/ipv4/{name}" for name, value in DEFAULTS.items()]
+    made.run(["sh", "-c", "; ".join(settings)])  # where that may not be written, they stay
 
 
 def lay_cable(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from limpet.lab.cgroups import unified_hierarchy
 from limpet.lab.commands import LabError, run
+from limpet.lab.rootfs import default_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,10 +58,11 @@ NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lack:
-    """Something that is missing and how to get it."""
+    """Something that is missing and how to get it. package: whether a package brings it."""
 
     what: str
     remedy: str
+    package: bool = False
 
     def __str__(self) -> str:
         return f"{self.what}: {self.remedy}"
@@ -75,7 +77,7 @@ def lacks(*, vms: bool = False, logins: bool = False, appliances: bool = False) 
         return [Lack(what="not root", remedy="network namespaces and mounts need root; run this with sudo")]
     commands = COMMANDS | (VM_COMMANDS if vms else {}) | (LOGIN_COMMANDS if logins else {})
     commands |= APPLIANCE_COMMANDS if appliances else {}
-    probes = {**PROBES, **(APPLIANCE_PROBES if appliances else {})}
+    probes = {**PROBES, **(APPLIANCE_PROBES if appliances else {}), **(VM_PROBES if vms else {})}
     return missing_commands(shutil.which, commands) or [*missing_namespaces(), *refused_by_the_kernel(probes)]
 
 
@@ -90,7 +92,7 @@ def missing_commands(
 ) -> list[Lack]:
     """Commands that `which` does not find."""
     return [
-        Lack(what=f"no command `{command}`", remedy=f"apt-get install {package}")
+        Lack(what=f"no command `{command}`", remedy=f"apt-get install {package}", package=True)
         for command, package in sorted(commands.items())
         if which(command) is None
     ]
@@ -133,14 +135,50 @@ def probe_loop_device() -> None:
     run(["losetup", "--find"]).checked()
 
 
+def probe_stacked_overlays() -> None:
+    """One over the trees of the cache, as a guest shell's image is, and one more, as its root is; a kernel stacks so many."""
+    script = (
+        "mount -t tmpfs probe /mnt && mkdir /mnt/l /mnt/u /mnt/w /mnt/m /mnt/n && "
+        'mount -t overlay -o "ro,lowerdir=/mnt/l:$1" overlay /mnt/m && '
+        "mount -t overlay -o lowerdir=/mnt/m,upperdir=/mnt/u,workdir=/mnt/w overlay /mnt/n"
+    )
+    run(["unshare", "--mount", "sh", "-c", script, "sh", str(_existing(default_cache()))]).checked()
+
+
+def _existing(folder: Path) -> Path:
+    """A folder, or the lowest one above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
+
+
+def probe_packet_rules() -> None:
+    """Those of the platform's switch and of a network OS, in a network namespace of its own."""
+    rules = (
+        "table bridge t { chain c { type filter hook forward priority 0; }; }\n"
+        "table ip t { chain c { type nat hook postrouting priority 100; }; }\n"
+    )
+    run(["unshare", "--net", "nft", "-f", "-"], stdin=rules).checked()
+
+
+def probe_tap() -> None:
+    """A VM's NIC, in a network namespace of its own."""
+    run(["unshare", "--net", "ip", "tuntap", "add", "tap0", "mode", "tap"]).checked()
+
+
 PROBES: Mapping[str, Callable[[], None]] = {
     "overlay mounts are refused": probe_overlay,
     "network namespaces with bridge and veth are refused": probe_links,
     "no cgroup2 hierarchy can be written": probe_cgroup,
 }
 
-APPLIANCE_PROBES: Mapping[str, Callable[[], None]] = {"no loop device can be had": probe_loop_device}
+APPLIANCE_PROBES: Mapping[str, Callable[[], None]] = {
+    "no loop device can be had": probe_loop_device,
+    "overlay mounts over overlay mounts are refused": probe_stacked_overlays,
+    "rules for packets are refused": probe_packet_rules,
+}
 """The same, of what appliances need besides."""
+
+VM_PROBES: Mapping[str, Callable[[], None]] = {"no TAP device can be had": probe_tap}
+"""The same, of what virtual machines need besides."""
 
 
 def refused_by_the_kernel(probes: Mapping[str, Callable[[], None]]) -> list[Lack]:
