@@ -194,6 +194,14 @@ def test_a_device_that_only_reports_errors_ends_with_a_reason_in_the_log() -> No
     assert "Input/output error" in str(made.log.of("media.none")[0]["tried"])
 
 
+@pytest.mark.parametrize(("version", "told"), [("1.0", 0), ("2.7", 1)])
+def test_a_document_of_a_newer_version_is_read_and_told_of(version: str, told: int) -> None:
+    made = machine()
+    put(made, "sr0", disc({"ovf-env.xml": render_ovf_environment(replace(WISH, version=version))}))
+    assert found(made).environment == replace(WISH, version=version)
+    assert len(made.log.of("media.version")) == told
+
+
 def test_the_documents_own_spelling_is_preferred() -> None:
     other = render_ovf_environment(replace(WISH, user_name="eve", host_name="other"))
     made = machine()

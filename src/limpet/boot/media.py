@@ -30,6 +30,8 @@ _NO_MEDIUM = (
 )  # fmt: skip
 """What an empty drive says, or a device that is not there: nothing to tell of."""
 _WANTED = frozenset({DOCUMENT, SCVMM_DOCUMENT})
+_KNOWN_VERSIONS = ("1.0", "")
+"""Of the document; a newer one is read as far as it is understood. Source: guest-setup.md §A.1."""
 _FAT = ((54, b"FAT"), (82, b"FAT"))
 
 
@@ -115,6 +117,8 @@ def _look_once(machine: Machine, known: MediaFacts, tried: dict[str, None]) -> M
             _tell(machine, tried, f"{where}: {error}")
             malformed = error
             continue
+        if environment.version not in _KNOWN_VERSIONS:
+            machine.log.warning("media.version", where=where, version=environment.version[:40])
         return Media(
             where=where, device=device, environment=environment, document=Secret(body), tried=tuple(tried)
         )
