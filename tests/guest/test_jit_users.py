@@ -43,6 +43,20 @@ def test_every_date_of_the_documented_form_is_read(moment: datetime) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 253402300799),  # for ever
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("Tue, 29 Feb 2028 00:00:00 UTC", 1835395200),
+        ("Tue,  1 Jan 2030 0:00:00 GMT", 1893456000),
+        ("TUE, 01 jan 2030 00:00:00 gmt", 1893456000),
+    ],
+)
+def test_dates_at_the_edges_are_read(text: str, seconds: int) -> None:
+    assert expiration(text) == seconds
+
+
+@pytest.mark.parametrize(
     "text",
     ["", "2030-01-01", "Tue, 00 Jan 2030 00:00:00 GMT", "Tue, 30 Feb 2030 00:00:00 GMT", "Tue, 01 Jan 2030 24:00:00 GMT",
      "Tue, 01 Jan 2030 00:00:00", "Tue, 01 Jan 2030 00:00:00 +0000", " Tue, 01 Jan 2030 00:00:00 GMT", "x" * 10_000],

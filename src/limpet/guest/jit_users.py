@@ -7,7 +7,7 @@ left by a power cut or a failure: it is completed.
 from __future__ import annotations
 
 import re
-from calendar import timegm
+from calendar import monthrange, timegm
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,10 @@ COMMENT = "JIT_Account"
 _DAY = 86400
 _LAST = 253402300799  # 9999-12-31T23:59:59Z
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# As tolerant of letter case, blanks and leading zeros as the peer's reader.
 _DATE = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC)\Z",
-    re.ASCII,
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),\s+(\d\d?)\s+([A-Z]{3})\s+(\d{4})\s+(\d\d?):(\d\d?):(\d\d?)\s+(?:GMT|UTC)\Z",
+    re.ASCII | re.IGNORECASE,
 )
 
 
@@ -62,16 +63,16 @@ class Decision:
 def expiration(text: str) -> int | None:
     """A date such as ``Tue, 01 Jan 2030 00:00:00 GMT`` in seconds since 1970; None for any other form. Source: §12."""
     match = _DATE.match(text)
-    if match is None or match[2] not in _MONTHS:
+    if match is None or match[2].title() not in _MONTHS:
         return None
     day, year, hour, minute, second = (int(match[number]) for number in (1, 3, 4, 5, 6))
     if not (year >= 1970 and hour < 24 and minute < 60 and second < 61):
         return None
-    month = _MONTHS.index(match[2]) + 1
+    month = _MONTHS.index(match[2].title()) + 1
+    if not 1 <= day <= monthrange(year, month)[1]:
+        return None
     found = timegm((year, month, day, hour, minute, second))
-    start = timegm((year, month, 1, 0, 0, 0))
-    following = timegm((year + month // 12, month % 12 + 1, 1, 0, 0, 0))
-    return found if 1 <= day <= (following - start) // _DAY and found <= _LAST else None
+    return found if found <= _LAST else None
 
 
 def is_jit(user: User, uid_min: int) -> bool:
