@@ -201,6 +201,11 @@ def test_it_is_ascii_whatever_a_handler_says() -> None:
     )
 
 
+def test_half_a_surrogate_pair_in_a_message_costs_nobody_the_document() -> None:
+    status = replace(MINIMAL, message=Message(message="no file 'gr\udcfc\udf00n' \U0001f600"))
+    assert parse_status(render_status(status)).message.message == "no file 'gr??n' \U0001f600"
+
+
 def test_no_message_carries_a_sas_token() -> None:
     leak = Message(message="GET https://a.blob.example/c/b?sv=2020&sig=SECRET%3D failed")
     handler = HandlerStatus(

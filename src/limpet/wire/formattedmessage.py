@@ -30,5 +30,12 @@ def parse_formatted_message(value: Any, document: str, where: str) -> Message | 
 
 
 def render_formatted_message(message: Message) -> dict[str, str]:
-    """Give the JSON object of `message`, without the SAS tokens it may hold."""
-    return {"lang": message.lang, "message": redacted(message.message)}
+    """Give the JSON object of `message`, without the SAS tokens it may hold.
+
+    Half of a surrogate pair, as names of files bring it that are no UTF-8, becomes a question mark: readers that are
+    strict would refuse the document for it.
+    """
+    text = (
+        message.message if message.message.isascii() else message.message.encode("utf-8", "replace").decode()
+    )
+    return {"lang": message.lang, "message": redacted(text)}
