@@ -108,16 +108,10 @@ def test_every_operation_can_be_reached_and_answers_json() -> None:
         ("PATCH", "/v1/vms", None, 405, "path"),
         ("GET", "/v1/vms/vm1/status", None, 404, "path"),
         ("GET", "/v1/vms/vm1/requests?after=-1", None, 422, "query.after"),
-        ("GET", "/v1/vms/vm1/requests?after=" + "0" * 5000, None, 422, "query.after"),
-        ("GET", "/v1/vms/vm1/requests?limit=%D9%A1", None, 422, "query.limit"),
         ("GET", "/v1/vms/vm1/requests?endpoint=nothing", None, 422, "query.endpoint"),
         ("GET", "/v1/vms/vm1/statuses?raw=maybe", None, 422, "query.raw"),
         ("POST", "/v1/vms", b"{", 400, "body"),
         ("POST", "/v1/vms", b"[]", 422, "body"),
-        ("POST", "/v1/vms", b"[" * 100_000, 400, "body"),
-        ("POST", "/v1/vms", b'{"name":' + b"9" * 5000 + b"}", 400, "body"),
-        ("POST", "/v1/vms", b'{"\\ud800":1}', 422, "body.\ufffd"),
-        ("POST", "/v1/vms/vm1/goal-state", b'{"changes":[{"handler":"\\ud800"}]}', 422, "body.changes"),
         ("POST", "/v1/vms", {"name": "x"}, 422, "body"),
         ("POST", "/v1/vms", {"name": "x y", "address": "10.0.0.5"}, 422, "body.name"),
         ("POST", "/v1/vms", {"name": "x", "address": "far away"}, 422, "body.address"),
@@ -168,12 +162,8 @@ def test_every_operation_can_be_reached_and_answers_json() -> None:
         ("POST", "/v1/vms/vm1/wait", {"condition": {"status": "fine"}}, 422, "body.condition.status"),
         ("POST", "/v1/faults", {"endpoint": "nothing", "status": 500}, 422, "body.endpoint"),
         ("POST", "/v1/faults", {"endpoint": "*"}, 422, "body.endpoint"),
-        ("POST", "/v1/faults", {"endpoint": "*", "delay": 10**400}, 400, "body"),
-        ("POST", "/v1/faults", {"endpoint": "*", "delay": 10**60}, 422, "body.delay"),
-        ("POST", "/v1/faults", {"endpoint": "*", "path": "*?" * 200, "status": 500}, 422, "body.path"),
         ("POST", "/v1/faults", {"endpoint": "*", "status": 500, "garbage": True}, 422, "body.garbage"),
         ("DELETE", "/v1/faults/9", None, 404, "path"),
-        ("PUT", "/v1/vms/vm1/appliance", b"{" * 5000, 400, "body"),
         ("PUT", "/v1/services/mail", {"open": True}, 404, "path"),
         ("PUT", "/v1/services/imds", {"open": "yes"}, 422, "body.open"),
         ("PUT", "/v1/services/dhcp", {"open": True}, 409, "path"),
@@ -226,19 +216,6 @@ def test_what_cannot_be_done_is_said_with_its_place_and_what_to_do(
         assert (answer.status_code, problem["where"]) == (status, where)
         assert problem["what"]
         assert problem["todo"]
-
-    asking(talk)
-
-
-def test_half_a_surrogate_pair_is_shown_as_what_cannot_be_shown() -> None:
-    async def talk(client: httpx.AsyncClient, _fabric: Running) -> None:
-        body = b'{"families":[{"name":"Prod","uris":["\\ud800"]}],"requiredFeatures":["\\udfff"]}'
-        assert (await client.post("/v1/vms/vm1/goal-state", content=body)).status_code == 200
-        said = b'{"version":1,"words":"\\ud800"}'
-        assert (await client.put("/v1/vms/vm1/appliance", content=said)).status_code == 200
-        shown = (await client.get("/v1/vms/vm1")).json()
-        assert (shown["families"][0]["uris"], shown["requiredFeatures"]) == (["\ufffd"], ["\ufffd"])
-        assert shown["appliance"]["document"]["words"] == "\ufffd"
 
     asking(talk)
 

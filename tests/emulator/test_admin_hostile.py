@@ -1,0 +1,54 @@
+"""What is sent to the admin API to break it: each is answered, and nothing of it stays."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.emulator.test_admin import asking
+
+if TYPE_CHECKING:
+    import httpx
+    from tests.emulator.fabrics import Running
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "where"),
+    [
+        ("GET", "/v1/vms/vm1/requests?after=" + "0" * 5000, None, 422, "query.after"),
+        ("GET", "/v1/vms/vm1/requests?limit=%D9%A1", None, 422, "query.limit"),
+        ("POST", "/v1/vms", b"[" * 100_000, 400, "body"),
+        ("POST", "/v1/vms", b'{"name":' + b"9" * 5000 + b"}", 400, "body"),
+        ("POST", "/v1/vms", b'{"\\ud800":1}', 422, "body.\ufffd"),
+        ("POST", "/v1/vms/vm1/goal-state", b'{"changes":[{"handler":"\\ud800"}]}', 422, "body.changes"),
+        ("POST", "/v1/faults", {"endpoint": "*", "delay": 10**400}, 400, "body"),
+        ("POST", "/v1/faults", {"endpoint": "*", "delay": 10**60}, 422, "body.delay"),
+        ("POST", "/v1/faults", {"endpoint": "*", "path": "*?" * 200, "status": 500}, 422, "body.path"),
+        ("PUT", "/v1/vms/vm1/appliance", b"{" * 5000, 400, "body"),
+    ],
+)
+def test_what_would_break_a_reader_is_refused_with_its_place(
+    method: str, path: str, body: Any, status: int, where: str
+) -> None:
+    async def talk(client: httpx.AsyncClient, _fabric: Running) -> None:
+        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        answer = await client.request(method, path, content=content)
+        problem = answer.json()
+        assert (answer.status_code, problem["where"]) == (status, where)
+        assert problem["what"]
+
+    asking(talk)
+
+
+def test_half_a_surrogate_pair_is_shown_as_what_cannot_be_shown() -> None:
+    async def talk(client: httpx.AsyncClient, _fabric: Running) -> None:
+        body = b'{"families":[{"name":"Prod","uris":["\\ud800"]}],"requiredFeatures":["\\udfff"]}'
+        assert (await client.post("/v1/vms/vm1/goal-state", content=body)).status_code == 200
+        said = b'{"version":1,"words":"\\ud800"}'
+        assert (await client.put("/v1/vms/vm1/appliance", content=said)).status_code == 200
+        shown = (await client.get("/v1/vms/vm1")).json()
+        assert (shown["families"][0]["uris"], shown["requiredFeatures"]) == (["\ufffd"], ["\ufffd"])
+        assert shown["appliance"]["document"]["words"] == "\ufffd"
+
+    asking(talk)
