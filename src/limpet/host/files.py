@@ -25,6 +25,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PERMISSIONS = 0o7777
+_LABEL = "security.selinux"
 
 
 class RealFiles:
@@ -246,6 +247,7 @@ def _replace(path: Path, fill: Callable[[int], None], *, durable: bool, shown: P
         descriptor = os.open(temporary, _CREATE, 0o600)
         try:
             fill(descriptor)
+            _keep_label(path, descriptor)
             if durable:
                 os.fsync(descriptor)
         finally:
@@ -259,6 +261,12 @@ def _replace(path: Path, fill: Callable[[int], None], *, durable: bool, shown: P
         raise HostError(f"cannot write {shown or path}: {error.strerror or error}") from error
     except ValueError as error:
         raise HostError(f"cannot write {shown or path}: no file can have this name") from error
+
+
+def _keep_label(path: Path, descriptor: int) -> None:
+    """Give a new file SELinux's label of the one whose place it takes: /etc/shadow has another than what is new in /etc."""
+    with contextlib.suppress(OSError):  # most machines have no labels
+        os.setxattr(descriptor, _LABEL, os.getxattr(path, _LABEL, follow_symlinks=False))
 
 
 def _sync_folder(folder: Path) -> None:
