@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.system import supervised
@@ -121,7 +122,20 @@ def test_a_guest_that_the_network_os_does_not_let_through_is_told_from_a_nic_tha
         it.observed(
             "F2", f"next attempt, without the rule: guest shell reports after {it.took(report['at'])} s"
         )
+        back, over = wait_for(
+            lambda: found if len(found := told_by_telemetry(it)) == 2 else None, "two events", timeout=60
+        )
+        assert (back["Operation"], over["Operation"]) == ("RollBack", "Handover")
+        assert "behind it does not" in json.loads(back["Message"])["reason"]
+        assert json.loads(over["Message"])["gap"] == round(it.shown()["handover"]["gap"], 3)
+        it.observed("R16", f"by telemetry: {back['Message']}; {over['Message']}")
         it.check()
+
+
+def told_by_telemetry(it: supervised.Supervised) -> list[dict[str, Any]]:
+    """What the agents have sent of handovers."""
+    events = [dict(each["parameters"]) for each in it.world.telemetry(it.name)]
+    return [each for each in events if each.get("Name") == "limpet-appliance"]
 
 
 def test_a_fabric_that_is_silent_while_the_nics_move_gets_them_back_and_another_try(

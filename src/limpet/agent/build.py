@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from limpet import __version__
@@ -26,6 +26,7 @@ from limpet.agent.layout import Layout
 from limpet.agent.machine import Machine
 from limpet.agent.owning import Owner
 from limpet.agent.packages import Packages
+from limpet.agent.parameters import machine_parameters
 from limpet.agent.policy import Policy
 from limpet.agent.poll import Poller
 from limpet.agent.refusals import WatchedHttp
@@ -46,7 +47,7 @@ from limpet.host.files import RealFiles
 from limpet.host.http import PlainHttp
 from limpet.host.kernel import RealKernel
 from limpet.host.lookout import RealLookout
-from limpet.host.machine import guest_info, hardware
+from limpet.host.machine import guest_info
 from limpet.host.process import HandlerProcesses
 from limpet.host.told import ToldHttp
 from limpet.host.vault import OpensslVault
@@ -55,12 +56,12 @@ from limpet.host.workers import RealWorkers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from limpet.agent.handed import Handed
     from limpet.agent.news import News
+    from limpet.agent.policy_file import PolicyFile
     from limpet.agent.running import Running
     from limpet.config.settings import Config
     from limpet.host.ports import Clock, Fetcher, Http, Log
-    from limpet.model.status import GuestInfo
-    from limpet.model.telemetry import Value
 
 
 class PollSettings(TypedDict):
@@ -155,9 +156,10 @@ def assemble(
     host_plugin: str,
     more: Sequence[Chore] = (),
     news: News | None = None,
+    handed: Handed | None = None,
     status_first: float = 0.0,
 ) -> Agent:
-    """The agent on any machine. more: chores beside those for the fabric. news, status_first: see Poller."""
+    """The agent on any machine. more: further chores. handed: a supervisor's events. news, status_first: see Poller."""
     files, clock, log = machine.files, machine.clock, machine.log
     layout = Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
@@ -178,8 +180,11 @@ def assemble(
         store, machine, telemetry, wire_server=address, environment=dict(os.environ), limiter=owner.limiter
     )
     statuses = Statuses(store, clock)
-    report = Report(board, store, statuses, clock, machine.guest, **reporting(config))
-    found = chores(config, HostHealth(fabric, clock), telemetry)
+    listed = listing(config, machine)
+    report = Report(
+        board, store, statuses, clock, machine.guest, policy_file=listed, **reporting(config)
+    )
+    found = chores(config, HostHealth(fabric, clock), telemetry, handed)
     found += [*owner.chores(config, machine, fabric, board, store, telemetry), *more]
     return Agent(
         board=board,
@@ -195,7 +200,7 @@ def assemble(
             status_first=status_first,
             **polling(config),
         ),
-        worker=worker(config, machine, board, store, artifacts, certificates, commands),
+        worker=worker(config, machine, board, store, artifacts, certificates, commands, listed),
         reporter=Reporter(
             board, report, statuses, fabric, history, machine, heartbeat=config.status_heartbeat, news=news
         ),
@@ -226,6 +231,7 @@ def worker(
     artifacts: Artifacts,
     certificates: Certificates,
     commands: Commands,
+    listed: PolicyFile | None,
 ) -> Worker:
     """What does the goal states' work."""
     packages = Packages(store, artifacts, machine.fetcher, machine.clock, machine.log)
@@ -240,7 +246,17 @@ def worker(
         extensions_enabled=config.extensions_enabled,
         policy=Policy.of(config),
         bridge=Bridge(machine.ask_network_os),
+        policy_file=listed,
     )
+
+
+def listing(config: Config | Running, machine: Machine) -> PolicyFile | None:
+    """An administrator's policy file, where it is obeyed."""
+    if not config.obey_policy:
+        return None
+    from limpet.agent.policy_file import PolicyFile  # noqa: PLC0415 - few machines have one
+
+    return PolicyFile(machine.files, config.policy_file, machine.log)
 
 
 def polling(config: Config | Running) -> PollSettings:
@@ -264,29 +280,15 @@ def reporting(config: Config | Running) -> ReportSettings:
     }
 
 
-def machine_parameters(guest: GuestInfo) -> dict[str, Value]:
-    """What telemetry says of this machine. Source: wire-protocol.md §8.2."""
-    facts = hardware()
-    return {
-        "GAVersion": f"limpet-{guest.agent_version}",
-        "OSVersion": f"Linux:{guest.os_name}-{guest.os_version}:{facts.kernel}",
-        "ExecutionMode": "IAAS",
-        "RAM": facts.memory,
-        "Processors": facts.processors,
-        "KeywordName": json.dumps({"CpuArchitecture": facts.architecture}),
-        "EventPid": os.getpid(),
-        "EventTid": 0,
-        "TaskName": "agent",
-        "ImageOrigin": 0,
-    }
-
-
-def chores(config: Config | Running, health: HostHealth, telemetry: Telemetry) -> list[Chore]:
+def chores(
+    config: Config | Running, health: HostHealth, telemetry: Telemetry, handed: Handed | None
+) -> list[Chore]:
     """What is done from time to time; nothing of it while the first goal state is on its way."""
+    send = telemetry.send if handed is None else partial(handed.send, telemetry)
     found = [Chore(do=health.observe, period=HEALTH_EVERY, first=15.0)]
     if config.telemetry:
         found += [
-            Chore(do=telemetry.send, period=TELEMETRY_EVERY, first=30.0),
+            Chore(do=send, period=TELEMETRY_EVERY, first=30.0),
             Chore(do=telemetry.collect, period=config.telemetry_collection_period, first=45.0),
         ]
     return found

@@ -15,6 +15,7 @@ from limpet.agent import ready
 from limpet.agent.build import assemble, real_machine
 from limpet.agent.chores import Chore
 from limpet.agent.fabric import Fabric
+from limpet.agent.handed import Handed
 from limpet.agent.lease import LOST, FabricLease, LeasedFetcher, LeasedHttp
 from limpet.agent.news import News
 from limpet.agent.tasks import STATUS_FIRST, Tasks
@@ -112,6 +113,7 @@ def granted(
         host_plugin=running.host_plugin,
         more=[owed(running, machine, news)] if running.owes_ready else [],
         news=news,
+        handed=Handed(exchange, machine.files, machine.log, news),
         status_first=status_first,
     )
     return tasks(agent, machine.log, lease)

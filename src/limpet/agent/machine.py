@@ -40,6 +40,22 @@ class Reporting(Protocol):
         """Events."""
 
 
+class Talking(Protocol):
+    """What telemetry needs of a machine."""
+
+    @property
+    def http(self) -> Exchanger:
+        """For the fabric."""
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+
+    @property
+    def log(self) -> Log:
+        """Events."""
+
+
 class Exchanger(Protocol):
     """Something that sends requests: Http, or a Fetcher."""
 

@@ -73,6 +73,10 @@ class News:
         """The fabric has taken the report that the VM is ready."""
         self._note(replace(self._news, ready=True))
 
+    def told(self, number: int) -> None:
+        """An event of the supervisor's was sent, and all before it."""
+        self._note(replace(self._news, told=number))
+
     def flush(self) -> None:
         """Write what is not written yet."""
         if self._news != self._written:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from limpet.agent.board import Board, Snapshot
 from limpet.agent.chores import HEALTH_EVERY, HostHealth
 from limpet.agent.fabric import Fabric
+from limpet.agent.handed import Handed
 from limpet.agent.layout import Layout
 from limpet.agent.news import News
 from limpet.agent.policy import Policy
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from limpet.agent.endpoint import Endpoint
     from limpet.agent.lease import FabricLease
     from limpet.agent.machine import Exchanger
+    from limpet.agent.telemetry import Telemetry
     from limpet.config.settings import Config
     from limpet.host.ports import Clock, Files, Http, Log, Random
     from limpet.model.extensions import StatusUpload
@@ -43,6 +45,7 @@ LAST_SECONDS = 1.5
 LOOK_EVERY = 0.5
 """How soon something new to say is seen where the kernel does not tell of it, seconds."""
 HEALTH_AGAIN = 5.0
+HAND_AGAIN = 5.0
 
 
 class Hurry:
@@ -114,6 +117,8 @@ class StatusOnly:
         self._news = News(exchange, lease.epoch or 0, means.files, means.clock, means.log)
         self._board = Board()
         self._saying = saying
+        self._handed = Handed(exchange, means.files, means.log, self._news)
+        self._telemetry: Telemetry | None = None
         self._said_in: object = None
         self._fabric: Fabric | None = None
         self._reporter: Reporter | None = None
@@ -121,7 +126,7 @@ class StatusOnly:
         self._host_health: HostHealth | None = None
         self._told: tuple[str, str] | None = None
         self._poll_at = self._report_at = 0.0
-        self._health_at = self._observe_at = 0.0
+        self._health_at = self._observe_at = self._hand_at = 0.0
 
     def turn(self) -> float:
         """Do what is due. Gives the seconds until something will be, unless the exchange folder changes before.
@@ -137,6 +142,7 @@ class StatusOnly:
             self._report_at = now + self._reporter.report()
         if self._reporter is not None and self._board.snapshot is not None:
             self._tell_health(now)
+            self._hand_on(now)
             self._observe(now)
         self._news.flush()
         return max(0.0, min(self._poll_at, self._report_at, now + LOOK_EVERY) - self._means.clock.monotonic())
@@ -201,7 +207,7 @@ class StatusOnly:
             wire_server=endpoint.wire_server,
             host_plugin=endpoint.host_plugin,
         )
-        store = Store(means.library, Layout(library=self._library, logs=config.log_dir), means.log)
+        store = self._store()
         statuses = Statuses(store, means.clock)
         self._report = Report(
             self._board,
@@ -271,6 +277,30 @@ class StatusOnly:
         if wanted is None:
             wanted = READY if self._told is None and self._means.owes_ready() else None
         return None if wanted is None else (wanted, "" if wanted == READY else self._saying.text)
+
+    def _hand_on(self, now: float) -> None:
+        """Send what the supervisor wants told by telemetry: it is little, and most have nothing to tell."""
+        if not self._config.telemetry or now < self._hand_at or not self._handed.is_new():
+            return
+        self._hand_at = now + HAND_AGAIN
+        if self._telemetry is None and self._fabric is not None:
+            self._telemetry = self._made(self._fabric)
+        if self._telemetry is not None:
+            self._handed.send(self._telemetry)
+
+    def _made(self, fabric: Fabric) -> Telemetry:
+        """What sends events, without any handler's."""
+        from limpet.agent.parameters import machine_parameters  # noqa: PLC0415 - most have nothing to tell
+        from limpet.agent.telemetry import Common, Telemetry  # noqa: PLC0415
+
+        means = replace(self._means, http=self._hurry)
+        facts, metadata = machine_parameters(means.guest), self._config.metadata_endpoint
+        common = Common(fabric, self._board, means, facts=facts, metadata=metadata)
+        return Telemetry(self._store(), fabric, means, common.parameters, spool=False)
+
+    def _store(self) -> Store:
+        means = self._means
+        return Store(means.library, Layout(library=self._library, logs=self._config.log_dir), means.log)
 
     def _observe(self, now: float) -> None:
         if self._host_health is not None and now >= self._observe_at:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from limpet.agent.board import Board
     from limpet.agent.fabric import Fabric
-    from limpet.agent.machine import Machine
+    from limpet.agent.machine import Talking
     from limpet.agent.store import Store
     from limpet.model.ids import Url
     from limpet.model.telemetry import Event, Value
@@ -40,7 +40,7 @@ class Common:
     """The parameters that all events share; asked of the fabric once, when the first event is to be sent."""
 
     def __init__(
-        self, fabric: Fabric, board: Board, machine: Machine, *, facts: dict[str, Value], metadata: str
+        self, fabric: Fabric, board: Board, machine: Talking, *, facts: dict[str, Value], metadata: str
     ) -> None:
         self._fabric = fabric
         self._http = machine.http
@@ -93,8 +93,16 @@ class Telemetry:
     """Collects events and sends them."""
 
     def __init__(
-        self, store: Store, fabric: Fabric, machine: Machine, common: Callable[[], dict[str, Value]]
+        self,
+        store: Store,
+        fabric: Fabric,
+        machine: Talking,
+        common: Callable[[], dict[str, Value]],
+        *,
+        spool: bool = True,
     ) -> None:
+        """spool: whether the older spool in the library folder is this agent's to send."""
+        self._spool = spool
         self._store = store
         self._fabric = fabric
         self._clock = machine.clock
@@ -104,12 +112,23 @@ class Telemetry:
         self._counters: deque[tuple[float, dict[str, Value]]] = deque(maxlen=MOST_WAITING)
 
     def did(
-        self, name: str, version: str, operation: str, *, success: bool, message: str, seconds: float
+        self,
+        name: str,
+        version: str,
+        operation: str,
+        *,
+        success: bool,
+        message: str,
+        seconds: float,
+        at: float | None = None,
     ) -> None:
-        """Note an operation of the agent on a handler; sent with the next `send`. May be called from any task."""
+        """Note an operation, such as the agent's on a handler; sent with the next `send`. May be called from any task.
+
+        at: seconds since 1970; None for now.
+        """
         self._waiting.append(
             (
-                self._clock.now(),
+                self._clock.now() if at is None else at,
                 {
                     "Name": name,
                     "Version": version,
@@ -132,7 +151,7 @@ class Telemetry:
 
     def send(self) -> None:
         """Send the agent's own events and those of the older spool."""
-        spooled = self._spooled()
+        spooled = self._spooled() if self._spool else []
         if not self._waiting and not self._counters and not spooled:
             return
         common = self._common()

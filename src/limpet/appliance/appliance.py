@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.chronicle import Chronicle, compacted, fold
 from limpet.appliance.granting import FabricLease
 from limpet.appliance.inventory import site_of
+from limpet.appliance.revivals import Revivals
 from limpet.appliance.shell import shell_plan
 from limpet.appliance.telling import Telling
 from limpet.guest.agent_news import LARGEST, NEWS, parse_news
@@ -88,23 +89,19 @@ class Appliance:
         self._shell: tuple[Site, ShellPlan] | None = None
         self.steadfast = False
         """Whether an end that was asked for has to wait: half of the NICs moved is no state to be left in."""
-        self._end_asked = False
-        self._journal_told = False
+        self._end_asked = self._journal_told = False
         self._status: tuple[str, str, str | None, bool] | None = None
         self._status_due = 0.0
         self.wishes: set[str] = set()
-        self.revivals: list[float] = []
-        """When the network OS was revived of late, on the monotonic clock."""
+        self.revivals = Revivals()
         self.agent_hangs = False
         """Whether the guest shell's agent holds the lock and does nothing: it looks well, and is not."""
         self.last_sign: tuple[object, float] = (None, machine.clock.monotonic())
         """The last sign of life of the guest shell's agent, and when it was seen or the agent began, on the monotonic clock."""
         self.last_heard: object = None
         """What it last told of an exchange with the fabric that went well: epoch and times."""
-        self.aways = 0
-        """How often in a row a rescue found the NICs with the network OS still."""
-        self.unreached = 0
-        """How often in a row the fabric was lost and could not be found again."""
+        self.aways = self.unreached = 0
+        """How often in a row a rescue found the NICs with the network OS still, and the fabric was lost and not found again."""
         self.left_behind: dict[str, tuple[int, float]] = {}
         """NICs that could not be given to the network OS, by MAC: how often, and when that is tried again."""
         self._sight: tuple[float, ShellSight] | None = None

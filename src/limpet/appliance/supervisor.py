@@ -159,6 +159,7 @@ class Defects:
 
 
 def _enter(appliance: Appliance, state: State, event: Event | None) -> None:
+    appliance.telling.left = appliance.chronicle.state
     appliance.note(
         "state",
         state=state.value,

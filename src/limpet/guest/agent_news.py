@@ -24,7 +24,8 @@ class AgentNews:
 
     goal_state: what it names itself, such as ``incarnation 3``. code: of the last answer to a report. problem: what is wrong
     with the fabric at this moment, None while all is well. container_id: as the last goal state says. ready: whether the
-    fabric has taken this agent's report that the VM is ready.
+    fabric has taken this agent's report that the VM is ready. told: the number of the last event of the supervisor's that was
+    sent (limpet.guest.stage_events); 0 for none.
     """
 
     epoch: int
@@ -36,6 +37,7 @@ class AgentNews:
     code: int | None = None
     problem: str | None = None
     ready: bool = False
+    told: int = 0
 
 
 def render_news(news: AgentNews) -> bytes:
@@ -51,6 +53,7 @@ def render_news(news: AgentNews) -> bytes:
         "code": news.code,
         "problem": _shown(news.problem),
         "ready": news.ready,
+        "told": news.told,
     }
     return (json.dumps(members) + "\n").encode("ascii")
 
@@ -80,6 +83,7 @@ def parse_news(content: bytes) -> AgentNews:
         code=code,
         problem=_text(found, "problem"),
         ready=found.get("ready") is True,
+        told=int(_time(found, "told") or 0),
     )
 
 

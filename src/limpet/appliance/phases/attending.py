@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import images
 from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
+from limpet.appliance.phases.gaps import note_gap
 from limpet.appliance.phases.handing import dress_all
 from limpet.appliance.phases.suspecting import Suspicion
 from limpet.appliance.states import Event, State
@@ -103,7 +104,9 @@ class GuestWatch:
         appliance.unreached = 0
         if not self._image_confirmed and news.first is not None:
             self._confirm_image()
-        if appliance.problem is not None:
+        if appliance.problem is not None and not appliance.revivals.bearing(
+            appliance.machine.clock.monotonic()
+        ):
             appliance.with_problem(None)
 
     def _confirm_image(self) -> None:
@@ -165,13 +168,3 @@ class StandIn:
 
 def _patience(appliance: Appliance) -> float:
     return float(min(FABRIC_LOST * 2.0 ** min(appliance.unreached, 16), FABRIC_LOST_LONGEST))
-
-
-def note_gap(appliance: Appliance) -> None:
-    """Note how long no report was accepted, once it is known."""
-    handover = appliance.chronicle.handover
-    news = appliance.news()
-    if handover.gap is None and handover.before is not None and news is not None and news.first is not None:
-        gap = max(0.0, news.first - handover.before)
-        appliance.note("handover", gap=gap)
-        appliance.machine.log.info("handover.gap", seconds=round(gap, 3))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.phases.continuing import Leases, put_at_home
+from limpet.appliance.phases.gaps import fell, note_fall
 from limpet.appliance.states import Event, State
 from limpet.guest.namespaces import HOST
 from limpet.guest.saying import NOT_READY
@@ -14,6 +15,7 @@ from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
+    from limpet.guest.agent_news import AgentNews
     from limpet.guest.site import Nic, Site
 
 LONGEST_PAUSE = 600.0
@@ -28,7 +30,7 @@ _LINKS_EVERY = 0.5
 
 def roll_back(appliance: Appliance) -> Event:
     """Give every NIC back to Linux, the primary one first, with its address; then end the network OS. Raises: Stopped."""
-    _take_the_lease(appliance)
+    fell(appliance, _take_the_lease(appliance))
     handover = appliance.chronicle.handover
     if handover.confirmed:  # it was well, and did not last
         appliance.note("handover", confirmed=False, attempts=handover.attempts + 1)
@@ -53,14 +55,17 @@ def roll_back(appliance: Appliance) -> Event:
     return Event.ROLLED_BACK
 
 
-def _take_the_lease(appliance: Appliance) -> None:
+def _take_the_lease(appliance: Appliance) -> AgentNews | None:
+    """Gives the news of who had it."""
+    last = appliance.news()
     try:
         if appliance.status_agent is not None:
-            appliance.end_status_agent()
+            last = appliance.end_status_agent() or last
         else:
             appliance.lease.revoke()
     except HostError as error:
         appliance.machine.log.warning("rollback.lease_held", problem=error)
+    return last
 
 
 def _taken_back(appliance: Appliance, nic: Nic, site: Site) -> bool:
@@ -110,6 +115,7 @@ def rescue(appliance: Appliance) -> Event:
         return _stayed(appliance, leases, math.inf if spent else clock.monotonic() + pause)
     finally:
         leases.end()
+        note_fall(appliance, over=not spent)
 
 
 def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
@@ -121,6 +127,7 @@ def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
         _ask_dhcp(appliance, leases)
         _report(appliance)
         _end_guest(appliance)
+        note_fall(appliance)
         now = clock.monotonic()
         if now >= (soonest if changed else latest):
             away = away + 1 if _stay_reachable(appliance) else 0
