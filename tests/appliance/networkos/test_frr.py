@@ -10,7 +10,7 @@ from tests.appliance.networkos.rigs import FrrRig, frr, site_for
 
 from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.frr.day_zero import lines_of
-from limpet.appliance.networkos.frr.driver import NAMESPACE, FrrNetworkOs, daemons_wanted
+from limpet.appliance.networkos.frr.driver import NAMESPACE, PROGRAMS, FrrNetworkOs, daemons_wanted
 from limpet.guest.translation import NOTE, DayZero
 from limpet.host.fake_network import MAIN
 from limpet.model.errors import HostError
@@ -27,6 +27,12 @@ def rig() -> FrrRig:
     made.driver = FrrNetworkOs(daemons=partial(daemons_wanted, made.machine.files, NAMESPACE))
     made.machine.files.make_folder(Path("/var/log"))
     return made
+
+
+def installed(rig: FrrRig, *names: str) -> None:
+    for name in names:
+        rig.machine.files.make_folder(PROGRAMS)
+        rig.machine.files.replace(PROGRAMS / name, b"")
 
 
 def pulse(rig: FrrRig, *, deep: bool = False) -> Pulse:
@@ -139,6 +145,7 @@ def test_a_leases_default_route_is_worse_than_any_that_an_operator_configures(ri
 
 
 def test_custom_data_becomes_frrs_configuration_once(rig: FrrRig) -> None:
+    installed(rig, "bgpd")
     rig.apply(rig.driver.day_zero(day_zero("ip route 10.9.0.0/16 10.0.0.1\nrouter bgp 65000\n")))
     files = rig.machine.files
     assert files.read(CONFIGURATION, at_most=1000) == b"ip route 10.9.0.0/16 10.0.0.1\nrouter bgp 65000\n"
@@ -188,12 +195,42 @@ def test_what_of_custom_data_is_configuration(text: bytes, lines: bytes | None) 
 
 def test_daemons_are_those_that_the_configuration_or_an_operator_asks_for(rig: FrrRig) -> None:
     files = rig.machine.files
+    installed(rig, "bgpd", "pimd", "ripd", "ospfd", "ospf6d", "bfdd", "evil", "ripngd")
     files.make_folder(CONFIGURATION.parent)
-    files.replace(CONFIGURATION, b"router ospf6\n interface eth0\nexit\nbfdx\n!router rip\n")
+    files.replace(
+        CONFIGURATION,
+        b"router ospf6\n interface eth0\nexit\nbfdx\n!router rip\nrouter ripng\r\ninterface eth1\n ip pim\n",
+    )
     files.replace(
         CONFIGURATION.with_name("daemons"), b"# bgpd=yes\npimd=yes\nripd=no\nevil=yes\nvtysh_enable=yes\n"
     )
-    assert daemons_wanted(files, NAMESPACE) == ("zebra", "staticd", "ospf6d", "pimd")
+    assert daemons_wanted(files, NAMESPACE) == ("zebra", "staticd", "ospf6d", "ripngd", "pimd")
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        (b"bgpd=yes", True),
+        (b"bgpd = yes\r", True),
+        (b'bgpd="yes"', True),
+        (b"bgpd=YES # for the spokes", True),
+        (b"bgpd=no # not yes", False),
+        (b"bgpd=", False),
+        (b"bgpd_options=yes", False),
+        (b"\xff\xfe", False),
+    ],
+)
+def test_an_operators_daemons_file_is_read_as_it_is_written(rig: FrrRig, line: bytes, taken: bool) -> None:
+    installed(rig, "bgpd")
+    rig.machine.files.make_folder(CONFIGURATION.parent)
+    rig.machine.files.replace(CONFIGURATION.with_name("daemons"), line + b"\n")
+    assert ("bgpd" in daemons_wanted(rig.machine.files, NAMESPACE)) is taken
+
+
+def test_a_daemon_that_is_not_installed_does_not_keep_the_nics_from_the_network_os(rig: FrrRig) -> None:
+    rig.machine.files.make_folder(CONFIGURATION.parent)
+    rig.machine.files.replace(CONFIGURATION, b"router eigrp 1\n")
+    assert daemons_wanted(rig.machine.files, NAMESPACE) == ("zebra", "staticd")
 
 
 def test_a_command_goes_to_vtysh_in_parts() -> None:

@@ -21,7 +21,7 @@ from limpet.appliance.networkos.frr import day_zero as frr_day_zero
 from limpet.appliance.networkos.iproute import entered, inside
 from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.guest.steps import MakeFolder, Run, Task, Write
-from limpet.host.facts.reading import bytes_of, text_of
+from limpet.host.facts.reading import bytes_of, is_there, text_of
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -238,25 +238,34 @@ _NEEDED = {
     "router ospf6": "ospf6d",
     "router ospf": "ospfd",
     "router isis": "isisd",
+    "router openfabric": "fabricd",
+    "router ripng": "ripngd",
     "router rip": "ripd",
+    "router eigrp": "eigrpd",
+    "router babel": "babeld",
+    "mpls ldp": "ldpd",
+    "ip pim": "pimd",
     "bfd": "bfdd",
 }
 """How lines of a configuration begin that a daemon beside zebra and staticd is for."""
 
 
 def daemons_wanted(files: Files, namespace: str) -> tuple[str, ...]:
-    """zebra, staticd, those that frr.conf has lines for, and those that the file `daemons` beside it says yes to, as Debian's."""
+    """zebra, staticd, those that frr.conf has lines for, and those that the file `daemons` beside it says yes to, as Debian's.
+
+    One that is not installed is left out: an operator's wish for it must not keep the NICs from the network OS.
+    """
     place = frr_day_zero.folder(namespace)
-    wanted = dict.fromkeys(DAEMONS)
+    asked: dict[str, None] = {}
     for line in (bytes_of(files, place / frr_day_zero.CONFIGURATION, at_most=_LARGEST) or b"").splitlines():
         for start, daemon in _NEEDED.items():
             if f"{line.decode('ascii', 'replace').strip()} ".startswith(f"{start} "):
-                wanted[daemon] = None
+                asked[daemon] = None
     for line in (bytes_of(files, place / "daemons") or b"").splitlines():
-        name, _, said = line.decode("ascii", "replace").partition("=")
-        if said.strip().lower() == "yes" and name in _OPTIONAL:
-            wanted[name] = None
-    return tuple(wanted)
+        name, _, said = (part.strip() for part in line.decode("ascii", "replace").partition("="))
+        if name in _OPTIONAL and said.partition("#")[0].strip().strip("\"'").lower() == "yes":
+            asked[name] = None
+    return (*DAEMONS, *(each for each in asked if is_there(files, PROGRAMS / each)))
 
 
 _OPTIONAL = frozenset(
