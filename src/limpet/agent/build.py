@@ -181,9 +181,7 @@ def assemble(
     )
     statuses = Statuses(store, clock)
     listed = listing(config, machine)
-    report = Report(
-        board, store, statuses, clock, machine.guest, policy_file=listed, **reporting(config)
-    )
+    report = Report(board, store, statuses, clock, machine.guest, policy_file=listed, **reporting(config))
     found = chores(config, HostHealth(fabric, clock), telemetry, handed)
     found += [*owner.chores(config, machine, fabric, board, store, telemetry), *more]
     return Agent(

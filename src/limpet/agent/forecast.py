@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from limpet.agent.policy import Policy
+    from limpet.agent.policy_file import PolicyFile
     from limpet.model.extensions import ExtensionsGoalState, Handler
 
 
@@ -51,10 +52,12 @@ def foresee(
     on_hold: bool = False,
     extensions_enabled: bool = True,
     policy: Policy | None = None,
+    policy_file: PolicyFile | None = None,
 ) -> Forecast:
     """Predict the processing of `goal_state` on a machine that has `installed`.
 
     choose: the version that a wanted handler will have; raises HandlerError where there is none. policy: what is not run here.
+    policy_file: what an administrator lets run and be removed.
     """
     if on_hold:
         return Forecast(refusal="the fabric has put this VM on hold")
@@ -64,7 +67,7 @@ def foresee(
     here = tuple(installed)
     foreseen = []
     for item in work_list(goal_state):
-        refusal = _refusal(item, policy) if extensions_enabled else _DISABLED
+        refusal = _refusal(item, policy, policy_file) if extensions_enabled else _DISABLED
         one = _foresee(item, here, choose) if refusal is None else Foreseen(item=item, refusal=refusal)
         if one.work is not None:
             here = after(here, item.handler.name, one.work)
@@ -75,7 +78,10 @@ def foresee(
 _DISABLED = "extensions are disabled by the configuration of this machine"
 
 
-def _refusal(item: Item, policy: Policy | None) -> str | None:
+def _refusal(item: Item, policy: Policy | None, policy_file: PolicyFile | None) -> str | None:
+    listed = policy_file.refusal(item.handler.name) if policy_file is not None else None
+    if listed is not None:
+        return listed
     if policy is None or item.wish is not Wish.ENABLE:
         return None
     if policy.is_bridged(item.handler.name):

@@ -15,6 +15,7 @@ from limpet.agent.layout import Layout
 from limpet.agent.lifecycle import COMMAND_SECONDS, Step
 from limpet.agent.plan_sources import from_fabric, from_file
 from limpet.agent.policy import Policy
+from limpet.agent.policy_file import PolicyFile
 from limpet.agent.running import GUEST_SHELL
 from limpet.agent.store import Store
 from limpet.config.load import load_config
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from limpet.agent.plan_sources import Subject
     from limpet.agent.worklist import Installed
     from limpet.config.settings import Config
-    from limpet.host.ports import Files
+    from limpet.host.ports import Files, Log
     from limpet.model.extensions import ExtensionSettings
 
 EPILOG = """\
@@ -87,11 +88,20 @@ def main(arguments: Sequence[str]) -> int:
             on_hold=subject.on_hold and config.over_provisioning,
             extensions_enabled=config.extensions_enabled,
             policy=Policy.of(_here(config, files)),
+            policy_file=_policy_file(config, files, log),
         )
     vanished = () if forecast.refusal else store.vanished(h.name for h in subject.goal_state.handlers)
     render = as_json if options.json else as_text
     sys.stdout.write(redacted(render(subject, forecast, vanished)))
     return 0
+
+
+def _policy_file(config: Config, files: Files, log: Log) -> PolicyFile | None:
+    if not config.obey_policy:
+        return None
+    file = PolicyFile(files, config.policy_file, log)
+    file.look()
+    return file
 
 
 def _here(config: Config, files: Files) -> Config:

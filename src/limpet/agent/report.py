@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from limpet.agent.board import Board, Snapshot
     from limpet.agent.layout import HandlerFolder
     from limpet.agent.policy import Policy
+    from limpet.agent.policy_file import PolicyFile
     from limpet.agent.statuses import Statuses
     from limpet.agent.store import Store
     from limpet.agent.worklist import Installed
@@ -49,6 +50,7 @@ class Report:
         extensions_enabled: bool = True,
         says: str = RUNNING,
         policy: Policy = EVERYTHING,
+        policy_file: PolicyFile | None = None,
     ) -> None:
         """says: what the agent's own message begins with; where it runs in a stage of an appliance, it names that."""
         self._board = board
@@ -59,6 +61,7 @@ class Report:
         self._family = family
         self._extensions_enabled = extensions_enabled
         self._policy = policy
+        self._policy_file = policy_file
         self._last: dict[str, tuple[HandlerStatus, ...]] = {}
         self.says = says
         self.word = HandlerStatusWord.READY.value
@@ -124,7 +127,7 @@ class Report:
             self._store.state(folder) is not HandlerState.NOT_INSTALLED
             or handler.multi_config
             or not self._extensions_enabled
-            or (handler.wanted is Wanted.ENABLED and not self._policy.runs(handler.name))
+            or (handler.wanted is Wanted.ENABLED and self._is_refused(handler))
         )
         if not handler.settings or not readable:
             yield status
@@ -132,6 +135,10 @@ class Report:
             entry = self._of_extension(handler, settings, folder, status)
             if entry is not None:
                 yield entry
+
+    def _is_refused(self, handler: Handler) -> bool:
+        refused = self._policy_file is not None and self._policy_file.refusal(handler.name) is not None
+        return refused or not self._policy.runs(handler.name)
 
     def _of_extension(
         self, handler: Handler, settings: ExtensionSettings, folder: HandlerFolder, status: HandlerStatus

@@ -48,6 +48,8 @@ class Running:
     refused_extensions: tuple[str, ...]
     bridged_extensions: tuple[str, ...]
     only_allowed_extensions: bool
+    obey_policy: bool
+    policy_file: Path
     wait_for_cloud_init: bool
     telemetry: bool
     log_verbose: bool
@@ -101,7 +103,7 @@ class Running:
     def parse(cls, content: bytes) -> Self:
         """Read what `render` gave."""
         members = json.loads(content)
-        for name in ("library", "log_dir", "log_file", "openssl", "home_dir", "sudoers_dir"):
+        for name in ("library", "log_dir", "log_file", "openssl", "home_dir", "sudoers_dir", "policy_file"):
             members[name] = Path(members[name])
         for name in ("allowed_extensions", "refused_extensions", "bridged_extensions"):
             members[name] = tuple(members[name])

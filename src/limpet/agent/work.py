@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from limpet.agent.dependencies import Dependencies
     from limpet.agent.machine import Machine
     from limpet.agent.policy import Policy
+    from limpet.agent.policy_file import PolicyFile
     from limpet.agent.runner import Runner
     from limpet.agent.store import Store
 
@@ -38,7 +39,9 @@ class Worker:
         extensions_enabled: bool,
         policy: Policy,
         bridge: Bridge,
+        policy_file: PolicyFile | None = None,
     ) -> None:
+        """policy_file: what an administrator lets run and be removed, where it is obeyed."""
         self._board = board
         self._runner = runner
         self._dependencies = dependencies
@@ -48,6 +51,7 @@ class Worker:
         self._log = machine.log
         self._extensions_enabled = extensions_enabled
         self._policy = policy
+        self._policy_file = policy_file
         self._bridge = bridge
         self._processed = 0
 
@@ -96,6 +100,8 @@ class Worker:
         """Run every item; gives False when a newer goal state, or the end of the agent, came before the last."""
         items = work_list(snapshot.extensions)
         self._cloud_init.wait()
+        if self._policy_file is not None:
+            self._policy_file.look()
         deadline = self._dependencies.deadline()
         failed: dict[str, HandlerError] = {}
         blocked: str | None = None
@@ -131,14 +137,21 @@ class Worker:
         return wanted and self._policy.is_bridged(item.handler.name)
 
     def _refused(self, item: Item) -> str | None:
-        """Report at once an extension that is not run here; gives what dependents are told. What is here may always go."""
-        if item.wish is not Wish.ENABLE or item.handler.invalid is not None:
+        """Report at once an extension that is not run here; gives what dependents are told.
+
+        What is here may always go, unless an administrator's policy file is against it.
+        """
+        if item.handler.invalid is not None:
             return None
-        reason = self._policy.refusal(item.handler.name)
+        enabling = item.wish is Wish.ENABLE
+        reason = self._policy_file.refusal(item.handler.name) if self._policy_file is not None else None
+        if reason is None and enabling:
+            reason = self._policy.refusal(item.handler.name)
         if reason is None:
             return None
-        text = f"{item.title} is not run here: {reason}"
-        self._runner.fail(item, HandlerError(text, code=Code.ENABLE), forbidden=True)
+        text = f"{item.title} is not {'run' if enabling else 'removed'} here: {reason}"
+        code = Code.ENABLE if enabling else Code.DISABLE
+        self._runner.fail(item, HandlerError(text, code=code), forbidden=True)
         return f"Skipped because {item.title}, on which it depends, failed: {text}"
 
     def _overtaken(self, snapshot: Snapshot) -> bool:

@@ -75,6 +75,14 @@ class AgentSettings:
     only_allowed_extensions: bool = setting(
         "extensions.only_allowed", SWITCH, False,
         "Run nothing but what extensions.allowed names.")
+    obey_policy: bool = setting(
+        "extensions.obey_policy", SWITCH, False,
+        "Run and remove only what the policy file lets, when it is there.",
+        "Debug.EnableExtensionPolicy")
+    policy_file: Path = setting(
+        "extensions.policy_file", PATH, Path("/etc/waagent_policy.json"),
+        "The policy file, in WALinuxAgent's format. It is read anew for every goal state.",
+        "Policy.PolicyFilePath")
     wait_for_cloud_init: bool = setting(
         "extensions.wait_for_cloud_init", SWITCH, False,
         "Let cloud-init finish before the first extension.",

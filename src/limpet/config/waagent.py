@@ -16,9 +16,7 @@ _REASONS: Mapping[str, tuple[str, ...]] = {
     "RDMA drivers are the image's business: the kernels of today bring theirs": (
         "OS.EnableRDMA", "OS.UpdateRdmaDriver", "OS.CheckRdmaDriver",
     ),
-    "extension policies and package signatures are not evaluated yet": (
-        "Policy.PolicyFilePath", "Debug.EnableExtensionPolicy", "Debug.EnableSignatureValidation",
-    ),
+    "signatures of packages are not evaluated yet": ("Debug.EnableSignatureValidation",),
     "limpet does not update itself: that is done by whoever installed it": (
         "AutoUpdate.Enabled", "AutoUpdate.UpdateToLatestVersion", "Autoupdate.Frequency",
         "Debug.EnableGAVersioning", "Debug.EnableRsmDowngrade",
