@@ -147,4 +147,4 @@ def test_patterns_of_the_boot_stage_are_compiled_when_they_are_used_and_do_what_
         text=True,
         timeout=30,
     )
-    assert done.stdout.split() == ["_LazyPattern", "Y", "azb", "(x)(?P<n>y)", "False"]
+    assert done.stdout.split() == ["LazyPattern", "Y", "azb", "(x)(?P<n>y)", "False"]

@@ -7,13 +7,14 @@ import sys
 from errno import EDQUOT, EFBIG, EIO, ENOSPC
 from importlib import import_module
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, NamedTuple
 
 from limpet import __version__
 
+TYPE_CHECKING = False  # as typing has it, which is more to load than all else here
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
 
 FAILED = 1
 USAGE_ERROR = 2  # a wrong configuration too
@@ -22,18 +23,29 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
-class Verb(NamedTuple):
+class Verb:
     """One thing the command can do: `function` of `module` takes the arguments and gives the exit code.
 
     The module's `parser()` gives its argparse parser, from which the man page and shell completion are made.
     extra: the optional dependencies it needs, as named in pyproject.toml. table: whether it also gets this table, `verbs`.
     """
 
-    module: str
-    function: str
-    help: str
-    extra: str | None = None
-    table: bool = False
+    __slots__ = ("extra", "function", "help", "module", "table")
+
+    def __init__(
+        self,
+        module: str,
+        function: str,
+        help: str,  # noqa: A002 - it is what the verb is for
+        extra: str | None = None,
+        *,
+        table: bool = False,
+    ) -> None:
+        self.module = module
+        self.function = function
+        self.help = help
+        self.extra = extra
+        self.table = table
 
     def load(self) -> Callable[[Sequence[str]], int]:
         """Import the program. Raises: ModuleNotFoundError, when its extra is not installed."""
@@ -176,7 +188,10 @@ def _answer(problem: str) -> None:
 
 
 def _complain(message: str) -> None:
-    print(_one_line(message), file=sys.stderr)
+    try:
+        print(_one_line(message), file=sys.stderr)
+    except OSError:  # the exit code still tells
+        _drop(sys.stderr)
 
 
 def _one_line(message: str) -> str:
@@ -205,21 +220,29 @@ def entry() -> int:
         try:
             code = main(sys.argv[1:])
         finally:  # also of what a parser has printed before it exits
+            _flush_complaints()
             sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has gone
-        _drop_output()
+        _drop(sys.stdout)
         return BROKEN_PIPE
     except OSError as error:
         if error.filename is not None or error.errno not in {ENOSPC, EIO, EFBIG, EDQUOT}:
             raise
-        _drop_output()  # what this command writes elsewhere, it answers for itself
+        _drop(sys.stdout)  # what this command writes elsewhere, it answers for itself
         _complain(f"limpet: cannot write the answer: {error.strerror}")
         return FAILED
     return code
 
 
-def _drop_output() -> None:
-    """The interpreter's own flush at exit must not complain about it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _flush_complaints() -> None:
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _drop(sys.stderr)
+
+
+def _drop(stream: TextIO) -> None:
+    """The interpreter's own flush at exit must not complain about it, nor change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

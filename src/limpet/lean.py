@@ -1,8 +1,8 @@
 """Imports that bring less. Decision: docs/decisions/0006-memory.md (the agent) and 0013-lean-start.md (boot).
 
 `alone` imports a module of the standard library without what it imports for functions that are never called here.
-`lazy_patterns` lets regular expressions be compiled when they are first used: most of those of a start never are.
-`lean_values` puts `limpet.values` in the place of `dataclasses` for a process that has not loaded that yet.
+The others put a module of ours in the place of one of the standard library, for a process that has not loaded that yet:
+`lean_values` `limpet.values` for `dataclasses`, `lean_patterns` `limpet.patterns` for `re`, `lean_hints` `limpet.hints` for `typing`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from importlib import import_module
 from types import ModuleType
 
 TYPE_CHECKING = False  # as typing has it, which this module is to be imported before
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 
 def alone(module: str, unneeded: str, *names: str) -> None:
@@ -43,28 +40,13 @@ def lean_values(*, slots: bool = True) -> None:
         values.SLOTS[0] = slots
 
 
-class _LazyPattern:
-    """A regular expression that is compiled when somebody asks something of it."""
-
-    __slots__ = ("_compile", "_compiled")
-
-    def __init__(self, compile_now: Callable[[], Any]) -> None:
-        self._compile = compile_now
-        self._compiled: Any = None
-
-    def __getattr__(self, name: str) -> Any:
-        if self._compiled is None:
-            self._compiled = self._compile()
-        return getattr(self._compiled, name)
+def lean_patterns() -> None:
+    """Let regular expressions be compiled when they are first used. For a process of our own modules: a wrong one is noticed late."""
+    if "re" not in sys.modules:
+        sys.modules["re"] = import_module("limpet.patterns")
 
 
-def lazy_patterns() -> None:
-    """From now on `re.compile` puts the work off. For a process of our own modules: a wrong pattern is noticed late."""
-    import re  # noqa: PLC0415 - this module brings nothing by itself
-
-    at_once = re.compile
-
-    def later(pattern: Any, flags: Any = 0) -> Any:
-        return _LazyPattern(lambda: at_once(pattern, flags))
-
-    re.compile = later
+def lean_hints() -> None:
+    """Let what only type checkers read be names with nothing behind them."""
+    if "typing" not in sys.modules:
+        sys.modules["typing"] = import_module("limpet.hints")

@@ -92,7 +92,8 @@ def test_boot_loads_a_closed_list_of_the_standard_library_and_nothing_of_other_p
     interpreter |= {name for name in foreign if name.startswith("_")}  # parts of the others, in C
     assert foreign - interpreter <= STANDARD
     programs = {name.split(".")[1] for name in modules if name.startswith("limpet.")}
-    assert programs <= {"boot", "config", "guest", "host", "lean", "model", "values", "wire"}
+    ours = {"hints", "lean", "patterns", "values"}
+    assert programs <= {"boot", "config", "guest", "host", "model", "wire"} | ours
 
 
 def test_what_few_boots_need_is_loaded_only_then() -> None:
@@ -101,6 +102,7 @@ def test_what_few_boots_need_is_loaded_only_then() -> None:
         "argparse",
         "ctypes",
         "tomllib",
+        "shlex",
         "difflib",
         "ssl",
         "asyncio",
@@ -119,6 +121,13 @@ def test_what_few_boots_need_is_loaded_only_then() -> None:
         "limpet.wire.imds",
         "limpet.wire.certificates",
     }
+
+
+def test_what_stands_in_for_the_standard_library_has_all_that_a_start_asks_for() -> None:
+    code = f"{START}; print(*(sys.modules[name].__name__ for name in ('dataclasses', 're', 'typing')), '', sep=chr(10)); "
+    names = loaded(code.rstrip("; "))
+    assert {"limpet.values", "limpet.patterns", "limpet.hints"} <= names
+    assert "inspect" not in names
 
 
 def test_the_command_itself_loads_nothing_of_a_program_for_another_ones_verb() -> None:

@@ -6,11 +6,12 @@ Importing it first makes the imports that follow cheap (decision: docs/decisions
 import gc
 import sys
 
-from limpet.lean import alone, lazy_patterns, lean_values
+from limpet.lean import alone, lean_hints, lean_patterns, lean_values
 
 if "dataclasses" not in sys.modules:  # a process that is ours alone
+    lean_hints()
+    lean_patterns()
     lean_values(slots=False)
-    lazy_patterns()
     gc.disable()  # what is loaded is no garbage; main has it collected again before it waits for anything
 alone("pathlib", "urllib.parse", "quote_from_bytes")  # for file: URLs
 alone("subprocess", "locale")  # to decode text; our pipes carry bytes

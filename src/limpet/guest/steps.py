@@ -5,7 +5,6 @@ Every step may be done again after a power loss at any moment: whatever it leave
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,6 +50,8 @@ class Run:
 
     def describe(self) -> str:
         """One line for people."""
+        import shlex  # noqa: PLC0415 - plans are shown to people only
+
         return f"run {shlex.join(self.argv)}" + (
             " with a secret on its input" if isinstance(self.stdin, Secret) else ""
         )

@@ -8,7 +8,7 @@ use it too.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,13 +35,16 @@ class NotHttp(Exception):
     """What arrived is not an answer that can be used; the message says why."""
 
 
-class Place(NamedTuple):
+class Place:
     """Where an http(s) URL points. host: an address or a name. target: path and query as they are sent."""
 
-    tls: bool
-    host: str
-    port: int
-    target: str
+    __slots__ = ("host", "port", "target", "tls")
+
+    def __init__(self, *, tls: bool, host: str, port: int, target: str) -> None:
+        self.tls = tls
+        self.host = host
+        self.port = port
+        self.target = target
 
     @property
     def authority(self) -> str:
@@ -65,7 +68,8 @@ def place(url: str) -> Place:
     if not 0 < port < 65536:
         raise NotHttp(f"{match['port']} is not a port")
     target = match["target"] or "/"
-    return Place(tls, match["six"] or match["host"], port, target if target[0] == "/" else f"/{target}")
+    host = match["six"] or match["host"]
+    return Place(tls=tls, host=host, port=port, target=target if target[0] == "/" else f"/{target}")
 
 
 def request_head(method: str, where: Place, headers: Mapping[str, str], *, body_length: int) -> bytes:

@@ -13,6 +13,7 @@ from limpet.guest.persistent_names import plan_return
 from limpet.host.facts import persistent_names
 from limpet.manage.acting import interpreter, require_root
 from limpet.manage.installing import InstallFacts, look, plan_install, plan_uninstall
+from limpet.manage.lean_start import LAUNCHER, PACKED, lean_start
 from limpet.manage.shared_files import shared_files
 from limpet.manage.telling import ended, planned, say, say_json, say_outcome, say_plan
 from limpet.manage.units import ALIASES, SUPERVISED, UNIT_FOLDER, VM, Role
@@ -33,9 +34,10 @@ examples:
   limpet install --root /mnt/image --command /usr/bin/limpet
   limpet install --appliance --root /mnt/image
 
-Files: units in /etc/systemd/system, names of NICs in /etc/systemd/network, rules in /etc/udev/rules.d, /etc/logrotate.d/limpet,
-the manual page and completion below /usr/local/share, and /etc/limpet.toml where there is none. /etc/waagent.conf stays and is
-honoured.
+Files: units in /etc/systemd/system, what they start in /usr/local/lib/limpet, names of NICs in /etc/systemd/network, rules in
+/etc/udev/rules.d, /etc/logrotate.d/limpet, the manual page and completion below /usr/local/share, and /etc/limpet.toml where there
+is none. /etc/waagent.conf stays and is honoured. Run it again after an update of limpet: starts are quick then. With --root or --command
+the units start the command itself.
 The names walinuxagent.service and waagent.service become links to this agent's unit, which takes another agent's unit
 out of the way. limpet uninstall takes all of it back.
 
@@ -111,7 +113,10 @@ def install(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str
     """The command on any machine. Raises: ConfigurationError, HostError."""
     root = checked_root(options.root, acting.files)
     role = SUPERVISED if options.appliance else VM
-    wanted = everything(command_in(root, options.command, acting.files), verbs, role)
+    command = command_in(root, options.command, acting.files)
+    # In another tree, or for a command that somebody names, nobody knows by which interpreter it is to run.
+    lean = lean_start(acting.commands) if root == Path("/") and options.command is None else {}
+    wanted = {**everything(f"/{LAUNCHER}" if LAUNCHER in lean else command, verbs, role), **lean}
     facts = look(acting.files, acting.commands, root, wanted)
     code = carry_out(plan_install(wanted, facts, enable=not options.no_enable, role=role), options, acting)
     if not options.json and not options.no_enable and not options.dry_run and code == 0:
@@ -122,7 +127,7 @@ def install(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str
 def uninstall(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str, Verb]) -> int:
     """The opposite. Raises: ConfigurationError, HostError."""
     root = checked_root(options.root, acting.files)
-    wanted = everything("", verbs)
+    wanted = {**everything("", verbs), LAUNCHER: b"", PACKED: b""}
     facts = look(acting.files, acting.commands, root, wanted)
     tasks = plan_uninstall(wanted, facts, _own_command(root, acting.files))
     code = carry_out([*tasks, *_names_back(root, acting.files)], options, acting)

@@ -16,6 +16,7 @@ from limpet.host.facts import peers
 from limpet.host.facts.reading import is_there
 from limpet.manage.appliance_unit import APPLIANCE
 from limpet.manage.interface_names import NETWORK_FOLDER
+from limpet.manage.lean_start import LAUNCHER
 from limpet.manage.units import (
     AGENT,
     ALIASES,
@@ -29,6 +30,7 @@ from limpet.manage.units import (
     Role,
 )
 from limpet.model.errors import HostError
+from limpet.packed import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Step
     from limpet.host.ports import Commands, Files
 
-_LARGEST = 1024 * 1024
 _SYSTEMD = Path("run/systemd/system")
 _FIRST_LINES = 300
 
@@ -106,7 +107,7 @@ def _found(files: Files, path: Path) -> Found:
         return Found(target=os.fspath(files.target(path) or ""))
     if not info.is_file:
         return Found(other=True)
-    return Found(content=files.read(path, at_most=_LARGEST))
+    return Found(content=files.read(path, at_most=LARGEST))
 
 
 def _active(commands: Commands) -> frozenset[str]:
@@ -199,7 +200,11 @@ def _file(path: str, content: bytes, facts: InstallFacts) -> Task:
 
 def _written(facts: InstallFacts, path: str, content: bytes) -> Task:
     place = facts.root / path
-    steps = (*_folder(facts, place.parent), Write(path=place, content=content, beneath=_beneath(facts)))
+    mode = 0o755 if path == LAUNCHER else 0o644
+    steps = (
+        *_folder(facts, place.parent),
+        Write(path=place, content=content, mode=mode, beneath=_beneath(facts)),
+    )
     return Task(name=path, purpose=f"write {place}", steps=steps)
 
 

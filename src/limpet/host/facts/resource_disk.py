@@ -35,6 +35,7 @@ _RESOURCE_LUN = "1"
 _ADDRESS = re.compile(r"\d+:\d+:\d+:(\d+)\Z")
 _DISK = re.compile(r"(?:[shv]d[a-z]{1,3}|xvd[a-z]{1,3}|nvme\d+n\d+)\Z")
 _NVME_MODEL = re.compile(r"Microsoft NVMe Direct Disk(?: v\d+)?\Z")
+_DIGITS = re.compile(r"\d+")
 _DEEPEST = 5
 _TABLE_LIMIT = 4 * 1024 * 1024
 
@@ -131,4 +132,4 @@ def _by_model(files: Files) -> dict[str, str]:
 
 
 def _natural(name: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", name)]
+    return [int(digits) for digits in _DIGITS.findall(name)]

@@ -1,0 +1,162 @@
+"""The modules of a start from one file, instead of two hundred that are looked for one by one.
+
+`limpet install` makes the file (`limpet.manage.packing`), and the launcher that it installs begins with `begin`. Nothing depends
+on it: what is not in the file, was changed since, or was made by another interpreter is imported as ever.
+Decision: docs/decisions/0024-packed-start.md. What is imported here is imported before the file is open: next to nothing.
+
+The file: a line for people; one with the checksum and length of what follows, and the length of its index; the index,
+marshalled: who made it, the regular expressions that are compiled already, and the modules; their code, one after the other.
+"""
+
+import _sre  # type: ignore[import-not-found]
+import sys
+from _frozen_importlib import ModuleSpec
+from binascii import crc32
+from marshal import dumps, loads
+from os import fstat, stat  # pathlib is in the file
+
+TYPE_CHECKING = False  # as typing has it
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import CodeType, ModuleType
+    from typing import Any, NamedTuple
+
+    class Entry(NamedTuple):
+        """Of one module: its source as it was, time in whole seconds and size in bytes; where its code is."""
+
+        is_package: bool
+        source: str
+        time: int
+        size: int
+        start: int
+        end: int
+
+
+MARK = b"# Installed by limpet. What its start loads, compiled; limpet install makes it anew.\n"
+LARGEST = 16 * 1024 * 1024
+"""Bytes; such a file has one or two million."""
+
+
+class Damaged(Exception):
+    """The file is not whole, or was made by another interpreter. It never leaves this module."""
+
+
+def maker() -> tuple[object, ...]:
+    """Who can use what this interpreter compiles: this very build, with as much optimised away."""
+    return (1, sys.version, sys.implementation.cache_tag, sys.flags.optimize, _sre.MAGIC)
+
+
+class Packed:
+    """Finds and loads modules, as the import system asks. name: of the file."""
+
+    def __init__(self, name: str, index: "Mapping[str, Entry]", codes: memoryview) -> None:
+        self._name = name
+        self._index = index
+        self._codes = codes
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        """None for what is not here, or whose source is another one now."""
+        found = self._index.get(name)
+        if found is None:
+            return None
+        is_package, source, time, size, _, _ = found
+        try:
+            now = stat(source)  # noqa: PTH116 - as above
+        except OSError:
+            return None
+        if (
+            now[8] != time or now[6] != size
+        ):  # st_mtime and st_size; images that are made of trees keep whole seconds only
+            return None
+        spec = ModuleSpec(name, self, origin=source, is_package=is_package)  # type: ignore[arg-type] # it has what a loader needs
+        if is_package:
+            spec.submodule_search_locations = [source.rpartition("/")[0]]
+        spec.has_location = True
+        spec.cached = self._name  # otherwise the name of another file is worked out
+        return spec
+
+    def create_module(self, _spec: ModuleSpec) -> None:
+        """As it is usually made."""
+
+    def exec_module(self, module: "ModuleType") -> None:
+        """Run its code."""
+        *_, start, end = self._index[module.__name__]
+        exec(loads(self._codes[start:end]), module.__dict__)  # noqa: S102, S302 - root's own file
+
+
+def begin(path: str) -> bool:
+    """Import from this file from now on, if it is good. Nothing is raised: without it all goes on, more slowly."""
+    try:
+        expressions, index, codes = unpacked(_content(path))
+        finder: Any = Packed(path, index, codes)
+        sys.meta_path.insert(0, finder)
+        from limpet import patterns  # noqa: PLC0415 - out of the file
+
+        patterns.READY.update(expressions)
+    except Exception:  # noqa: BLE001 - whatever it is, it must not keep a machine from being provisioned
+        return False
+    return True
+
+
+def _content(path: str) -> bytes:
+    """Raises: Damaged, OSError."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+        if fstat(file.fileno()).st_size > LARGEST:
+            raise Damaged
+        return file.read()
+
+
+def packed(
+    expressions: "Mapping[Any, Any]", modules: "Mapping[str, tuple[bool, str, int, int, CodeType]]"
+) -> bytes:
+    """The file's content. modules: as in `Entry`, with the code itself."""
+    codes: list[bytes] = []
+    index: dict[str, tuple[object, ...]] = {}
+    at = 0
+    for name, (is_package, source, time, size, code) in modules.items():
+        codes.append(dumps(code))
+        index[name] = (is_package, source, time, size, at, at := at + len(codes[-1]))
+    whole: Any = (maker(), dict(expressions), index)
+    head = dumps(whole)
+    body = head + b"".join(codes)
+    return MARK + _summary(body, len(head)) + body
+
+
+def kept(
+    path: str, expressions: "Mapping[Any, Any]", modules: "Mapping[str, tuple[bool, str, int, int, CodeType]]"
+) -> bytes | None:
+    """The content of a file that has all of this already; None when it is to be made anew.
+
+    The same code is not always marshalled to the same bytes.
+    """
+    try:
+        content = _content(path)
+        known, index, _ = unpacked(content)
+    except Exception:  # noqa: BLE001 - whatever it is, it is to be made anew
+        return None
+    same = {name: entry[:4] for name, entry in index.items()} == {
+        name: made[:4] for name, made in modules.items()
+    }
+    return content if same and known == dict(expressions) else None
+
+
+def unpacked(content: bytes) -> "tuple[dict[Any, Any], dict[str, Entry], memoryview]":
+    """Expressions, index and codes. Raises: Damaged, and others for what was made by hand."""
+    start = content.find(b"\n", len(MARK)) + 1
+    words = content[len(MARK) : start].split()
+    body = memoryview(content)[start:]
+    if (
+        not content.startswith(MARK)
+        or len(words) != 3
+        or content[len(MARK) : start] != _summary(body, int(words[2]))
+    ):
+        raise Damaged
+    codes = int(words[2])
+    made_by, expressions, index = loads(body[:codes])  # noqa: S302 - root's own file
+    if made_by != maker():
+        raise Damaged
+    return expressions, index, body[codes:]
+
+
+def _summary(body: "bytes | memoryview", head: int) -> bytes:
+    return b"%08x %d %d\n" % (crc32(body), len(body), head)

@@ -1,0 +1,125 @@
+"""The launcher of the services, and what the boot stage loads packed beside it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.manage.machines import acting, exists, machine_with, text_of
+
+from limpet.cli import VERBS
+from limpet.host.commands import RealCommands
+from limpet.host.fake_commands import Said
+from limpet.manage.install_command import install, parser, uninstall, uninstall_parser
+from limpet.manage.lean_start import LAUNCHER, PACKED, folders, launcher, lean_start
+from limpet.packed import MARK
+
+if TYPE_CHECKING:
+    from limpet.host.fake import FakeMachine
+
+VERB = {"config": VERBS["config"]}
+UNIT = "/etc/systemd/system/limpet-boot.service"
+PYTHON = Path(sys.executable).name
+
+
+def machine(answer: Said | None = None, **files: str) -> FakeMachine:
+    """A machine with limpet's command, whose interpreter answers so when it is to pack."""
+    made = machine_with({"/usr/bin/limpet": "", **files}, "installing")
+    if answer is not None:
+        made.commands.programs[PYTHON] = lambda files, call: answer
+    return made
+
+
+def installed(machine: FakeMachine, *arguments: str) -> int:
+    return install(parser().parse_args(arguments), acting(machine), VERB)
+
+
+def test_services_are_started_by_a_launcher_with_a_packed_start_beside_it() -> None:
+    made = machine(Said(MARK + b"..."))
+    assert installed(made) == 0
+    assert f"ExecStart=/{LAUNCHER} boot\n" in text_of(made, UNIT)
+    info = made.files.info(Path("/", LAUNCHER))
+    assert info is not None
+    assert info.mode == 0o755
+    assert f"begin('/{PACKED}')" in text_of(made, f"/{LAUNCHER}")
+    assert text_of(made, f"/{PACKED}") == MARK.decode() + "..."
+
+
+def test_what_is_packed_already_is_not_written_again(capsys: pytest.CaptureFixture[str]) -> None:
+    made = machine(Said(MARK + b"..."))
+    installed(made)
+    capsys.readouterr()
+    assert installed(made, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"outcomes": []}
+    made.commands.programs[PYTHON] = lambda files, call: Said(MARK + b"newer")
+    assert installed(made, "--json") == 0
+    assert [each["task"] for each in json.loads(capsys.readouterr().out)["outcomes"]] == [PACKED]
+
+
+@pytest.mark.parametrize("answer", [None, Said(MARK, exit_code=1), Said(b"")])
+def test_without_a_packed_start_the_launcher_still_starts_the_services(answer: Said | None) -> None:
+    made = machine(answer)
+    assert installed(made) == 0
+    assert f"ExecStart=/{LAUNCHER} boot\n" in text_of(made, UNIT)
+    assert not exists(made, f"/{PACKED}")
+
+
+@pytest.mark.parametrize("arguments", [("--root", "/image"), ("--command", "/usr/bin/limpet")])
+def test_where_nobody_knows_the_interpreter_the_command_itself_is_started(arguments: tuple[str, ...]) -> None:
+    made = machine(Said(MARK), **{"/image/etc/passwd": "", "/image/usr/bin/limpet": ""})
+    assert installed(made, *arguments) == 0
+    root = "/image" if arguments[0] == "--root" else ""
+    assert "ExecStart=/usr/bin/limpet boot\n" in text_of(made, f"{root}{UNIT}")
+    assert not exists(made, f"{root}/{LAUNCHER}")
+    assert PYTHON not in [call.argv[0].rpartition("/")[2] for call in made.commands.ran]
+
+
+def test_a_launcher_is_taken_out_again_and_one_that_is_not_ours_stays() -> None:
+    made = machine(Said(MARK + b"..."))
+    installed(made)
+    assert uninstall(uninstall_parser().parse_args([]), acting(made), VERB) == 0
+    assert not exists(made, f"/{LAUNCHER}")
+    assert not exists(made, f"/{PACKED}")
+    other = machine(Said(MARK), **{f"/{LAUNCHER}": "#!/bin/sh\n"})
+    assert installed(other) == 1
+    uninstall(uninstall_parser().parse_args([]), acting(other), VERB)
+    assert text_of(other, f"/{LAUNCHER}") == "#!/bin/sh\n"
+
+
+@pytest.mark.parametrize("python", ["", "python3", "/opt/my apps/python3", f"/{'long' * 40}/python3"])
+def test_an_interpreter_that_a_scripts_first_line_cannot_name_has_no_launcher(python: str) -> None:
+    assert launcher(python, ["/opt"]) is None
+
+
+def test_the_launcher_runs_the_command_without_a_packed_start(tmp_path: Path) -> None:
+    text = launcher(sys.executable, folders())
+    assert text is not None
+    place = tmp_path / "limpet"
+    place.write_bytes(text)
+    place.chmod(0o755)
+    for arguments in (["--version"], ["boot", "--help"]):
+        done = subprocess.run([place, *arguments], capture_output=True, text=True, timeout=60, check=True)
+        assert done.stderr == ""
+        assert "limpet" in done.stdout
+
+
+def test_a_start_that_is_packed_here_is_used_whole(tmp_path: Path) -> None:
+    """No module of the boot stage is looked for elsewhere, and no pattern of its imports is compiled by the standard library."""
+    made = lean_start(RealCommands())
+    file = tmp_path / "packed"
+    file.write_bytes(made[PACKED])
+    code = (
+        f"import sys; sys.path.extend({folders()!r}); from limpet.packed import begin; print(begin({str(file)!r})); "
+        "import limpet.cli, limpet.boot.main, limpet.boot.stage, limpet.patterns; "
+        "print(*[name for name, module in sys.modules.items() if type(getattr(module.__spec__, 'loader', None)).__name__ "
+        "== 'SourceFileLoader' and not name.startswith('encodings')]); "
+        "print('re._compiler' in sys.modules, len(limpet.patterns.READY) > 50)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-ISOOc", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == ["True", "limpet limpet.packed", "False True"]
