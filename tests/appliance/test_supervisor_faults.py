@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Interface
 
 import pytest
-from tests.appliance.simulation.looking import flows, steady, visited
+from tests.appliance.simulation.looking import flows, shown, steady, visited
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.troubles import SECOND
 from tests.appliance.simulation.world import PRIMARY, World
@@ -125,6 +125,37 @@ def test_f4_a_daemon_that_dies_again_and_again_is_revived_ever_more_patiently(wo
     assert 3 <= sum(state is State.REPAIRING for state in visited(world)) <= 15
     assert State.ROLLING_BACK not in visited(world)
     world.live(40.0)
+    flows(world)
+
+
+def test_f4_a_daemon_that_cannot_be_started_again_costs_a_network_os_that_forwards_no_nic(
+    world: World,
+) -> None:
+    steady(world)
+    moves = len(world.networks.moves)
+    world.program.daemon = False
+    world.program.refuses["daemon"] = 10_000
+    world.live(1800.0)
+    assert len(world.networks.moves) == moves
+    assert State.ROLLING_BACK not in visited(world)
+    assert world.state is State.STEADY
+    assert "its daemon has ended" in str(shown(world)["problem"])
+    assert visited(world).count(State.REPAIRING) <= 10
+    flows(world)
+    world.program.refuses.clear()
+    assert world.live(700.0, lambda: world.program.daemon)
+    world.live(60.0)
+    assert shown(world)["problem"] is None
+
+
+def test_f4_a_daemon_that_cannot_be_started_again_and_no_way_for_the_guest_take_the_nics_back(
+    world: World,
+) -> None:
+    steady(world)
+    world.program.daemon = False
+    world.program.refuses |= {"daemon": 10_000, "protect": 10_000}
+    world.networks.lose_rules(nat=True)
+    assert world.live(240.0, lambda: State.RESCUE in visited(world))
     flows(world)
 
 

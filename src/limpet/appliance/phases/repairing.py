@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.networkos.contract import Health
+from limpet.appliance.phases.confirming import probed
 from limpet.appliance.phases.handing import dress_all
 from limpet.appliance.phases.preparing import start_guest
 from limpet.appliance.phases.renewing import failed, renew
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 _LONGEST_PAUSE = 30.0
 _BETWEEN = 0.5
 _TRIES = 5
-_FLAPPING = 300.0
-"""Revivals of the network OS longer ago than this many seconds are forgotten."""
 
 
 def repair(appliance: Appliance) -> Event:
@@ -32,7 +31,7 @@ def repair(appliance: Appliance) -> Event:
 
 
 def _network_os(appliance: Appliance) -> Event | None:
-    """Revive it until it is well; an event when its data plane is lost, or it cannot be revived."""
+    """Revive it until it is well, or is borne as it is; an event when its data plane is lost."""
     machine, driver = appliance.machine, appliance.network_os
     for attempt in range(_TRIES):
         try:
@@ -46,20 +45,33 @@ def _network_os(appliance: Appliance) -> Event | None:
             if pulse.health is Health.GONE:
                 appliance.with_problem(f"the network OS lost the NICs: {pulse.problem}")
                 return Event.NETWORK_OS_GONE
-            appliance.pause(_patience(appliance) if attempt == 0 else _BETWEEN)
+            appliance.pause(_BETWEEN if attempt else appliance.revivals.patience(machine.clock.monotonic()))
             appliance.apply(driver.revive(site, appliance.look(), pulse))
         except HostError as error:
             appliance.with_problem(f"the network OS cannot be revived: {error}")
             machine.log.warning("network_os.not_revived", problem=error)
             appliance.pause(min(2.0**attempt, _LONGEST_PAUSE))
-    return Event.NETWORK_OS_GONE
+    return None if _is_borne(appliance) else Event.NETWORK_OS_GONE
 
 
-def _patience(appliance: Appliance) -> float:
-    """How long is waited before it is revived: nothing at first, more when that is done again and again."""
-    now = appliance.machine.clock.monotonic()
-    appliance.revivals = [*(each for each in appliance.revivals if now - each < _FLAPPING), now][-16:]
-    return float(min(2.0 ** max(0, len(appliance.revivals) - 3) - 1.0, _LONGEST_PAUSE))
+def _is_borne(appliance: Appliance) -> bool:
+    """Whether it forwards all the same: to take the NICs from a data plane that works would make it worse. Raises: Stopped."""
+    try:
+        pulse = appliance.pulse(deep=True)
+        if pulse.health is Health.GONE:
+            return False
+        silent = probed(appliance, appliance.site().guest, appliance.config.confirm_timeout)
+    except HostError:
+        return False
+    if silent is not None:
+        return False
+    problem = f"the network OS: {pulse.problem or appliance.problem}"
+    appliance.with_problem(problem)
+    appliance.machine.log.warning(
+        "network_os.borne", problem=problem, remedy="it forwards; reviving it is tried again later"
+    )
+    appliance.revivals.bear(appliance.machine.clock.monotonic(), pulse.cause)
+    return True
 
 
 def _guest(appliance: Appliance) -> Event | None:

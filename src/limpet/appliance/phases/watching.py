@@ -172,9 +172,15 @@ class Watch:
         pulse = appliance.pulse(deep=deep)
         if pulse.health is Health.HEALTHY:
             if deep:
+                appliance.revivals.well()
                 self._keep_rules()
             return None
         appliance.with_problem(f"the network OS: {pulse.problem or pulse.health.value}")
+        now = appliance.machine.clock.monotonic()
+        if pulse.health is Health.WOUNDED and appliance.revivals.bears(now, pulse.cause):
+            if deep:
+                self._keep_rules()
+            return None
         return Event.NETWORK_OS_GONE if pulse.health is Health.GONE else Event.NETWORK_OS_DOWN
 
     def _keep_rules(self) -> None:
