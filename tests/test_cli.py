@@ -233,6 +233,19 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
     assert done.stderr == b"limpet: cannot write the answer: No space left on device\n"
 
 
+@pytest.mark.parametrize("words", [["nonsense"], ["config", "--nonsense"], ["config", "show", "nonsense"]])
+def test_a_complaint_that_cannot_be_written_leaves_its_exit_code(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "limpet", *words],
+            capture_output=False,
+            stderr=full,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize("words", [["help"], ["show", "--help"]])
 def test_output_that_nobody_reads_is_no_traceback(words: list[str]) -> None:
     reader, writer = os.pipe()
