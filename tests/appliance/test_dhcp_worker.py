@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from limpet.appliance.phases.continuing import renewed_after
 from limpet.appliance.workers.dhcp import lease_for, main
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_links import ACK, DISCOVER, NAK, REQUEST, FakeDhcpServer
@@ -99,3 +100,13 @@ def test_a_nic_that_is_not_in_this_namespace_is_said_to_be_missing(
 ) -> None:
     assert main(["02:ee:ee:ee:ee:ee", "--timeout", "1"]) == 1
     assert "no NIC with the MAC 02:ee:ee:ee:ee:ee" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(None, 300.0), (86400, 300.0), (60, 30.0), (10, 5.0), (1, 5.0), (0, 5.0)]
+)
+def test_a_lease_is_asked_for_again_in_time_and_never_all_the_time(
+    seconds: int | None, expected: float
+) -> None:
+    lease = replace(asked(FakeDhcpServer(), FakeMachine()), seconds=seconds)
+    assert renewed_after(lease, 300.0) == expected

@@ -25,7 +25,8 @@ WORKER = "limpet.appliance.workers.dhcp"
 _FIRST = 2.0
 _LONGEST = 60.0
 _RETRY = 30.0
-_ENDLESS = 86400.0
+_SHORTEST = 5.0
+"""Whatever a lease says, it is not asked for more often, seconds: each time costs a process."""
 
 
 class Leases:
@@ -85,7 +86,7 @@ class Leases:
             lease = parse_lease(done.stdout)
         except MalformedDocument as error:
             raise HostError(f"the DHCP worker of {nic.name}: {error}") from error
-        self._due[nic.mac] = now + min(self._appliance.config.lease_period, (lease.seconds or _ENDLESS) / 2)
+        self._due[nic.mac] = now + renewed_after(lease, self._appliance.config.lease_period)
         if _same(lease, self._appliance.chronicle.leases.get(nic.mac)):
             return
         try:
@@ -106,6 +107,11 @@ class Leases:
         site = appliance.site()
         site = replace(site, leases={**site.leases, nic.mac: lease})
         appliance.do(appliance.network_os.dress(nic, lease, site, appliance.look()))
+
+
+def renewed_after(lease: AcquiredLease, period: float) -> float:
+    """When a lease is asked for again, seconds: at half of its time, and at least every `period`."""
+    return period if lease.seconds is None else min(period, max(lease.seconds / 2, _SHORTEST))
 
 
 def put_at_home(appliance: Appliance, nic: Nic, lease: AcquiredLease, seen: Seen) -> None:
