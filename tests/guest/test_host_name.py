@@ -28,3 +28,10 @@ def test_files_with_a_comment_of_another_encoding_are_changed_and_keep_it() -> N
         Path("/etc/hostname"): b"vm1\n",
         DHCLIENT: b'# f\xfcr\nsend host-name "vm1";\n',
     }
+
+
+def test_only_a_name_that_is_refused_comes_with_advice_about_names() -> None:
+    machine = FakeMachine()
+    facts = host_name.look(machine.files, machine.kernel, Path("/var/lib/waagent"))
+    assert plan_host_name("vm1", facts).advice == ""
+    assert "letters" in plan_host_name("vm 1", facts).advice

@@ -69,7 +69,7 @@ def plan_host_name(name: str, facts: HostNameFacts) -> Task:
         steps.append(NameHost(short))
     if (facts.file or "").strip() != short:
         steps.append(Write(FILE, f"{short}\n".encode()))
-    return Task(name=HOST_NAME, purpose=f"name the host {name}", steps=tuple(steps), advice=_ADVICE)
+    return Task(name=HOST_NAME, purpose=f"name the host {name}", steps=tuple(steps))
 
 
 def plan_host_name_record(
