@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from limpet.host.http1 import Place, ResponseReader
 
 _PIECE = 64 * 1024
+_FOR_EVER = float("inf")
 
 
 def _unseen(_connection: socket.socket) -> None:
@@ -50,10 +51,15 @@ def send(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
         connection.sendall(data)
 
 
-def receive(connection: socket.socket, reader: ResponseReader, deadline: Deadline) -> Iterator[None]:
-    """Read one answer; pauses whenever something has arrived. Raises: NotHttp, TimeoutError, OSError."""
+def receive(
+    connection: socket.socket, reader: ResponseReader, deadline: Deadline, *, silence: float = _FOR_EVER
+) -> Iterator[None]:
+    """Read one answer; pauses whenever something has arrived. silence: the longest that is borne, seconds.
+
+    Raises: NotHttp, TimeoutError, OSError.
+    """
     while not reader.complete:
-        connection.settimeout(_positive(deadline))
+        connection.settimeout(min(_positive(deadline), silence))
         data = connection.recv(_PIECE)
         if data:
             reader.feed(data)

@@ -96,10 +96,10 @@ def _once(call: Call, part: _Part, deadline: Deadline) -> Outcome:
 def _redirected(call: Call, location: str) -> Call:
     from urllib.parse import urljoin  # noqa: PLC0415 - slow to load and rarely needed
 
-    url = urljoin(call.url, location)
     try:
+        url = urljoin(call.url, location)
         old, new = place(call.url), place(url)
-    except NotHttp as error:
+    except (NotHttp, ValueError) as error:
         raise FabricUnreachable(
             f"GET {_shown(call.url)}: redirected to somewhere unusable: {error}"
         ) from error

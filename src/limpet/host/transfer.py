@@ -10,6 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from limpet.host.clock import Deadline
 from limpet.host.connection import connect, receive, send
 from limpet.host.http1 import NotHttp, ResponseReader, place, request_head
 from limpet.host.proxy import proxy_for
@@ -18,16 +19,19 @@ from limpet.model.errors import FabricUnreachable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from limpet.host.clock import Deadline
     from limpet.host.http1 import Place
 
 _PIECE = 256 * 1024
-_STALLED = 15.0
-"""Longest silence of a TLS connection, seconds; the deadline is looked at between two pieces."""
+SILENCE = 15.0
+"""How long a connection may bring nothing, or not be there, seconds: there is another way to everything in storage."""
+_LONGEST_NUMBER = 15  # digits of a length
 
 
 class Call(NamedTuple):
-    """What is asked. limit: largest body, bytes. proxied: whether a proxy may be used; proxy: one that is configured."""
+    """What is asked. limit: largest body, bytes. proxied: whether a proxy may be used; proxy: one that is configured.
+
+    silence: seconds after which a connection that brings nothing is given up.
+    """
 
     method: str
     url: str
@@ -36,6 +40,7 @@ class Call(NamedTuple):
     body: bytes = b""
     proxied: bool = True
     proxy: str | None = None
+    silence: float = SILENCE
 
 
 class Incoming(NamedTuple):
@@ -70,9 +75,10 @@ def _directly(call: Call, where: Place, deadline: Deadline) -> Iterator[Incoming
         with explained(call, deadline):
             headers = {**call.headers, "Connection": "close"}
             head = request_head(call.method, where, headers, body_length=len(call.body))
-            connection = stack.enter_context(connect(where, deadline, names=True))
+            begun = Deadline(min(deadline.left(), call.silence))
+            connection = stack.enter_context(connect(where, begun, names=True))
             send(connection, head + call.body, deadline)
-            arriving = receive(connection, reader, deadline)
+            arriving = receive(connection, reader, deadline, silence=call.silence)
             while not reader.head_complete:
                 next(arriving)
 
@@ -103,7 +109,7 @@ def _through_urllib3(call: Call, proxy: str | None, deadline: Deadline) -> Itera
                     proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None
                 )
             stack.callback(pool.clear)
-            left = min(deadline.left(), _STALLED)
+            left = min(deadline.left(), call.silence)
             response = pool.request(
                 call.method,
                 call.url,
@@ -137,13 +143,13 @@ def _through_urllib3(call: Call, proxy: str | None, deadline: Deadline) -> Itera
 
 
 def _check_length(announced: str | None, call: Call) -> None:
-    if (
-        call.method != "HEAD"
-        and announced is not None
-        and announced.isdigit()
-        and int(announced) > call.limit
-    ):
-        raise NotHttp(f"its body has {int(announced)} bytes; at most {call.limit} are accepted")
+    digits = (announced or "").lstrip("0")
+    if call.method == "HEAD" or not (digits.isascii() and digits.isdigit()):
+        return
+    if len(digits) > _LONGEST_NUMBER or int(digits) > call.limit:
+        raise NotHttp(
+            f"its body has {digits[: _LONGEST_NUMBER + 1]} bytes; at most {call.limit} are accepted"
+        )
 
 
 @contextlib.contextmanager
@@ -154,7 +160,9 @@ def explained(call: Call, deadline: Deadline) -> Iterator[None]:
     except FabricUnreachable:
         raise
     except Exception as error:
-        if isinstance(error, TimeoutError) or deadline.over:
+        if isinstance(error, TimeoutError) and not deadline.over:
+            problem = getattr(error, "strerror", None) or f"nothing came for {call.silence:g} s"
+        elif isinstance(error, TimeoutError) or deadline.over:
             problem = getattr(error, "strerror", None) or f"no complete answer within {deadline.seconds:g} s"
         elif isinstance(error, NotHttp | OSError):
             problem = getattr(error, "strerror", None) or str(error)
