@@ -25,6 +25,7 @@ from limpet.appliance.networkos.iosxe.driver import (
     GATEWAY,
     JOBS,
     LOCK,
+    SAID,
     IosXeNetworkOs,
     known_gateway,
     resources_of,
@@ -88,6 +89,7 @@ def test_day_zero_lies_on_the_flash_for_root_alone_before_it_counts_as_done() ->
     writes = [step for step in task.steps if isinstance(step, Write)]
     assert [str(step.path) for step in writes] == [
         "/bootflash/iosxe_config.txt",
+        str(SAID),
         str(GATEWAY),
         str(JOBS),
         str(NOTE),
@@ -113,6 +115,18 @@ def test_what_an_earlier_vm_left_is_taken_away_first() -> None:
 def test_remarks_on_custom_data_are_the_advice() -> None:
     (task,) = driver().day_zero(asked(b"Section: IOS configuration\nno iox\n"))
     assert task.advice == "line 2: it switches off the guest shell's service (iox)"
+
+
+def test_what_the_router_was_told_and_what_is_doubtful_stays_to_be_read_without_a_secret() -> None:
+    machine = FakeMachine()
+    strange = SECTIONS + b"Section: of another vendor\nno iox\n"
+    applied(machine, *driver().day_zero(asked(strange, password="hidden-9")))
+    said = machine.files.read(SAID, at_most=1 << 20).decode()
+    assert "hostname router-1" in said
+    assert "this section is none of IOS configuration, Scripts, Python package and License: left out" in said
+    assert "tell-nobody" not in said
+    assert "hidden-9" not in said
+    assert "$9$" not in said
 
 
 def test_no_secret_is_in_the_description_of_a_plan() -> None:

@@ -156,6 +156,14 @@ def test_a_nic_that_custom_data_configures_is_not_shut() -> None:
     assert "shutdown" in below(config, "interface GigabitEthernet3")
 
 
+def test_a_nic_of_which_custom_data_names_only_a_part_is_up() -> None:
+    lines = b"Section: IOS configuration\ninterface Gi2.100\n encapsulation dot1Q 100\n"
+    config = parsed(day_zero(environment(custom=lines), site(3)))
+    assert "no shutdown" in below(config, "interface GigabitEthernet2")
+    assert "shutdown" in below(config, "interface GigabitEthernet3")
+    assert "ip access-group GS_TRANSIT_ACL in" in below(config, "interface GigabitEthernet2.100")
+
+
 def test_a_password_is_in_the_configuration_as_type_nine_alone() -> None:
     (line,) = [text for text in sections(parsed(day_zero(environment()))) if text.startswith("username")]
     assert re.fullmatch(r"username alice privilege 15 secret 9 \$9\$\S{14}\$\S{43}", line)

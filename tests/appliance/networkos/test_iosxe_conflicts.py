@@ -64,6 +64,13 @@ def told(text: str) -> list[str]:
             "interface Gi3\n ip access-group MINE in",
             "line 2: it replaces the list that keeps transit traffic from the platform's addresses",
         ),
+        (
+            "default interface Gi2",
+            (
+                "line 1: it takes from an interface what limpet has given it, the list that keeps transit traffic from the"
+                " platform included"
+            ),
+        ),
         ("a\nreload\nb", "line 2: it ends the configuration: what follows it is not applied"),
         (
             "banner motd ^C\nhello",

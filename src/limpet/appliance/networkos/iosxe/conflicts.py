@@ -20,6 +20,10 @@ _MOST = 64
 _ANYWHERE = (
     (r"no iox\b", "it switches off the guest shell's service (iox)"),
     (r"no interface virtualportgroup ?0\b", "it takes away the guest port"),
+    (
+        r"default interface (?:gi|virtualportgroup)",
+        "it takes from an interface what limpet has given it, the list that keeps transit traffic from the platform included",
+    ),
     (r"(?:no )?vrf definition gs\b", "it changes the guest's VRF (GS)"),
     (r"(?:no )?ip route vrf gs\b", "it changes the guest's routes (VRF GS)"),
     (r"(?:no )?ip nat inside source list gs_nat_acl\b", "it changes the guest's NAT (GS_NAT_ACL)"),

@@ -134,7 +134,8 @@ def _wish(
     environment = day_zero.environment
     nics = nics_of(site)
     scanned = scan(custom.configuration)
-    touched = frozenset(each.interface for each in scanned.commands if each.interface is not None)
+    named = [each.interface for each in scanned.commands if each.interface is not None]
+    touched = frozenset((*named, *(each.partition(".")[0] for each in named)))  # a part needs the whole
     administrator = _administrator(day_zero.vm_id, environment, notes)
     notes += conflicts(scanned, user=administrator.name if administrator else None)
     name = host_name_of(environment.host_name)

@@ -25,6 +25,7 @@ from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.guest.translation import NOTE, TRANSLATION
 from limpet.host.facts.reading import text_of
 from limpet.model.errors import MalformedDocument
+from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
     from limpet.appliance.moves import Move
@@ -42,6 +43,8 @@ GATEWAY = STATE / "gateway"
 """The gateway that stands in the router's configuration."""
 JOBS = STATE / "guest.json"
 """What the guest shell is to do when the router is configured: packages and scripts."""
+SAID = Path("/var/log/limpet-iosxe.log")
+"""What the router was told, without secrets, and what was left out of the custom data or is doubtful in it."""
 LOCK = Path("/run/limpet/iosxe.lock")
 BUSY = 75
 """Exit code of a command that came while somebody else configures the router."""
@@ -83,7 +86,7 @@ class IosXeNetworkOs:
         try:
             plan = plan_day_zero(day_zero, day_zero.site or _UNKNOWN, self.resources)
         except MalformedDocument as error:
-            advice = "Give sections as docs/vendors.md has them, in plain text, and a name that IOS takes."
+            advice = "Give sections as docs/network-os.md has them, in plain text, and a name that IOS takes."
             return (Task(name=TRANSLATION, purpose=purpose, problem=str(error), advice=advice),)
         files = plan.files
         stale = [name for name in (CONFIGURATION_FILE, CONTROLLER_FILE, LOG) if name not in files]
@@ -97,6 +100,8 @@ class IosXeNetworkOs:
                     # What an earlier VM left would count as done, or be read instead.
                     *(Remove(self.bootflash / name) for name in stale),
                     *(Write(self.bootflash / name, content, mode=0o600) for name, content in files.items()),
+                    MakeFolder(SAID.parent),
+                    Write(SAID, redacted(plan.describe()).encode(), mode=0o600),
                     MakeFolder(STATE, mode=0o700),
                     Write(GATEWAY, f"{gateway or ''}\n".encode(), mode=0o600),
                     Write(JOBS, guest_jobs(plan), mode=0o600),
