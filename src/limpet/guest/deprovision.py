@@ -50,7 +50,7 @@ class DeprovisionFacts:
     """What is there to go.
 
     services: units of agents that run. jit: users whom the platform let in for a while. library, logs: names in those folders; a folder that is a link counts as a problem and
-    is not followed. state: what limpet keeps of its own. traces: histories and log files. resolver: files with the addresses of
+    is not followed. state: what limpet keeps of its own. guest_problem: why what is a guest shell's stays. traces: histories and log files. resolver: files with the addresses of
     name servers. resolver_kept: why resolv.conf stays. peer: what another agent made outside the library.
     identity: files by which a machine is told from others; machine_id: whether
     /etc/machine-id says something.
@@ -68,6 +68,7 @@ class DeprovisionFacts:
     logs: tuple[str, ...] = ()
     logs_problem: str | None = None
     state: tuple[Path, ...] = ()
+    guest_problem: str | None = None
     traces: tuple[Path, ...] = ()
     resolver: tuple[Path, ...] = ()
     resolver_kept: str | None = None
@@ -95,6 +96,7 @@ def plan_deprovision(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list
         *_library(policy, facts),
         *_folder("logs", "empty", policy.logs, facts.logs, facts.logs_problem),
         *(_removal(f"state/{path.name}", f"remove {path}", [path]) for path in facts.state),
+        _guest(facts),
         *(_removal(f"traces/{path.name}", f"remove {path}", [path]) for path in facts.traces),
         _removal("resolver", "forget the name servers of this VM's network", facts.resolver),
         _removal("peer", "remove what another agent made for this VM", facts.peer),
@@ -213,6 +215,15 @@ def _folder(
         return
     for entry in entries:
         yield _removal(f"{name}/{entry}", f"remove {folder / entry}", [folder / entry])
+
+
+def _guest(facts: DeprovisionFacts) -> Task:
+    return Task(
+        name="guest-shell",
+        purpose="forget what is in the guest shell",
+        problem=facts.guest_problem,
+        advice="End it first (limpet guestshell destroy --all), and run this again.",
+    )
 
 
 def _identity(facts: DeprovisionFacts) -> Task:

@@ -14,6 +14,7 @@ from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
 from limpet.host.facts import host_name, peers
 from limpet.host.facts.accounts import least_uid
 from limpet.host.facts.reading import bytes_of, is_there, names_in, text_of
+from limpet.host.facts.resource_disk import mounts_of
 from limpet.model.errors import HostError, MalformedDocument
 from limpet.wire.http import MIB
 from limpet.wire.ovfenv import parse_ovf_environment
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from limpet.guest.deprovision import DeprovisionPolicy
     from limpet.host.ports import Commands, Files, Kernel
 
-SERVICES = ("limpet-agent.service", "walinuxagent.service", "waagent.service")
+SERVICES = ("limpet-appliance.service", "limpet-agent.service", "walinuxagent.service", "waagent.service")
 STATE = Path("/var/lib/limpet")
+_GUEST, _IMAGES = STATE / "guest", "images"
+"""Of an appliance's guest shell. Its images are as much a part of the disk as the system's programs, and stay."""
 _RUNNING = frozenset({"active", "activating", "reloading", "deactivating"})
 _SYSTEMD = Path("/run/systemd/system")
 _PASSWD, _LOGIN_DEFS = Path("/etc/passwd"), Path("/etc/login.defs")
@@ -62,6 +65,7 @@ def look(
     library, library_problem = _entries(files, policy.library)
     accounts = _Accounts(files, sudoers=sudoers, home_dir=home_dir)
     logs, logs_problem = _entries(files, policy.logs)
+    guest_problem = _guest_problem(files)
     resolver, resolver_kept = _resolver(files)
     machine_id = files.info(MACHINE_ID)
     return DeprovisionFacts(
@@ -78,7 +82,8 @@ def look(
         library_problem=library_problem,
         logs=logs,
         logs_problem=logs_problem,
-        state=_matching(files, STATE, "*"),
+        state=_state(files, guest=guest_problem is None),
+        guest_problem=guest_problem,
         traces=tuple(
             path
             for folder, patterns in _TRACES.items()
@@ -124,6 +129,21 @@ def _entries(files: Files, folder: Path) -> tuple[tuple[str, ...], str | None]:
 
 def _matching(files: Files, folder: Path, pattern: str) -> tuple[Path, ...]:
     return tuple(folder / name for name in names_in(files, folder) if fnmatch.fnmatchcase(name, pattern))
+
+
+def _state(files: Files, *, guest: bool) -> tuple[Path, ...]:
+    """guest: whether what belongs to a guest shell may go too."""
+    own = tuple(path for path in _matching(files, STATE, "*") if path != _GUEST)
+    inner = tuple(path for path in _matching(files, _GUEST, "*") if path.name != _IMAGES)
+    return (*own, *inner) if guest else own
+
+
+def _guest_problem(files: Files) -> str | None:
+    """What is mounted there is in use, and is a file beside it too."""
+    for mount in mounts_of(files):
+        if _GUEST in Path(mount.point).parents:
+            return f"the guest shell is there: {mount.point} is mounted"
+    return None
 
 
 def _user(files: Files, library: Path, accounts: _Accounts) -> UserFacts | None:
