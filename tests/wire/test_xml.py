@@ -111,6 +111,15 @@ def test_names_are_local_and_namespaces_are_kept() -> None:
     assert a.text == " x  y "
 
 
+@pytest.mark.parametrize(
+    ("attributes", "value"),
+    [(b'p:k="2" k="1"', "1"), (b'k="1" p:k="2"', "1"), (b'p:k="2" q:k="3"', "2"), (b'q:k="3"', "3")],
+)
+def test_of_attributes_of_one_name_that_without_a_prefix_counts(attributes: bytes, value: str) -> None:
+    body = b'<a xmlns:p="urn:p" xmlns:q="urn:q" ' + attributes + b"/>"
+    assert xml.parse(body, "X").attributes == {"k": value}
+
+
 def test_the_first_descendant_in_document_order_is_found() -> None:
     assert xml.required(TREE, "b", "X") == "1"
     assert xml.text(xml.child(TREE, "b")) == "2"

@@ -73,8 +73,7 @@ class _Builder:
         if len(self._open) >= DEEPEST:
             self.refuse(f"elements nested deeper than {DEEPEST}")
         namespace, _, local = name.rpartition(_SEPARATOR)
-        plain = {key.rpartition(_SEPARATOR)[2]: value for key, value in attributes.items()}
-        self._open.append(_Open(local, namespace, plain))
+        self._open.append(_Open(local, namespace, _plain(attributes)))
 
     def end(self, _name: str) -> None:
         element = self._open.pop().closed()
@@ -89,6 +88,16 @@ class _Builder:
 
     def doctype(self, *_: object) -> None:
         self.refuse("it has a document type declaration, which is never accepted")
+
+
+def _plain(attributes: dict[str, str]) -> dict[str, str]:
+    """Attributes by their local names; where two have one, that without a prefix counts, else the first."""
+    plain: dict[str, str] = {}
+    for key, value in attributes.items():
+        _, prefixed, local = key.rpartition(_SEPARATOR)
+        if not prefixed or local not in plain:
+            plain[local] = value
+    return plain
 
 
 def parse(body: bytes, document: str, *, root: str | None = None, limit: int = DOCUMENT_LIMIT) -> Element:
