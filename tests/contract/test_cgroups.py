@@ -53,7 +53,8 @@ def real() -> Iterator[Bench]:
     """A throw-away group: of version 1 where the processor's controller is bound to it, else of version 2."""
     here = located(Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text())
     parent = here.groups.get("cpu") or here.unified
-    assert parent is not None, "mount a hierarchy of control groups with the cpu controller"
+    if parent is None:
+        pytest.skip("no hierarchy of control groups has the cpu controller here")
     groups, root = RealControlGroups(), parent / f"limpet-test-{os.getpid()}"
     started: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -88,7 +89,10 @@ def test_what_is_written_is_read_back_and_nonsense_is_refused(bench: Bench) -> N
     bench.groups.make(bench.root)
     file, text = bench.quota
     if bench.groups.read(bench.root / file) is None:  # a group of version 2 below one without controllers
-        bench.groups.write(bench.root.parent / "cgroup.subtree_control", "+cpu")
+        try:
+            bench.groups.write(bench.root.parent / "cgroup.subtree_control", "+cpu")
+        except HostError as error:  # this process is in it itself, as in many containers
+            pytest.skip(f"no group below this process's can have a controller: {error}")
     bench.groups.write(bench.root / file, text)
     assert (bench.groups.read(bench.root / file) or "").strip() == text
     with pytest.raises(HostError, match="cannot set"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from limpet.host.fake import FakeMachine
 from limpet.host.files import RealFiles
 from limpet.host.process import HandlerProcesses
 from limpet.host.workers import RealWorkers
+from limpet.lab.clock import seconds, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +54,8 @@ class Kernel:
 
     def run(self, command: str, limits: Limits) -> bytes:
         places = self.groups.place("test.slice", limits)
+        if not places and not Path("/sys/fs/cgroup/cpu").exists():  # of version 2 only, as in many containers
+            pytest.skip("no control group with controllers can be made here")
         assert places, "no control group could be made: run as root, with cgroup file systems mounted"
         done = self.processes.run_handler_command(
             command, folder=self.folder, environment={"PATH": os.environ["PATH"]}, timeout=30, groups=places
@@ -76,11 +80,16 @@ def kernel(tmp_path: Path) -> Iterator[Kernel]:
         groups.close()
         for root in roots:
             for below in [root / "limpet" / "test.slice", root / "limpet", root]:
-                for pid in (real.read(below / "cgroup.procs") or "").split():
-                    os.kill(int(pid), signal.SIGKILL)
-                deadline = time.monotonic() + 60  # noqa: TID251 - the kernel takes its time to let go of the dead
-                while not real.remove(below) and time.monotonic() < deadline:  # noqa: TID251
-                    pass
+                # The kernel takes its time to let go of the dead.
+                wait_for(partial(gone, real, below), f"{below} to go", timeout=60)
+
+
+def gone(groups: RealControlGroups, group: Path) -> bool:
+    """Kill what is in a group, and remove it."""
+    for pid in (groups.read(group / "cgroup.procs") or "").split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    return groups.remove(group)
 
 
 def test_a_command_is_in_its_group_before_its_first_instruction(kernel: Kernel) -> None:
@@ -91,12 +100,16 @@ def test_a_command_is_in_its_group_before_its_first_instruction(kernel: Kernel) 
 
 
 def test_a_busy_command_is_throttled_and_its_use_is_counted(kernel: Kernel) -> None:
-    kernel.run("timeout 1 sh -c 'while :; do :; done'; true", Limits(cpu=20))
-    usage = kernel.groups.usage("test.slice")
+    began = seconds()
+    for _ in range(30):  # on a busy machine it may not even get its fifth of a processor
+        kernel.run("timeout 1 sh -c 'while :; do :; done'; true", Limits(cpu=20))
+        usage = kernel.groups.usage("test.slice")
+        if usage.throttlings:
+            break
     assert usage.throttlings
     assert usage.throttled
     assert usage.processor
-    assert usage.processor < 0.6  # of a second, with a fifth of a processor
+    assert usage.processor < 0.3 * (seconds() - began) + 0.2
 
 
 def test_what_a_command_leaves_running_stays_in_the_group_when_the_agent_has_gone(kernel: Kernel) -> None:
@@ -111,9 +124,7 @@ def test_a_worker_is_in_its_group_too_and_gentle(kernel: Kernel) -> None:
     work = RealWorkers(RealClock()).start("tests.contract.worker_program", "hang", groups=places, gentle=True)
     process = work._process.pid
     try:
-        deadline = time.monotonic() + 60  # noqa: TID251
-        while os.getpriority(os.PRIO_PROCESS, process) != 19:
-            assert time.monotonic() < deadline  # noqa: TID251
+        wait_for(lambda: os.getpriority(os.PRIO_PROCESS, process) == 19, "it to be gentle", timeout=60)
         assert str(process) in (places[0] / "cgroup.procs").read_text().split()
     finally:
         work.kill()

@@ -100,5 +100,7 @@ def test_logs_are_collected_and_uploaded(playing: tuple[Machine, Fabric]) -> Non
 
 def test_an_agent_without_controllers_says_so_once_and_goes_on(playing: tuple[Machine, Fabric]) -> None:
     vm, _ = playing
+    if vm.read("/sys/fs/cgroup/cgroup.controllers").strip():
+        pytest.skip("here a machine of the lab has controllers: they are not bound to version 1")
     wait_for(lambda: "limits.unavailable" in LIMPET.log(vm), "the agent to tell of it", timeout=180)
     assert LIMPET.log(vm).count("limits.unavailable") == 1
