@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.appliance.networkos.rigs import kernel, lease_for, site_for
 
 from limpet.appliance.commands.plan import plan, show
+from limpet.appliance.guest.images import FACTORY
 from limpet.config.settings import Config
 from limpet.guest.lease import SAVED_LEASE, render_lease
+from limpet.host.fake_devices import by_the_kernel
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -48,3 +51,21 @@ def test_after_a_handover_it_says_where_the_nics_are(rig: Rig) -> None:
     rig.hand_over()
     with pytest.raises(HostError, match="with the network OS already"):
         plan(Config(), machine.files, machine.commands, machine.kernel)
+
+
+def test_the_guest_shell_that_is_parked_before_is_in_it(rig: Rig) -> None:
+    machine = rig.machine
+    machine.files.make_folder(FACTORY[0].parent)
+    machine.files.replace(FACTORY[0], b"squashfs")
+    with by_the_kernel(machine.files):
+        machine.files.make_folder(Path("/proc/self"))
+        machine.files.replace(Path("/proc/self/mountinfo"), b"")
+    found = plan(Config(), machine.files, machine.commands, machine.kernel)["guestShell"]
+    assert found["problem"] is None
+    assert any("lxc-start" in step for task in found["tasks"] for step in task["steps"])
+
+
+def test_a_guest_shell_that_cannot_be_started_is_told(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    machine = rig.machine
+    show(Config(), machine.files, machine.commands, machine.kernel, as_json=False)
+    assert "guest shell: there is no image" in capsys.readouterr().out

@@ -73,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
         add_options(command)
         if name == "plan":
             command.add_argument("--json", action="store_true", help="for programs")
+        elif name == "run":
+            command.add_argument("--dry-run", action="store_true", help="show the plan instead; do nothing")
         elif name == "history":
             command.add_argument(
                 "--json", action="store_true", help="for programs: each record is a line of JSON"
@@ -126,9 +128,13 @@ def main(argv: Sequence[str] = ()) -> int:
         )
         return told
     config = load_config(RealFiles(), path=options.config, options=options.set)
-    if options.command == "plan":
+    if options.command == "plan" or options.dry_run:
         shown: int = import_module("limpet.appliance.commands.plan").show(
-            config, RealFiles(), RealCommands(), RealKernel(), as_json=options.json
+            config,
+            RealFiles(),
+            RealCommands(),
+            RealKernel(),
+            as_json=options.command == "plan" and options.json,
         )
         return shown
     if os.geteuid() != 0:

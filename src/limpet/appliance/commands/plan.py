@@ -6,6 +6,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from limpet.appliance.guest.images import image_to_start
+from limpet.appliance.guest.planning import shell_of
+from limpet.appliance.guest.runtimes import runtime
+from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.inventory import survey, usable, with_colons
 from limpet.appliance.networkos.drivers import network_os
 from limpet.guest.namespaces import HOST
@@ -17,6 +21,7 @@ from limpet.model.secret import Secret
 if TYPE_CHECKING:
     from limpet.appliance.moves import Move
     from limpet.config.settings import Config
+    from limpet.guest.site import Site
     from limpet.guest.steps import Step, Task
     from limpet.host.ports import Commands, Files, Kernel
 
@@ -39,16 +44,38 @@ def plan(config: Config, files: Files, commands: Commands, kernel: Kernel) -> di
         raise HostError("the NICs are with the network OS already; `limpet show` says who has which")
     site = usable(survey(config, lease, seen, kernel.host_name()))
     driver = network_os(config, files)
+    tasks, lack = _guest(config, site, files, commands)
     return {
         "version": 1,
         "networkOs": driver.name,
         "runtime": config.runtime,
         "before": [_task(each) for each in driver.start(site, seen)],
+        "guestShell": {"tasks": [_task(each) for each in tasks if each.steps], "problem": lack},
         "moves": [_move(driver.claim(nic, site, seen)) for nic in site.nics],
         "addresses": {
             nic.name: _steps(driver.dress(nic, site.leases.get(nic.mac), site, seen)) for nic in site.nics
         },
     }
+
+
+def _guest(
+    config: Config, site: Site, files: Files, commands: Commands
+) -> tuple[tuple[Task, ...], str | None]:
+    """What starts the guest shell, which is parked before the first NIC moves; and why it cannot be started, or be looked at."""
+    try:
+        if wanted(files) is Wanted.DISABLED:
+            return (), DISABLED
+        shell = shell_of(
+            config, image=image_to_start(files), instance="a new one", network=site.guest, dns=site.dns
+        )
+        container = runtime(config.runtime, files)
+        sight = container.look(shell, files, commands)
+        if sight.running:
+            return (), None
+        ended = container.stop(shell, sight)
+        return (*ended, *container.prepare(shell, sight), *container.start(shell, sight)), None
+    except HostError as error:
+        return (), str(error)
 
 
 def _task(task: Task) -> dict[str, Any]:
@@ -85,6 +112,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     for task in found["before"]:
         lines += [f"  {task['purpose']}", *(f"    {step}" for step in task["steps"])]
+    guest = found["guestShell"]
+    for task in guest["tasks"]:
+        lines += [f"  {task['purpose']}", *(f"    {step}" for step in task["steps"])]
+    if guest["problem"] is not None:
+        lines.append(f"  guest shell: {guest['problem']}")
     lines += ["", "Then each NIC, in this order:"]
     for move in found["moves"]:
         lines += [f"  {move['purpose']}", *(f"    {step}" for step in move["forward"])]
