@@ -6,10 +6,10 @@ import json
 from ipaddress import IPv4Interface
 
 import pytest
-from tests.appliance.simulation.invariants import SECRET
 from tests.appliance.simulation.looking import appliance, flows, shown, steady, visited
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.real_stages import RealStages
+from tests.appliance.simulation.secret import SECRET
 from tests.appliance.simulation.world import PRIMARY, World
 
 from limpet.appliance.journal import COMPACT_FROM, parse_journal

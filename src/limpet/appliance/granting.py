@@ -51,10 +51,11 @@ class FabricLease:
         self._write(holder)
         self._machine.fabric_lock.give()
 
-    def restore(self) -> None:
+    def restore(self, *, known: bool) -> None:
         """Write the grant that the journal has, after the supervisor was started anew. Raises: HostError.
 
-        A grant of this boot with a later epoch counts: the journal could not be written when it was made.
+        A grant of this boot with a later epoch counts: the journal could not be written when it was made, or has been lost.
+        known: whether the journal's is of this boot.
         """
         content = bytes_of(self._machine.files, EXCHANGE / GRANT, at_most=LARGEST)
         try:
@@ -64,6 +65,8 @@ class FabricLease:
         if found is not None and found.boot == self._boot and found.epoch > self.epoch:
             self.holder, self.epoch = found.holder, found.epoch
             self._note(found.holder, found.epoch)
+        elif not known:
+            return
         self._put(Grant(holder=self.holder, epoch=self.epoch, boot=self._boot))
 
     def _write(self, holder: Holder) -> None:

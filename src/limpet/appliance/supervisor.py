@@ -86,8 +86,8 @@ def run(
 
     appliance.tick = tick
     appliance.machine.log.info("appliance.begins", state=state.value, journal=len(appliance.journal.records))
-    if appliance.chronicle.boot == appliance.boot:
-        defects.contained(appliance.lease.restore)
+    same_boot = appliance.chronicle.boot == appliance.boot
+    defects.contained(lambda: appliance.lease.restore(known=same_boot))
     _enter(appliance, state, None)
     entered(state)
     defects.contained(window.publish)

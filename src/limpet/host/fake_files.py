@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from limpet.host.fake_devices import Disk
     from limpet.host.ports import Clock
 
-__all__ = ["FakeFiles", "Node"]
+__all__ = ["MEMORY", "FakeFiles", "Node"]
 
 _MOST_LINKS = 16
-_MEMORY = ("/proc/", "/sys/", "/run/", "/dev/")
+MEMORY = ("/proc/", "/sys/", "/run/", "/dev/")
 """What is never full with the disk."""
 
 
@@ -236,7 +236,7 @@ class FakeFiles:
 
     def _writable(self, path: Path) -> Path:
         self._check(path)
-        if self.full and not str(path).startswith(_MEMORY):
+        if self.full and not str(path).startswith(MEMORY):
             raise HostError(f"cannot write {path}: No space left on device")
         place = self._real(path)
         self._parent(path, place)

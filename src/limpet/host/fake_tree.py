@@ -92,6 +92,14 @@ class Tree(MutableMapping[Path, Node]):
         """The names right in a folder, sorted."""
         return sorted(self._inside.get(str(folder), ()))
 
+    def below(self, path: Path) -> list[tuple[Path, Node]]:
+        """What is at a path, and all below it, what is in a folder behind the folder."""
+        text = str(path)
+        found = [(self._paths[text], self.by_text[text])] if text in self.by_text else []
+        for name in sorted(self._inside.get(text, ())):
+            found += self.below(Path(f"{'' if text == '/' else text}/{name}"))
+        return found
+
     def remove(self, path: Path) -> None:
         """Take out what is at a path, and all below it."""
         self._remove(str(path))

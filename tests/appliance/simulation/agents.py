@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from tests.appliance.simulation.fabric import GATEWAY, Party
 from tests.appliance.simulation.networks import GUEST
+from tests.appliance.simulation.secret import SECRET
 
 from limpet.agent.lease import FabricLease
 from limpet.guest.agent_news import NEWS, AgentNews, render_news
@@ -19,12 +20,13 @@ from limpet.guest.marker import MARKER, Marker, parse_marker, render_marker
 from limpet.guest.namespaces import HOST
 from limpet.guest.saying import SAYING
 from limpet.guest.shell_brief import BRIEF, parse_brief
+from limpet.host.fabric_grant import refuse_without_grant
 from limpet.host.reported import Accepted, boot_id, note_accepted, ready_is_known
-from limpet.model.errors import FabricUnreachable, HostError, LeaseLost, MalformedDocument
+from limpet.model.errors import AlreadyRunning, FabricUnreachable, HostError, LeaseLost, MalformedDocument
 from limpet.model.network import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from ipaddress import IPv4Interface
 
     from tests.appliance.simulation.processes import Process
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from limpet.host.fake_appliance import FakeChild
 
 POLL_EVERY = 3.0
+LETTING_GO = 2.0
+"""As limpet.boot.main has it."""
 _GRANT, _NEWS, _SAYING = EXCHANGE / GRANT, EXCHANGE / NEWS, EXCHANGE / SAYING
 
 
@@ -97,6 +101,42 @@ class Telling:
             files.replace(_NEWS, render_news(news))
 
 
+@contextmanager
+def leased(world: World, lock: Lock, *, supervised: bool) -> Iterator[None]:
+    """As limpet.boot.main.leased does. Raises: AlreadyRunning."""
+    allowed = (Holder.BOOT,) if supervised else ()
+    refuse_without_grant(world.machine.files, EXCHANGE, "limpet boot", allowed=allowed)
+    deadline = world.time.monotonic() + LETTING_GO
+    while not lock.take(wait=False):
+        if world.time.monotonic() >= deadline:
+            raise AlreadyRunning("another stage of this appliance is talking to the fabric")
+        world.time.sleep(0.02)
+    try:
+        yield
+    finally:
+        lock.give()
+
+
+def boot_stage(world: World, child: FakeChild, body: Callable[[Party], tuple[int, bytes]]) -> None:
+    """One run of a boot stage: what `body` does under the fabric lease. It gives the exit code, and what it says."""
+    world.count += 1
+    lock = Lock(world, f"boot-{world.count}")
+    party = Party("boot", Holder.BOOT, HOST)
+
+    def run() -> None:
+        try:
+            with leased(world, lock, supervised=True):
+                code, said = body(party)
+        except (HostError, AlreadyRunning) as error:
+            code, said = 1, f"boot: {error}".encode()
+        child.end(code, stderr=said)
+
+    party.process = lock.process = process = world.time.spawn("boot", run, after=0.1)
+    world.locks[process] = lock.name
+    child.killed = lambda: world.end(process)
+    lock._end = child.kill  # type: ignore[method-assign]
+
+
 class FolderChanges:
     """Hears of a new grant at once."""
 
@@ -125,7 +165,7 @@ def guest_agent(
     def run() -> None:
         brief = parse_brief(machine.files.read(EXCHANGE / BRIEF, at_most=1 << 20))
         if brief.instance != instance:
-            world.fabric.fault(f"the brief is for {brief.instance}, this is the guest shell {instance}")
+            raise HostError(f"the brief is for {brief.instance}, this is the guest shell {instance}")
         if brief.vm_id != world.vm_id:
             world.fabric.fault("the brief names another VM")
         lease = FabricLease(
@@ -245,19 +285,15 @@ def status_only(world: World, child: FakeChild) -> None:  # noqa: C901, PLR0915 
 
 def quick_boot(world: World, child: FakeChild) -> None:
     """The boot stage's effects on what later stages read, without its code."""
-    machine = world.machine
-    party = Party("boot", Holder.BOOT, HOST)
 
-    def run() -> None:
-        try:
-            code = _booted(world, party)
-        except HostError:
-            code = 1
-        child.end(code, stderr=b"" if code == 0 else b"boot: the fabric could not be told")
+    def body(party: Party) -> tuple[int, bytes]:
+        code = _booted(world, party)
+        return (
+            code,
+            b"" if code == 0 else f"boot: the fabric could not be told: https://x.example/?{SECRET}".encode(),
+        )
 
-    party.process = process = world.time.spawn("boot", run, after=0.1)
-    child.killed = lambda: world.end(process)
-    del machine
+    boot_stage(world, child, body)
 
 
 def _booted(world: World, party: Party) -> int:
@@ -278,7 +314,10 @@ def _booted(world: World, party: Party) -> int:
         return 1
     from limpet.guest.lease import parse_lease  # noqa: PLC0415
 
-    kept = parse_lease(saved)
+    try:
+        kept = parse_lease(saved)
+    except MalformedDocument:
+        return 1
     world.networks.leased(link, _interface(kept), GATEWAY)  # type: ignore[arg-type]
     try:
         marker = parse_marker(machine.files.read(MARKER, at_most=65536))
@@ -359,7 +398,7 @@ def dhcp_worker(world: World, child: FakeChild) -> None:
         deadline = world.time.monotonic() + timeout
         while world.time.monotonic() < world.fabric.dhcp_silent:
             if world.time.monotonic() >= deadline:
-                child.end(1, stderr=b"no DHCP lease")
+                child.end(1, stderr=f"no DHCP lease: https://x.example/?{SECRET}".encode())
                 return
             world.machine.clock.sleep(5.0)
         found = world.networks.where(mac)

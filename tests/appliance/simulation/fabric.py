@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
 from limpet.guest.fabric_lease import EXCHANGE, GRANT, Holder, parse_grant
-from limpet.model.errors import FabricUnreachable
+from limpet.model.errors import FabricUnreachable, MalformedDocument
 from limpet.wire.http import Response
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ _parsed = lru_cache(64)(parse_grant)
 
 @dataclass(eq=False)
 class Party:
-    """Somebody who talks. space: the namespace it is in. epoch: of the grant that it found; None for one that cannot know."""
+    """Somebody who talks. space: the namespace it is in. epoch: of the grant that it found; None for one that cannot know.
+
+    holder: None for somebody whom nobody has granted anything.
+    """
 
     name: str
-    holder: Holder
+    holder: Holder | None
     space: str
     process: Process | None = None
     epoch: int | None = None
@@ -44,7 +47,7 @@ class Taken:
 
     at: float
     party: str
-    holder: Holder
+    holder: Holder | None
     state: str
     text: str
 
@@ -70,6 +73,7 @@ class Fabric:
     taken: list[Taken] = field(default_factory=list)
     provisioned: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    epochs: dict[tuple[str, int], Holder] = field(default_factory=dict)
     core: Callable[[Request], Response] | None = None
 
     # --- the way
@@ -119,6 +123,7 @@ class Fabric:
 
     def _arrives(self, party: Party, timeout: float) -> int:
         clock = self.machine.clock
+        self._judge(party)
         clock.sleep(LATENCY)
         problem = self.way(party.space)
         space_drops = party.space in self.dropped
@@ -126,7 +131,7 @@ class Fabric:
             clock.sleep(self.limit if space_drops else min(timeout, 3.0))
             raise FabricUnreachable(problem or "timed out")
         self.ledger.append((clock.monotonic(), party.name, party.epoch))
-        self._judge(party)
+        self._alone(party)
         if clock.monotonic() < self.refusing[0]:
             if party.holder is Holder.BOOT:
                 raise FabricUnreachable(f"it answers with {self.refusing[1]}")
@@ -134,20 +139,26 @@ class Fabric:
         return 200
 
     def _judge(self, party: Party) -> None:
-        """Two parties at once, or one without the grant: what must never be."""
-        others = [each.name for each in self.talking if each is not party and _lives(each)]
-        if others:
-            self.fault(f"{party.name} talks to the fabric while {others[0]} does")
+        """Whether it may talk, at the moment when it begins: what is on its way then may arrive while the grant is taken back."""
+        self._alone(party)
         try:
             grant = _parsed(self.machine.files.read(_GRANT, at_most=65536))
-        except FileNotFoundError:
-            return  # somebody has swept it away; who talked under it is still the only one
-        if grant.holder is Holder.NOBODY and party.epoch in {None, grant.epoch - 1}:
-            return  # it was on its way when the grant was taken back; nobody else may talk before the lock is free
+        except (FileNotFoundError, MalformedDocument):
+            return  # somebody has swept it away, or damaged it; who talked under it is still the only one
+        if party.holder is None:
+            return
         if grant.holder is not party.holder or party.epoch not in {None, grant.epoch}:
             self.fault(
                 f"{party.name} talks to the fabric under epoch {party.epoch}; {grant.holder.value} has it by {grant.epoch}"
             )
+        known = self.epochs.setdefault((grant.boot, grant.epoch), party.holder)
+        if known is not party.holder:
+            self.fault(f"epoch {grant.epoch} was {known.value}'s, and is {party.holder.value}'s")
+
+    def _alone(self, party: Party) -> None:
+        others = [each.name for each in self.talking if each is not party and _lives(each)]
+        if others:
+            self.fault(f"{party.name} talks to the fabric while {others[0]} does")
 
     def fault(self, what: str) -> None:
         """Note that an invariant does not hold."""

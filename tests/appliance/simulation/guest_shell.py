@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.appliance.simulation.agents import guest_agent
 from tests.appliance.simulation.networks import GUEST
 
-from limpet.appliance.guest.contract import ShellSight
+from limpet.appliance.guest.contract import STORE, ShellSight
 from limpet.guest.steps import Run, Task
 from limpet.host.fake_commands import Said
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from limpet.host.fake_files import FakeFiles
     from limpet.host.ports import Commands, Files
 
+GOOD = b"squashfs"
+BAD = (b"squash-dies", b"squash-mute", b"squash-torn", b"squash-torn")
+"""Images with which the guest shell dies, has no agent, or cannot be started."""
+VOLUME = STORE / "volume"
 LOADING = 0.3
 RESTART = 2.0
 
@@ -33,11 +38,14 @@ RESTART = 2.0
 class Containers:
     """mounted, instance, init: of the one container. refuses: by verb, how often it fails yet. dies: how often it dies right
     after a start. wedged: how many agents of it hang with the lock in their hand. mute: how many never park. changed: content.
-    starting, loading: how long the container takes to start, and its agent then, seconds.
+    starting, loading: how long the container takes to start, and its agent then, seconds. image: what is mounted. stuffed: whether
+    nothing can be removed from its volume.
     """
 
     world: World
     mounted: bool = False
+    image: Path | None = None
+    stuffed: bool = False
     instance: str | None = None
     init: int | None = None
     agent: Process | None = None
@@ -53,7 +61,7 @@ class Containers:
     loading: float = LOADING
     _pids: int = 100
 
-    def __call__(self, files: FakeFiles, call: Call) -> Said:
+    def __call__(self, files: FakeFiles, call: Call) -> Said:  # noqa: C901 - one case for each verb
         verb, *rest = call.argv[1:]
         if self.refuses.get(verb, 0) > 0:
             self.refuses[verb] -= 1
@@ -61,6 +69,9 @@ class Containers:
         files.before()
         match verb:
             case "mount":
+                self.image = Path(rest[0])
+                if files.info(self.image) is None:
+                    return Said(exit_code=1, stderr="there is no such image")
                 self.mounted = True
             case "start":
                 if not self.mounted or GUEST not in self.world.networks.spaces:
@@ -69,7 +80,11 @@ class Containers:
                     )
                 if self.starting:
                     self.world.machine.clock.sleep(self.starting)
-                self._start(rest[0])
+                node = None if self.image is None else files.nodes.at(self.image)
+                content = b"" if node is None or node.content is None else node.content
+                if content == b"squash-torn":
+                    return Said(exit_code=1, stderr="exec /sbin/init: Input/output error")
+                self._start(rest[0], content)
             case "stop":
                 self.die(None)
                 self.mounted = False
@@ -77,20 +92,34 @@ class Containers:
                 pass
             case "destroy":
                 self.state = None
+                if self.world.real is not None:
+                    self.world.real.forget()
         return Said()
 
-    def _start(self, instance: str) -> None:
+    def inside(self, _files: FakeFiles, _call: Call) -> Said:
+        """What is run in it to make room."""
+        if not self.stuffed:
+            self.world.machine.files.rooms.pop(VOLUME, None)
+        return Said()
+
+    def _start(self, instance: str, content: bytes) -> None:
         self._pids += 1
         self.instance, self.init, self.problem = instance, self._pids, None
         self.starts.append(instance)
         self.state = self.state or self.world.vm_id
         if self.state != self.world.vm_id:
             self.world.fabric.fault("a guest shell has another VM's state")
-        if self.dies > 0:
-            self.dies -= 1
-            self.world.time.after(0.5, lambda: self.die("it died right after its start"))
+        if self.dies > 0 or content == b"squash-dies":
+            self.dies = max(0, self.dies - 1)
+            init = self.init
+            self.world.time.after(0.5, lambda: self._dies(init))
             return
-        self._run_agent(self.loading)
+        if content != b"squash-mute":
+            self._run_agent(self.loading)
+
+    def _dies(self, init: int) -> None:
+        if self.init == init:
+            self.die("it died right after its start")
 
     def _run_agent(self, after: float) -> None:
         if self.init is None:
@@ -137,7 +166,7 @@ class SimulatedRuntime:
 
     containers: Containers
     defect: dict[str, int] = field(default_factory=dict)
-    name = "simulated"
+    name = "lxc"
 
     def _bug(self, verb: str) -> None:
         if self.defect.get(verb, 0) > 0:
@@ -152,8 +181,7 @@ class SimulatedRuntime:
 
     def prepare(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         self._bug("prepare")
-        del plan
-        return () if sight.mounted else (_task("mount", _shell("mount")),)
+        return () if sight.mounted else (_task("mount", _shell("mount", str(plan.image))),)
 
     def start(self, plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
         self._bug("start")

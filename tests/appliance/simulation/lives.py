@@ -9,16 +9,15 @@ from tests.appliance.simulation.invariants import broken, ends_well, why_not
 from tests.appliance.simulation.real_stages import RealStages
 from tests.appliance.simulation.troubles import Trouble, drawn, strike
 from tests.appliance.simulation.world import World
-from tests.scenario.handlers import enable, package
-
-from limpet.emulator.goalstates import Publication
+from tests.scenario.handlers import package
 
 LONG = 60.0
 """How long troubles may strike, virtual seconds."""
 PATIENCE = 3000.0
 """How long an appliance may take to end well once it is calm: pauses between tries grow to ten minutes."""
-REAL = 3
-"""In a tenth of the lives the real boot stage and the real agent run, with the emulator's core as the fabric."""
+REAL, GUEST_ONLY = 3, 7
+"""In a tenth of the lives the real boot stage and the real agent run, with the emulator's core as the fabric; in another one
+nothing but the guest shell makes trouble, and the network OS goes on forwarding."""
 LASTS, SILENT = 60.0, 25.0
 """In a part of the lives it is looked for so long whether it stays well: no longer than that without a report, virtual seconds."""
 
@@ -39,17 +38,20 @@ def lived(seed: int) -> Life:
     """Live it."""
     chance = random.Random(seed)
     world = World(
-        seed=seed, nics=chance.choice((1, 2, 2, 3)), late=chance.random() < 0.15, kernel=seed % 5 == 0
+        seed=seed,
+        nics=chance.choice((1, 2, 2, 3)),
+        late=chance.random() < 0.15,
+        kernel=seed % 5 == 0,
+        guest_only=seed % 10 == GUEST_ONLY,
     )
     life = Life(seed)
     try:
         if seed % 10 == REAL:
             real = RealStages(world)
             real.core.host(package())
-            world.time.after(
-                chance.random() * 20.0, lambda: real.core.publish(Publication(changes=(enable(),)))
-            )
-        _struck(world, chance, drawn(chance))
+            for number in range(chance.choice((1, 1, 2, 5))):
+                world.time.after(chance.random() * 20.0, lambda number=number: real.wish(number, works=True))  # type: ignore[misc]
+        _struck(world, chance, drawn(chance, guest_only=world.guest_only))
         world.tell("calm")
         world.battery.left = None
         world.calm()

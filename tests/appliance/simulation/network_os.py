@@ -43,6 +43,7 @@ class NosProgram:
     slow: dict[str, float] = field(default_factory=dict)
     half: set[str] = field(default_factory=set)
     starts: int = 0
+    complaint: str = ""
     after_move: Callable[[], None] = lambda: None
 
     def __call__(self, files: FakeFiles, call: Call) -> Said:
@@ -57,7 +58,7 @@ class NosProgram:
                 self.refuses[key] -= 1
                 if verb in self.half:
                     self._do(files, verb, rest)
-                return Said(exit_code=1, stderr=f"{verb}: refused")
+                return Said(exit_code=1, stderr=f"{verb}: refused {self.complaint}")
         problem = self._do(files, verb, rest)
         return Said(exit_code=1, stderr=problem) if problem else Said()
 

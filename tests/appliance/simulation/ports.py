@@ -59,14 +59,21 @@ class StubbornLock(FakeFabricLock):
 
 @dataclass
 class Brood(FakeChildren):
-    """barren: how many more starts of a program fail, by module. hung: how many hang instead of doing what they are for."""
+    """barren: how many more starts of a program fail, by module. hung: how many hang instead of doing what they are for.
 
+    starved: until when none can be started, on the monotonic clock.
+    """
+
+    clock: Time | None = None
+    starved: float = 0.0
     barren: dict[str, int] = field(default_factory=dict)
     hung: dict[str, int] = field(default_factory=dict)
 
     def start(
         self, module: str, *arguments: str, network: str | None = None, given: bytes = b""
     ) -> FakeChild:
+        if self.clock is not None and self.clock.monotonic() < self.starved:
+            raise HostError(f"cannot start {module}: Resource temporarily unavailable")
         if self.barren.get(module, 0) > 0:
             self.barren[module] -= 1
             raise HostError(f"cannot start {module}: Cannot allocate memory")
@@ -82,9 +89,16 @@ class Brood(FakeChildren):
 
 @dataclass
 class TornJournal(FakeJournalFile):
-    """tears: bytes of a line that still arrive when the power is cut before it is whole."""
+    """tears: bytes of a line that still arrive when the power is cut before it is whole. sick: how often it cannot be read."""
 
     tears: int = 0
+    sick: int = 0
+
+    def read(self, *, at_most: int) -> bytes:
+        if self.sick > 0:
+            self.sick -= 1
+            raise HostError("cannot read the journal: Input/output error")
+        return super().read(at_most=at_most)
 
     def append(self, content: bytes) -> None:
         if self.full:

@@ -9,12 +9,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.appliance.simulation.fabric import GATEWAY, Party
+from tests.appliance.simulation import agents
+from tests.appliance.simulation.fabric import GATEWAY
 from tests.boot.whole import ALL_OVER, DISK, FILES, FRESH, KEY, WISH, PlainCrypt
 from tests.plans import disks
 from tests.plans.cases import put
-from tests.scenario.core import ENDPOINT, Core
-from tests.scenario.handlers import OPERATIONS, TENANT, status_file
+from tests.scenario.core import ENDPOINT, Core, certificate
+from tests.scenario.handlers import OPERATIONS, TENANT, enable, status_file
 
 from limpet.agent import in_guest
 from limpet.agent.endpoint import Endpoint
@@ -25,10 +26,11 @@ from limpet.agent.status_only import Means, StatusOnly
 from limpet.boot.machine import Machine as BootMachine
 from limpet.boot.stage import Stage
 from limpet.config.settings import Config
+from limpet.emulator.goalstates import Publication, hibernate, rotate_certificates
 from limpet.emulator.mediavariants import medium
 from limpet.emulator.vm import Account
-from limpet.guest.fabric_lease import EXCHANGE, Holder
-from limpet.guest.marker import MARKER
+from limpet.guest.fabric_lease import EXCHANGE
+from limpet.guest.marker import MARKER, parse_marker
 from limpet.guest.namespaces import HOST
 from limpet.guest.saying import Saying, one_line
 from limpet.guest.shell_brief import BRIEF, parse_brief
@@ -39,6 +41,7 @@ from limpet.host.fake_programs import install
 from limpet.host.reported import ready_is_known
 
 if TYPE_CHECKING:
+    from tests.appliance.simulation.fabric import Party
     from tests.appliance.simulation.world import World
 
     from limpet.agent.build import Agent
@@ -62,11 +65,18 @@ def _disc() -> Disk:
 
 @dataclass
 class RealStages:
-    """done: each command of a handler, with what it was decided for; none may be there twice."""
+    """done: each command of a handler, with what it was decided for; none may be there twice.
+
+    told: the same, with the agent and the goal state that it was decided by. decider: the agent that runs, counted from 1.
+    """
 
     world: World
     core: Core = field(init=False)
     done: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    told: set[tuple[str, str, str, int, int]] = field(default_factory=set)
+    decider: int = 0
+    generation: int = 0
+    works: bool = True
     config: Config = field(default_factory=lambda: Config(library=LIBRARY, log_dir=LOGS, telemetry=False))
 
     def __post_init__(self) -> None:
@@ -87,6 +97,7 @@ class RealStages:
         machine.commands.programs["ip"] = ip
         for operation in OPERATIONS:
             machine.processes.scripts[f"bin/{operation}"] = self._performer(operation)
+        world.real = self
         world.boot_program = self.boot
         world.real_agent = self.agent
         world.real_status = self.status
@@ -98,47 +109,71 @@ class RealStages:
         server.quiet = self.world.time.monotonic() < fabric.dhcp_silent
         return server(packet)
 
+    # --- what the platform does
+
+    def wish(self, number: int, *, works: bool) -> None:
+        """Somebody wants an extension, with settings of its own."""
+        self.works = works
+        self.core.publish(Publication(changes=(enable(public={"wish": number}),)))
+
+    def rotate(self, *, retire: bool) -> None:
+        """Another certificate of the tenant."""
+        self.generation += 1
+        new = certificate(f"{self.generation:040X}")
+        self.core.become(rotate_certificates(self.core.vm, new, retire=retire))
+
+    def move_elsewhere(self) -> None:
+        """The VM goes on in another container."""
+        self.generation += 1
+        self.core.become(hibernate(self.core.vm, certificate(f"{self.generation:040X}")))
+
+    def forget(self) -> None:
+        """The guest shell's volume is made anew."""
+        with by_the_kernel(self.world.machine.files):
+            self.world.machine.files.remove(LIBRARY)
+            self.world.machine.files.make_folder(LIBRARY, mode=0o700)
+
     # --- the boot stage
 
     def boot(self, world: World, child: FakeChild) -> None:
         """Run it once."""
-        party = Party("boot", Holder.BOOT, HOST)
+        agents.boot_stage(world, child, self._booted)
 
-        def run() -> None:
-            machine = world.machine
-            found = world.networks.where(world.fabric.primary)
-            if found is None or found[0] != HOST:
-                child.end(1, stderr=b"boot: there is no NIC")
-                return
-            machine.links.servers[found[1].name] = self._dhcp
-            self._volatile()
-            before = machine.files.nodes.get(MARKER)
-            stage = Stage(
-                BootMachine(
-                    files=machine.files,
-                    commands=machine.commands,
-                    devices=machine.devices,
-                    kernel=machine.kernel,
-                    links=machine.links,
-                    http=FakeHttp(lambda request: self._asked(party, request)),
-                    vault=machine.vault,
-                    key_values=machine.key_values,
-                    lookout=machine.lookout,
-                    crypt=PlainCrypt(),
-                    clock=world.time,
-                    chance=machine.chance,
-                    log=world.log,
-                ),
-                replace(ALL_OVER, enable_swap=False, execute_custom_data=False),
-            )
-            result = stage.run()
-            after = machine.files.nodes.get(MARKER)
-            if after is not None and (before is None or before.content != after.content) and before is None:
-                world.fabric.provisioned.append(world.vm_id)
-            child.end(result.exit_code)
+    def _booted(self, party: Party) -> tuple[int, bytes]:
+        world, machine = self.world, self.world.machine
+        found = world.networks.where(world.fabric.primary)
+        if found is None or found[0] != HOST:
+            return 1, b"boot: there is no NIC"
+        machine.links.servers[found[1].name] = self._dhcp
+        self._volatile()
+        before = self._marked()
+        stage = Stage(
+            BootMachine(
+                files=machine.files,
+                commands=machine.commands,
+                devices=machine.devices,
+                kernel=machine.kernel,
+                links=machine.links,
+                http=FakeHttp(lambda request: self._asked(party, request)),
+                vault=machine.vault,
+                key_values=machine.key_values,
+                lookout=machine.lookout,
+                crypt=PlainCrypt(),
+                clock=world.time,
+                chance=machine.chance,
+                log=world.log,
+            ),
+            replace(ALL_OVER, enable_swap=False, execute_custom_data=False),
+        )
+        result = stage.run()
+        if self._marked() not in {before, None}:
+            world.fabric.provisioned.append(world.vm_id)
+        return result.exit_code, b""
 
-        party.process = process = world.time.spawn("boot", run, after=0.1)
-        child.killed = lambda: world.end(process)
+    def _marked(self) -> str | None:
+        """For which VM provisioning was noted as done."""
+        node = self.world.machine.files.nodes.at(MARKER)
+        return None if node is None else parse_marker(node.content or b"").vm_id
 
     def _volatile(self) -> None:
         machine = self.world.machine
@@ -155,6 +190,7 @@ class RealStages:
 
     def agent(self, party: Party, lease: FabricLease) -> None:
         """What the resident agent does once the lease is its own, without threads."""
+        self.decider += 1
         world, machine = self.world, self.world.machine
         brief = parse_brief(machine.files.read(EXCHANGE / BRIEF, at_most=1 << 20))
         owes = not brief.ready and not ready_is_known(machine.files)
@@ -226,8 +262,12 @@ class RealStages:
         def perform(run: Invocation) -> int:
             number = run.environment["ConfigSequenceNumber"]
             self.done[run.folder.name, operation, number] += 1
+            key = (run.folder.name, operation, number, self.decider, self.core.vm.etag_serial)
+            if key in self.told:
+                self.world.fabric.fault(f"{' '.join(key[:3])} was run twice for one decision of one agent")
+            self.told.add(key)
             if operation == "enable":
-                content = status_file("success", "enabled")
+                content = status_file("success" if self.works else "error", "enabled")
                 self.world.machine.files.replace(run.folder / "status" / f"{number}.status", content)
             return 0
 

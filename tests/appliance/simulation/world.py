@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import random  # noqa: TID251 - seeded
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -9,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from tests.appliance.simulation import agents
 from tests.appliance.simulation.fabric import Fabric
-from tests.appliance.simulation.guest_shell import Containers, SimulatedRuntime
+from tests.appliance.simulation.guest_shell import GOOD, VOLUME, Containers, SimulatedRuntime
 from tests.appliance.simulation.kernel_networks import KernelNetworks
 from tests.appliance.simulation.network_os import NosProgram, SimulatedNetworkOs
 from tests.appliance.simulation.networks import Networks
 from tests.appliance.simulation.ports import Brood, Counted, Quiet, StubbornLock, TornJournal
 from tests.appliance.simulation.processes import Process, Time
-from tests.appliance.simulation.swift_files import SwiftFiles
+from tests.appliance.simulation.unsynced_files import UnsyncedFiles
 
 from limpet.appliance.appliance import WISH, Appliance
 from limpet.appliance.guest.images import FACTORY
@@ -23,6 +25,7 @@ from limpet.appliance.guest.wanted import Wanted, noting, wanted
 from limpet.appliance.journal import Journal, parse_journal
 from limpet.appliance.machine import Machine
 from limpet.appliance.networkos.kernel import KernelNetworkOs
+from limpet.appliance.states import HANDED_OVER, State
 from limpet.appliance.supervisor import run
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import EXCHANGE
@@ -32,6 +35,7 @@ from limpet.host.fake_appliance import (
     FakeJournalFile,
     FakeSurroundings,
 )
+from limpet.host.fake_commands import Said
 from limpet.host.fake_devices import by_the_kernel
 from limpet.model.errors import HostError, LimpetError
 
@@ -39,17 +43,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.appliance.simulation.fabric import Party
+    from tests.appliance.simulation.real_stages import RealStages
 
     from limpet.agent.lease import FabricLease
     from limpet.appliance.networkos.contract import NetworkOs
-    from limpet.appliance.states import State
     from limpet.host.fake_appliance import FakeChild
+    from limpet.host.fake_commands import Call
+    from limpet.host.fake_files import FakeFiles
 
-PRIMARY = "00:15:5d:00:00:01"
+PRIMARY, SECOND = "00:15:5d:00:00:01", "00:15:5d:00:00:02"
 VM_IDS = ("3332e702-dbf4-54c0-80cc-727d1dbed7a5", "4442e702-dbf4-54c0-80cc-727d1dbed7a5")
 CONFIG = Config(retry_pause=5.0, confirm_timeout=10.0)
 RESTART = 2.0
 """How long the service manager takes until it starts the supervisor again, seconds."""
+
+
+def times(chance: random.Random) -> int:
+    """How often something goes wrong."""
+    return chance.choice((1, 1, 2, 3, 5, 8, 1000))
 
 
 class Supervisor:
@@ -64,17 +75,26 @@ class Supervisor:
 @dataclass
 class World:
     """nics: how many. config: of the appliance. late: whether boot leaves Ready to the guest's agent. kernel: with the real driver of that
-    name."""
+    name. guest_only: whether nothing but the guest shell makes trouble. locked: the command of an operator that keeps a
+    supervisor from starting.
+    """
 
     seed: int = 0
     nics: int = 2
     config: Config = CONFIG
     late: bool = False
     kernel: bool = False
+    guest_only: bool = False
+    locked: str | None = None
+    added: int = 0
+    was_steady: bool = False
+    real: RealStages | None = None
     boots: int = 0
     cuts: int = 0
     on: bool = False
     count: int = 0
+    moves: int = 1
+    going_down: bool = False
     vm_id: str = VM_IDS[0]
     container_id: str = "container-1"
     story: list[str] = field(default_factory=list)
@@ -95,8 +115,14 @@ class World:
         self.time = Time()
         self.quiet = Quiet()
         self.log = FakeLog()
-        self.machine = FakeMachine(clock=self.time, files=SwiftFiles(self.time), seed=self.seed)
+        self.fate = random.Random(self.seed)
+        """What decides how much of what was not synced is lost."""
+        self.programs: list[Process] = []
+        """What operators have started."""
+        self.files = UnsyncedFiles(self.time)
+        self.machine = FakeMachine(clock=self.time, files=self.files, seed=self.seed)
         machine = self.machine
+        machine.kernel.sync = self.files.sync  # type: ignore[method-assign]
         self.battery = machine.battery = Counted(time=self.time)
         for each in (machine.files, machine.commands, machine.kernel, machine.devices):
             each.before = self.battery.spend
@@ -106,7 +132,7 @@ class World:
         self.lock = StubbornLock(self.time)
         self.journal = TornJournal(before=self.battery.spend)
         self.aside = FakeJournalFile()
-        self.children = Brood()
+        self.children = Brood(clock=self.time)
         self.surroundings = FakeSurroundings(self.time)
         macs = [PRIMARY] + [f"00:15:5d:00:00:{number:02x}" for number in range(2, self.nics + 1)]
         leases = {mac: IPv4Interface(f"10.0.{at}.4/24") for at, mac in enumerate(macs)}
@@ -116,7 +142,13 @@ class World:
         self.driver: NetworkOs = KernelNetworkOs() if self.kernel else self.network_os
         self.containers = Containers(self)
         self.runtime = SimulatedRuntime(self.containers)
-        machine.commands.programs |= {"nos": self.program, "shell": self.containers}
+        machine.commands.programs |= {
+            "nos": self.program,
+            "shell": self.containers,
+            "sh": self.containers.inside,
+        }
+        machine.commands.programs |= {"sha256sum": _sha256sum, "systemctl": self._systemctl}
+        machine.commands.programs["lxc-start"] = lambda _files, _call: Said()
         if isinstance(self.networks, Networks):
             machine.commands.programs["ip"] = self.networks.ip
         programs = {
@@ -130,9 +162,12 @@ class World:
         with by_the_kernel(machine.files):
             for folder in ("/var/lib/limpet", "/run", "/proc/net", "/sys/class/net"):
                 machine.files.make_folder(Path(folder))
-            self.put(FACTORY[0], b"squashfs")
+            self.put(FACTORY[0], GOOD)
+            machine.files.make_folder(VOLUME)
             self.put(Path("/sys/firmware/efi/x"), b"")
+            self.put(Path("/proc/self/mountinfo"), b"")
             self.identify(self.vm_id)
+        self.files.sync()
         for number, mac in enumerate(macs):
             self.networks.plug(f"eth{number}", mac, device=f"vmbus-{number}")
         self.power_on()
@@ -149,7 +184,7 @@ class World:
 
     def identify(self, vm_id: str) -> None:
         """The firmware names the VM."""
-        self.vm_id = vm_id
+        self.vm_id, self.was_steady = vm_id, False
         self.put(Path("/sys/class/dmi/id/product_uuid"), vm_id.encode())
 
     def tell(self, what: str) -> None:
@@ -175,9 +210,14 @@ class World:
         """All at once."""
         if not self.on:
             return
-        self.on = False
+        self.on = self.was_steady = False
         self.cuts += 1
-        self.tell("power off")
+        lost = self.files.lose(self.fate)
+        self.tell(f"power off{f', and {lost} changes that were not synced are lost' if lost else ''}")
+        for process in self.programs:
+            self.end(process)
+        self.programs.clear()
+        self.locked = None
         if self.supervisor is not None and self.supervisor.process is not None:
             self.end(self.supervisor.process)
         self.supervisor, self._state = None, None
@@ -194,6 +234,39 @@ class World:
         self.surroundings.waiting.clear()
         with by_the_kernel(self.machine.files):
             self.networks.restart()
+
+    def cut_power(self) -> None:
+        """Off now, and on after a while; nothing is waited for."""
+        self.battery.left = None
+        self.power_off()
+        self.time.after(20.0, self.power_on)
+
+    def shut_down(self) -> None:
+        """In good order: the service is asked to end, and then what is not on the disk yet is written there."""
+        if not self.on or self.going_down:
+            return
+        self.going_down = True
+        self.tell("the machine goes down")
+        self.surroundings.waiting.add("stop")
+        boot = self.boots
+
+        def off() -> None:
+            self.going_down = False
+            if self.boots == boot and self.on:
+                self.files.sync()
+                self.cut_power()
+
+        self.time.after(10.0, off)
+
+    def _systemctl(self, _files: object, _call: object) -> Said:
+        return Said("stopping\n" if self.going_down else "running\n")
+
+    def move_elsewhere(self) -> None:
+        """The VM is in another container of the platform."""
+        self.moves += 1
+        self.container_id = f"container-{self.moves}"
+        if self.real is not None:
+            self.real.move_elsewhere()
 
     def restart(self, *, seconds: float = 20.0) -> None:
         """Power off, and on after a while."""
@@ -221,8 +294,11 @@ class World:
         """The service manager starts it."""
 
         def begin() -> None:
-            if self.on and self.wanted and self.supervisor is None:
-                self._begin()
+            if self.on and self.wanted and not self.going_down and self.supervisor is None:
+                if self.locked is None:
+                    self._begin()
+                else:  # it refuses, and is started again
+                    self.start_supervisor(after=RESTART)
 
         self.time.after(after, begin)
 
@@ -268,6 +344,11 @@ class World:
 
     def _entered(self, state: State) -> bool:
         self._state = state
+        if self.guest_only and self.was_steady and state is State.ROLLING_BACK:
+            self.fabric.fault("the guest shell has made the NICs leave the network OS")
+        self.was_steady = self.was_steady or state is State.STEADY
+        if state in HANDED_OVER and self.vm_id not in self.fabric.provisioned:
+            self.fabric.fault(f"{self.vm_id} was handed over without being provisioned")
         self.states.append((self.time.monotonic(), state))
         self.heard(state)
         problem = self.log.entries[-1].fields.get("problem") if self.log.entries else None
@@ -284,7 +365,7 @@ class World:
         self.end(process)
 
     def _gone(self, restart: float = RESTART) -> None:
-        self.supervisor = None
+        self.supervisor, self._state = None, None
         for child in self.children.started:
             child.kill()
         self.children.started.clear()
@@ -344,6 +425,16 @@ class World:
         now = self.time.monotonic()
         fabric = self.fabric
         fabric.silent, fabric.refusing, fabric.dhcp_silent = now, (now, 503), now
+        fabric.dropped.clear()
+        self.machine.files.rooms.clear()
+        self.containers.stuffed = False
+        if (
+            self.machine.files.nodes.at(FACTORY[0]) is None
+            or self.machine.files.nodes[FACTORY[0]].content != GOOD
+        ):
+            self.put(FACTORY[0], GOOD)
+        self.children.starved = now
+        self.journal.sick = 0
         self.program.refuses.clear()
         self.program.slow.clear()
         self.containers.refuses.clear()
@@ -375,3 +466,10 @@ class World:
 
     def close(self) -> None:
         self.time.close()
+
+
+def _sha256sum(files: FakeFiles, call: Call) -> Said:
+    node = files.nodes.at(Path(call.argv[-1]))
+    if node is None or node.content is None:
+        return Said(exit_code=1, stderr="sha256sum: No such file or directory")
+    return Said(f"{hashlib.sha256(node.content).hexdigest()} *{call.argv[-1]}\n")
