@@ -191,6 +191,22 @@ def test_uninstalling_what_is_not_here_is_done_at_once() -> None:
     assert len(bench.performed.jobs) == 1
 
 
+def test_an_uninstall_that_fails_is_told_where_the_report_looks_whichever_version_it_was() -> None:
+    bench = Bench()
+    bench.here("1.0.0", HandlerState.ENABLED)
+    bench.here("2.0.0", HandlerState.NOT_INSTALLED)
+    bench.store.set_handler_status(
+        folder("2.0.0"), HandlerStatus(name=NAME, version="2.0.0", status="NotReady", code=1008)
+    )
+    bench.performed.error = HandlerError("disable failed", code=Code.DISABLE)
+    wanted = handler(wanted=Wanted.UNINSTALL, version="2.0.0")
+    with pytest.raises(HandlerError):
+        bench.runner.run(item(wanted))
+    told = bench.store.handler_status(bench.store.folder_of(wanted))
+    assert told is not None
+    assert (told.version, told.code) == ("1.0.0", Code.DISABLE)
+
+
 def test_an_uninstall_that_fails_is_not_tried_on_the_next_version() -> None:
     bench = Bench()
     bench.here("1.0.0", HandlerState.INSTALLED)

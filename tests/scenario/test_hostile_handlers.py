@@ -115,3 +115,41 @@ def test_an_extension_that_is_forgotten_is_not_looked_for_behind_a_link(tmp_path
     records(play).forget_extension(play.folder(), "x")
     records(play).set_extension_enabled(play.folder(), "x")
     assert seen(place) == before
+
+
+@pytest.mark.parametrize("how", ["echo broken > {}", "rm {}; mkfifo {}", "rm {}; ln -s /etc/passwd {}"])
+def test_a_handler_that_has_spoilt_its_manifest_can_be_uninstalled(how: str, tmp_path: Path) -> None:
+    manifest = folder(tmp_path) / "HandlerManifest.json"
+    play = playing(tmp_path, enable=f"{SUCCESS}; {how.replace('{}', str(manifest))}")
+    assert play.entry().status == "Ready"
+    play.publish(uninstall())
+    play.turn()
+    assert play.entries() == []
+    assert not folder(tmp_path).exists()
+
+
+def test_a_handler_that_takes_the_library_away_does_not_open_it_to_others(tmp_path: Path) -> None:
+    play = playing(tmp_path, enable=f"{SUCCESS}; rm -rf {tmp_path}/lib")
+    play.turn()
+    assert (tmp_path / "lib").stat().st_mode & 0o077 == 0
+
+
+def test_files_of_impossible_names_end_nothing(tmp_path: Path) -> None:
+    names = [
+        r"a\nb.HandlerState",
+        r"\377.HandlerState",
+        "x" * 240 + ".HandlerState",
+        ".HandlerState",
+        r"\351.1.status",
+    ]
+    make = "; ".join(f"printf enabled > \"$(printf '{name}')\"" for name in names)
+    play = playing(tmp_path, enable=f"{SUCCESS}; for d in config status; do (cd $d; {make}); done")
+    records(play).carry_over(play.folder(), play.folder(version="2.0.0"))
+    play.publish(uninstall())
+    play.turn()
+    assert play.entries() == []
+    log = (tmp_path / "log/Contoso.Sample/CommandExecution.log").read_text()
+    assert (
+        "run disable for every enabled extension" in log
+    )  # as that of one extension: none of those names is one's
+    assert "run uninstall" in log

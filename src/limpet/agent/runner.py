@@ -117,7 +117,10 @@ class Runner:
                 self._steps.place_status(item, folder, error, anyway=refused)
             known = isinstance(error, ExtensionFailed) and self._store.handler_status(folder) is not None
             if not known:
-                self._store.set_handler_status(folder, replace(status, version=folder.version))
+                status = replace(status, version=folder.version)
+                spoken = self._store.folder_of(item.handler)
+                for each in (folder,) if spoken == folder else (folder, spoken):
+                    self._store.set_handler_status(each, status)  # the second one is where the report looks
         except (HostError, OSError) as problem:
             self._log.error("handler.unrecorded", handler=item.title, problem=problem)
             self._board.refuse(status)  # the disk does not take it: the report has it from memory

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.agent.commands import Occasion
-from limpet.agent.lifecycle import Step
+from limpet.agent.lifecycle import Step, Wish
 from limpet.agent.update import Update
 from limpet.model.errors import HandlerError
 from limpet.model.manifest import HandlerState
@@ -173,6 +173,8 @@ class Steps:
             self._disabled(job)
 
     def _disable_every(self, job: Job, update: Update | None) -> None:
+        if job.item.wish is Wish.UNINSTALL and not self._has_commands(job.folder):
+            return  # nothing can be run: that must not keep the handler from going
         # What is enabled here counts: a goal state that uninstalls a handler may name none of its extensions.
         enabled = self._store.enabled_extensions(job.folder)
         if not enabled:
@@ -183,6 +185,13 @@ class Steps:
             self._commands.run(job.folder, occasion)
             self._store.set_extension_disabled(job.folder, extension)
         self._disabled(job)
+
+    def _has_commands(self, folder: HandlerFolder) -> bool:
+        try:
+            return bool(self._store.manifest(folder).commands)
+        except HandlerError as error:
+            self._log.warning("handler.no_commands", handler=folder.name, problem=error)
+            return False
 
     def _disabled(self, job: Job) -> None:
         self._store.set_state(job.folder, HandlerState.INSTALLED)

@@ -14,6 +14,7 @@ from limpet.model.ids import SequenceNumber
 from limpet.model.manifest import HandlerState
 from limpet.model.version import Version
 from limpet.wire import handlerfiles, handlermanifest
+from limpet.wire.names import fit_for_a_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -176,6 +177,8 @@ class Store:
 
     def _own(self, folder: HandlerFolder, *parts: Path) -> None:
         """Have folders that are the handler's own: a link in their place would let us write elsewhere, so it goes."""
+        if self.files.info(self.layout.library) is None:  # a handler has taken all of it away
+            self.files.make_folder(self.layout.library, mode=0o700)
         for path in (folder.path, *parts):
             info = self.files.info(path)
             if info is None or not info.is_folder:
@@ -209,7 +212,7 @@ class Store:
         names = [
             name.removesuffix(suffix) for name in self.files.names(folder.config) if name.endswith(suffix)
         ]
-        return tuple(name for name in names if self.extension_enabled(folder, name))
+        return tuple(name for name in names if fit_for_a_file(name) and self.extension_enabled(folder, name))
 
     def forget_extension(self, folder: HandlerFolder, extension: str) -> None:
         """Remove one extension's settings, status and state. Source: extensions.md §3.6."""
@@ -247,20 +250,20 @@ class Store:
     def carry_over(self, old: HandlerFolder, new: HandlerFolder) -> None:
         """Copy what a handler remembers across an update: mrseq and its status files. Source: extensions.md §3.7."""
         self._own(new, new.status)
-        names = self.files.names(old.status) if self._is_own(old, old.status) else ()
-        sources = [old.status / name for name in names]
-        copies = [(source, new.status / source.name) for source in sources]
-        copies.append((old.most_recent_sequence_file, new.most_recent_sequence_file))
-        for source, destination in copies:
-            info = self.files.info(source)
-            if info is None or not info.is_file:
-                continue
-            if info.size > LARGEST_CARRIED:
-                self._log.warning("file.left_behind", file=source, size=info.size)
-                continue
-            # What a daemon of the old version renames meanwhile is not there any more.
-            with contextlib.suppress(FileNotFoundError):
-                self.files.copy(source, destination)
+        for name in self.files.names(old.status) if self._is_own(old, old.status) else ():
+            self._carry(old.status / name, new.status / name)
+        self._carry(old.most_recent_sequence_file, new.most_recent_sequence_file)
+
+    def _carry(self, source: Path, destination: Path) -> None:
+        info = self.files.info(source)
+        if info is None or not info.is_file:
+            return
+        if info.size > LARGEST_CARRIED:
+            self._log.warning("file.left_behind", file=source, size=info.size)
+            return
+        # What a daemon of the old version renames meanwhile is not there any more.
+        with contextlib.suppress(FileNotFoundError):
+            self.files.copy(source, destination)
 
     def remove(self, folder: HandlerFolder) -> None:
         """Remove a handler version and its package."""
