@@ -39,13 +39,14 @@ class Handed:
             return False
         return info is not None and (info.changed_ns, info.size) != self._seen
 
-    def send(self, telemetry: Telemetry) -> None:
-        """Send what is new, with all else that waits."""
+    def send(self, telemetry: Telemetry) -> float | None:
+        """Send what is new, with all else that waits. Gives the seconds until what is left may go; None for nothing."""
         latest = self._take(telemetry) if self.is_new() else 0
-        telemetry.send()
+        wait = telemetry.send()
         if latest > self._sent:
             self._sent = latest
             self._news.told(latest)
+        return wait
 
     def _take(self, telemetry: Telemetry) -> int:
         """Note events that were not sent yet. Gives the latest one's number, 0 for none."""

@@ -119,6 +119,7 @@ class StatusOnly:
         self._saying = saying
         self._handed = Handed(exchange, means.files, means.log, self._news)
         self._telemetry: Telemetry | None = None
+        self._left_to_hand = False
         self._said_in: object = None
         self._fabric: Fabric | None = None
         self._reporter: Reporter | None = None
@@ -280,13 +281,14 @@ class StatusOnly:
 
     def _hand_on(self, now: float) -> None:
         """Send what the supervisor wants told by telemetry: it is little, and most have nothing to tell."""
-        if not self._config.telemetry or now < self._hand_at or not self._handed.is_new():
+        waits = self._left_to_hand or self._handed.is_new()
+        if not self._config.telemetry or now < self._hand_at or not waits:
             return
         self._hand_at = now + HAND_AGAIN
         if self._telemetry is None and self._fabric is not None:
             self._telemetry = self._made(self._fabric)
         if self._telemetry is not None:
-            self._handed.send(self._telemetry)
+            self._left_to_hand = self._handed.send(self._telemetry) is not None
 
     def _made(self, fabric: Fabric) -> Telemetry:
         """What sends events, without any handler's."""

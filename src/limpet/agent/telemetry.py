@@ -9,6 +9,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
+from limpet.agent.posts import Posts
 from limpet.agent.refusals import REFUSALS
 from limpet.model.errors import FabricError, HostError, LimpetError, MalformedDocument
 from limpet.wire import eventparameters, handlerevents, hostingenvironment, imds, telemetry, tld
@@ -105,6 +106,7 @@ class Telemetry:
         self._spool = spool
         self._store = store
         self._fabric = fabric
+        self._posts = Posts(fabric, machine.clock, machine.log)
         self._clock = machine.clock
         self._log = machine.log
         self._common = common
@@ -149,11 +151,11 @@ class Telemetry:
             }  # fmt: skip
             self._counters.append((now, specific))
 
-    def send(self) -> None:
-        """Send the agent's own events and those of the older spool."""
+    def send(self) -> float | None:
+        """Send the agent's own events and those of the older spool. Gives the seconds until what is left may go; None for nothing."""
         spooled = self._spooled() if self._spool else []
         if not self._waiting and not self._counters and not spooled:
-            return
+            return self._posts.flush()
         common = self._common()
         own = []
         while self._waiting:
@@ -170,6 +172,7 @@ class Telemetry:
         self._post(
             [*own, *(tld.adopted(event, modified=modified, common=common) for event, modified in spooled)]
         )
+        return self._posts.flush()
 
     def collect(self) -> None:
         """Send what every handler has left in its events folder, newest first, and remove it; also what one left that has gone."""
@@ -183,11 +186,11 @@ class Telemetry:
                 self._log.warning("telemetry.unusable", handler=name, problem=error)
         if found:
             self._post(found)
+            self._posts.flush()  # what may not go yet goes with what is sent next
 
     def _post(self, events: list[Event]) -> None:
         requests, dropped = telemetry.telemetry_requests(self._fabric.wire_server, events)
-        for request in requests:
-            self._fabric.send(request)
+        self._posts.add(requests)
         if dropped:
             self._log.warning("telemetry.too_large", events=len(dropped))
 
