@@ -33,6 +33,8 @@ def test_the_first_accepted_report_is_told_at_once_with_all_that_is_known() -> N
         first=START,
         last=START,
         code=201,
+        first_up=machine.clock.monotonic(),
+        last_up=machine.clock.monotonic(),
     )
 
 
@@ -42,6 +44,7 @@ def test_the_first_one_is_told_for_ever() -> None:
     machine.clock.sleep(60)
     news.accepted(200, machine_goal_state())
     assert (told(machine).first, told(machine).last) == (START, START + 60)
+    assert told(machine).last_up == (told(machine).first_up or 0.0) + 60
 
 
 def test_what_only_repeats_itself_is_not_written_again_at_once() -> None:

@@ -264,6 +264,22 @@ def test_f11_a_clock_that_jumps_changes_nothing(world: World) -> None:
     flows(world)
 
 
+@pytest.mark.parametrize("seconds", [86400.0, -86400.0])
+def test_f11_a_clock_that_is_set_in_the_midst_of_a_handover_makes_no_other_gap(
+    world: World, seconds: float
+) -> None:
+    def jump(state: State) -> None:
+        if state is State.CONFIRMING:
+            world.heard = lambda _: None
+            world.time.step(seconds)
+
+    world.heard = jump
+    steady(world)
+    gap = world.supervisor.appliance.chronicle.handover.gap  # type: ignore[union-attr]
+    assert gap is not None
+    assert 0.0 < gap < 5.0
+
+
 def test_f13_a_clone_gets_a_guest_shell_of_its_own(world: World) -> None:
     steady(world)
     world.identify("4442e702-dbf4-54c0-80cc-727d1dbed7a5")

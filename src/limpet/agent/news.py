@@ -40,14 +40,17 @@ class News:
     def accepted(self, code: int, state: GoalState) -> None:
         """The fabric has taken a report, made under a goal state."""
         self._unreported = None
-        now = self._clock.now()
+        now, up = self._clock.now(), self._clock.monotonic()
         first = self._news.first if self._news.first is not None else now
+        first_up = self._news.first_up if self._news.first_up is not None else up
         at = self._news.goal_state_at if self._news.goal_state_at is not None else now
         self._note(
             replace(
                 self._news,
                 first=first,
+                first_up=first_up,
                 last=now,
+                last_up=up,
                 code=code,
                 problem=self._problem(),
                 goal_state_at=at,
@@ -84,8 +87,8 @@ class News:
 
     def _note(self, news: AgentNews) -> None:
         self._news = news
-        silent = replace(news, goal_state_at=None, last=None)
-        same = silent == replace(self._written, goal_state_at=None, last=None)
+        silent = replace(news, goal_state_at=None, last=None, last_up=None)
+        same = silent == replace(self._written, goal_state_at=None, last=None, last_up=None)
         if not same or self._clock.monotonic() - self._at >= EVERY:
             self._write()
 

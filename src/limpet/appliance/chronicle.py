@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 class Handover:
     """The current handover. attempts: begun since one was confirmed. before: the last accepted report ahead of it.
 
-    gap: seconds without an accepted report, None while it is open. confirmed: whether the guest reached the fabric by it.
+    before_up: the same on the monotonic clock. gap: seconds without an accepted report, None while it is open. confirmed: whether the guest reached the fabric by it.
     """
 
     attempts: int = 0
     before: float | None = None
+    before_up: float | None = None
     started: float | None = None
     gap: float | None = None
     confirmed: bool = False
@@ -145,6 +146,7 @@ def _handover(found: Chronicle, record: Record) -> Chronicle:
     changed = Handover(
         attempts=int(facts.get("attempts", known.attempts)),
         before=_number(facts.get("before", known.before)),
+        before_up=_number(facts.get("before_up", None if "before" in facts else known.before_up)),
         started=_number(facts.get("started", known.started)),
         gap=_number(facts.get("gap", known.gap)),
         confirmed=bool(facts.get("confirmed", known.confirmed)),

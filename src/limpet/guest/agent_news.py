@@ -25,7 +25,8 @@ class AgentNews:
     goal_state: what it names itself, such as ``incarnation 3``. code: of the last answer to a report. problem: what is wrong
     with the fabric at this moment, None while all is well. container_id: as the last goal state says. ready: whether the
     fabric has taken this agent's report that the VM is ready. told: the number of the last event of the supervisor's that was
-    sent (limpet.guest.stage_events); 0 for none.
+    sent (limpet.guest.stage_events); 0 for none. first_up, last_up: `first` and `last` on the kernel's monotonic clock, which the
+    guest shell shares with the supervisor: a clock that is set in between makes no gap longer or shorter (F11).
     """
 
     epoch: int
@@ -38,6 +39,8 @@ class AgentNews:
     problem: str | None = None
     ready: bool = False
     told: int = 0
+    first_up: float | None = None
+    last_up: float | None = None
 
 
 def render_news(news: AgentNews) -> bytes:
@@ -50,6 +53,8 @@ def render_news(news: AgentNews) -> bytes:
         "containerId": news.container_id,
         "first": news.first,
         "last": news.last,
+        "firstUp": news.first_up,
+        "lastUp": news.last_up,
         "code": news.code,
         "problem": _shown(news.problem),
         "ready": news.ready,
@@ -80,6 +85,8 @@ def parse_news(content: bytes) -> AgentNews:
         container_id=_text(found, "containerId"),
         first=_time(found, "first"),
         last=_time(found, "last"),
+        first_up=_time(found, "firstUp"),
+        last_up=_time(found, "lastUp"),
         code=code,
         problem=_text(found, "problem"),
         ready=found.get("ready") is True,

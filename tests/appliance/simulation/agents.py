@@ -82,12 +82,13 @@ class Telling:
 
     def took(self, code: int) -> None:
         """The fabric has answered a report."""
-        now = self._world.time.now()
+        now, up = self._world.time.now(), self._world.time.monotonic()
         if code != 200:
             self.trouble(f"it answers with {code}", code)
             return
-        first = now if self._news.first is None else self._news.first
-        self._tell(replace(self._news, first=first, last=now, goal_state_at=now, code=code, problem=None))
+        if self._news.first is None:
+            self._news = replace(self._news, first=now, first_up=up)
+        self._tell(replace(self._news, last=now, last_up=up, goal_state_at=now, code=code, problem=None))
 
     def trouble(self, problem: str, code: int | None = None) -> None:
         """It has not."""
@@ -112,6 +113,7 @@ def leased(world: World, lock: Lock, *, supervised: bool) -> Iterator[None]:
             raise AlreadyRunning("another stage of this appliance is talking to the fabric")
         world.time.sleep(0.02)
     try:
+        refuse_without_grant(world.machine.files, EXCHANGE, "limpet boot", allowed=allowed)
         yield
     finally:
         lock.give()

@@ -20,6 +20,7 @@ class Fall:
     left: State
     reason: str | None
     before: float | None
+    before_up: float | None = None
 
 
 def note_gap(appliance: Appliance) -> None:
@@ -27,7 +28,7 @@ def note_gap(appliance: Appliance) -> None:
     handover = appliance.chronicle.handover
     news = appliance.news()
     if handover.gap is None and handover.before is not None and news is not None and news.first is not None:
-        gap = max(0.0, news.first - handover.before)
+        gap = _between(handover.before, news.first, handover.before_up, news.first_up)
         appliance.note("handover", gap=gap)
         appliance.machine.log.info("handover.gap", seconds=round(gap, 3))
         _tell(appliance, HANDOVER, State.HANDING_OVER, State.STEADY, gap)
@@ -36,9 +37,14 @@ def note_gap(appliance: Appliance) -> None:
 def fell(appliance: Appliance, last: AgentNews | None) -> None:
     """It is being taken back. last: the news of who had the fabric lease."""
     handover = appliance.chronicle.handover
-    before = handover.before if last is None or last.last is None else last.last
+    before, before_up = handover.before, handover.before_up
+    if last is not None and last.last is not None:
+        before, before_up = last.last, last.last_up
     appliance.telling.fall = Fall(
-        left=appliance.telling.left or State.HANDING_OVER, reason=appliance.problem, before=before
+        left=appliance.telling.left or State.HANDING_OVER,
+        reason=appliance.problem,
+        before=before,
+        before_up=before_up,
     )
 
 
@@ -49,9 +55,18 @@ def note_fall(appliance: Appliance, *, over: bool = False) -> None:
     if fall is None or (first is None and not over):
         return
     appliance.telling.fall = None
-    gap = None if first is None or fall.before is None else max(0.0, first - fall.before)
+    gap = None
+    if news is not None and first is not None and fall.before is not None:
+        gap = _between(fall.before, first, fall.before_up, news.first_up)
     appliance.machine.log.info("rollback.gap", seconds=None if gap is None else round(gap, 3))
     _tell(appliance, ROLL_BACK, fall.left, State.RESCUE, gap, fall.reason)
+
+
+def _between(before: float, first: float, before_up: float | None, first_up: float | None) -> float:
+    """Seconds between two reports: by the monotonic clock where both are known by it, for the other one may be set meanwhile."""
+    if before_up is not None and first_up is not None:
+        return max(0.0, first_up - before_up)
+    return max(0.0, first - before)
 
 
 def _tell(

@@ -28,7 +28,13 @@ def hand_over(appliance: Appliance) -> Event:
         clock = appliance.machine.clock
         attempts = appliance.chronicle.handover.attempts + 1
         appliance.note(
-            "handover", attempts=attempts, started=clock.now(), before=None, gap=None, confirmed=False
+            "handover",
+            attempts=attempts,
+            started=clock.now(),
+            before=None,
+            before_up=None,
+            gap=None,
+            confirmed=False,
         )
         for nic in late:
             if not nic.primary:
@@ -82,7 +88,11 @@ def is_with_linux(nic: Nic, seen: Seen) -> bool:
 def _leave(appliance: Appliance) -> None:
     """The last report from Linux: the status gap begins. Raises: HostError."""
     last = appliance.end_status_agent(State.HANDING_OVER.words)
-    appliance.note("handover", before=None if last is None else last.last)
+    appliance.note(
+        "handover",
+        before=None if last is None else last.last,
+        before_up=None if last is None else last.last_up,
+    )
 
 
 def dress_all(appliance: Appliance, *, doubt: bool) -> None:
