@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.trees import being_built
 
 from limpet.lab import requirements
 
 LONGEST = 900
 """Seconds for a system test: only what hangs takes them. One that comes first may build the root file systems of all."""
+
+MANY = 1000
+"""From so many unit tests on, what the system tests need can be made beside them."""
 
 # A busy machine makes an example slow, not wrong. Under CI, which hypothesis knows, the examples are the same every time.
 settings.register_profile(
@@ -31,17 +36,36 @@ def pytest_configure() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Unit tests first, whatever the random order: they are quick, and a system test is easier to read after them."""
-    items.sort(key=lambda item: item.get_closest_marker("system") is not None)
+    items.sort(key=needs_a_lab)
     for item in items:
         if item.get_closest_marker("system") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LONGEST))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Beside many unit tests, which are one process, another one builds what comes after them."""
+    labs = sum(map(needs_a_lab, session.items))
+    if (
+        labs
+        and len(session.items) - labs > MANY
+        and not session.config.option.collectonly
+        and not refused(vms=False)
+    ):
+        until_the_end = ExitStack()
+        session.config.add_cleanup(until_the_end.close)
+        until_the_end.enter_context(being_built())
+
+
+def needs_a_lab(item: pytest.Item) -> bool:
+    """Whether it needs root and namespaces."""
+    return any(item.get_closest_marker(name) for name in ("system", "vm"))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """What this machine's kernel does not do is not tested on it. A missing package is said by the test that needs it."""
     vms = item.get_closest_marker("vm") is not None
-    if (vms or item.get_closest_marker("system")) and (lacking := refused(vms=vms)):
+    if needs_a_lab(item) and (lacking := refused(vms=vms)):
         pytest.skip(f"this machine cannot have a lab: {lacking}")
 
 
