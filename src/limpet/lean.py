@@ -12,6 +12,8 @@ from importlib import import_module
 from types import ModuleType
 
 TYPE_CHECKING = False  # as typing has it, which this module is to be imported before
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def alone(module: str, unneeded: str, *names: str) -> None:
@@ -44,6 +46,25 @@ def lean_patterns() -> None:
     """Let regular expressions be compiled when they are first used. For a process of our own modules: a wrong one is noticed late."""
     if "re" not in sys.modules:
         sys.modules["re"] = import_module("limpet.patterns")
+
+
+def plain_numbers(*modules: str) -> None:
+    """Import modules of the standard library without enumerations of the system's constants, which stay the numbers that they are."""
+    kind: Any = import_module("enum").EnumType
+    convert = getattr(kind, "_convert_", None)  # how they make them; another interpreter may do it otherwise
+
+    def keep(_cls: object, name: str, module: str, *_: object, **__: object) -> type:
+        sys.modules[module].__dict__[name] = int
+        return int
+
+    try:
+        if convert is not None:
+            kind._convert_ = keep
+        for module in modules:
+            import_module(module)
+    finally:
+        if convert is not None:
+            kind._convert_ = convert
 
 
 def lean_hints() -> None:

@@ -124,7 +124,14 @@ def _made(cls: Any, *, frozen: bool, kw_only: bool, slots: bool, eq: bool) -> An
 def _members(cls: Any, every: Mapping[str, Field], *, frozen: bool, eq: bool) -> dict[str, Any]:
     """What a class of values has besides its own."""
     names = tuple([name for name, member in every.items() if not member.kw_only])
-    members = {"__dataclass_fields__": every, "__match_args__": names, "__init__": _init}
+    members: dict[str, Any] = {"__dataclass_fields__": every, "__match_args__": names, "__init__": _init}
+    if not SLOTS[0]:
+        made = [each for each in every.values() if each.default_factory is not MISSING]
+        members["__init__"] = _init_at_once
+        members["__left_out__"] = {
+            name: each.default for name, each in every.items() if each.default is not MISSING
+        }
+        members["__made__"] = [(each.name, each.default_factory) for each in made]
     if "__repr__" not in cls.__dict__:
         members["__repr__"] = _repr
     if eq and "__eq__" not in cls.__dict__:
@@ -183,6 +190,27 @@ def _init(self: Any, /, *positional: Any, **named: Any) -> None:
         put(self, name, value)
     if named:
         raise TypeError(f"{type(self).__name__} got an unexpected argument {next(iter(named))!r}")
+    after = getattr(self, "__post_init__", None)
+    if after is not None:
+        after()
+
+
+def _init_at_once(self: Any, /, *positional: Any, **named: Any) -> None:
+    """The same for classes without slots: what they have is in one dictionary."""
+    if positional:
+        names = self.__match_args__
+        if len(positional) > len(names) or not named.keys().isdisjoint(names[: len(positional)]):
+            _init(self, *positional, **named)  # says what is wrong
+        named.update(zip(names, positional, strict=False))
+    members = self.__dict__
+    members.update(self.__left_out__)
+    members.update(named)
+    for name, make in self.__made__:
+        if name not in named:
+            members[name] = make()
+    if members.keys() != self.__dataclass_fields__.keys():
+        members.clear()
+        _init(self, **named)
     after = getattr(self, "__post_init__", None)
     if after is not None:
         after()

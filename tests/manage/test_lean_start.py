@@ -105,6 +105,11 @@ def test_the_launcher_runs_the_command_without_a_packed_start(tmp_path: Path) ->
         done = subprocess.run([place, *arguments], capture_output=True, text=True, timeout=60, check=True)
         assert done.stderr == ""
         assert "limpet" in done.stdout
+    refused = subprocess.run(
+        [place, "boot", "--config", "/nonexistent"], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "/nonexistent" in refused.stderr
 
 
 def test_a_start_that_is_packed_here_is_used_whole(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
     """Let the stage do something on this machine, alone. Raises: AlreadyRunning, HostError."""
     from limpet.boot.stage import Stage  # noqa: PLC0415 - a preview does without
 
-    gc.enable()  # see limpet.boot: all is loaded, and some boots wait long
+    gc.freeze()  # see limpet.boot: what is loaded is no garbage, and is not looked through for some
+    gc.enable()  # and some boots wait long
     os.umask(0o022)  # whoever starts us: programs that we run make files, too
     supervised = config.to_network_os is not None
     # First who may talk, then who may run: what is refused must not keep the supervisor's own stage out meanwhile.
@@ -167,7 +168,8 @@ def leased(files: Files, exchange: Path, clock: Clock, *, supervised: bool) -> I
     from limpet.host.fabric_grant import refuse_without_grant  # noqa: PLC0415 - most machines are no appliance
     from limpet.host.lease_lock import FlockLease  # noqa: PLC0415
 
-    refuse_without_grant(files, exchange, "limpet boot", allowed=(Holder.BOOT,) if supervised else ())
+    allowed = (Holder.BOOT,) if supervised else ()
+    refuse_without_grant(files, exchange, "limpet boot", allowed=allowed)
     lock = FlockLease(exchange / FABRIC_LOCK)
     deadline = clock.monotonic() + LETTING_GO
     while not lock.take(
@@ -181,6 +183,7 @@ def leased(files: Files, exchange: Path, clock: Clock, *, supervised: bool) -> I
             "limpet show tells which."
         )
     try:
+        refuse_without_grant(files, exchange, "limpet boot", allowed=allowed)  # it may be an appliance by now
         yield
     finally:
         lock.give()

@@ -31,11 +31,13 @@ _FLAGS = "-ISOO"
 _TEXT = """\
 #!{python} {flags}
 # Installed by limpet. Starts its services: without the environment, without a search for packages, without docstrings.
-import sys
+import os, sys
 sys.path.extend({folders!r})
 if sys.argv[1:2] == ["boot"]:
     from limpet.packed import begin
     begin({packed!r})
+    from limpet.cli import entry
+    os._exit(entry())  # at once: nothing is left that the kernel does not take back
 from limpet.cli import entry
 sys.exit(entry())
 """
