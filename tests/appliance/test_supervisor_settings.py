@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Interface
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface
+from typing import TYPE_CHECKING
 
+from tests.appliance.simulation.agents import lease_of
 from tests.appliance.simulation.looking import appliance, flows, steady, visited
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.troubles import SECOND
 from tests.appliance.simulation.world import PRIMARY, World
 
 from limpet.appliance.guest.contract import STORE
+from limpet.appliance.guest.layout import Layout
 from limpet.appliance.guest.wanted import WANTED
 from limpet.appliance.states import State
 from limpet.config.settings import Config
+from limpet.guest.lease import render_lease
+
+if TYPE_CHECKING:
+    from limpet.host.fake_appliance import FakeChild
 
 
 def probes(world: World) -> list[tuple[str, ...]]:
@@ -56,3 +64,21 @@ def test_a_guest_shell_that_is_disabled_in_a_rescue_is_stopped_there(world: Worl
     world.wish("guest")
     assert world.live(4.0, lambda: not appliance(world).guest().running)
     assert world.state is State.RESCUE
+
+
+def test_name_servers_that_a_later_lease_names_reach_a_guest_shell_that_runs(world: World) -> None:
+    steady(world)
+    root = Layout.of(appliance(world).known_shell()).root
+    world.put(root / "etc/resolv.conf", b"nameserver 168.63.129.16\n")
+
+    def dhcp(child: FakeChild) -> None:
+        lease = lease_of(world, child.arguments[0], "eth0")
+        child.end(0, render_lease(replace(lease, dns=(IPv4Address("10.0.0.53"),))))
+
+    world.children.programs["limpet.appliance.workers.dhcp"] = dhcp
+    assert world.live(
+        700.0,
+        lambda: world.machine.files.read(root / "etc/resolv.conf", at_most=100) == b"nameserver 10.0.0.53\n",
+    )
+    assert visited(world) == []
+    flows(world)

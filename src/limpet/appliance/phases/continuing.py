@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING
 
+from limpet.appliance.guest.rootfs import resolving
 from limpet.guest.lease import parse_lease, render_lease
 from limpet.guest.namespaces import HOST
 from limpet.guest.network import plan_lease
@@ -95,8 +96,20 @@ class Leases:
             self._due[nic.mac] = now + _RETRY
             raise
         # Noted only now: what could not be put in place is asked for and tried again.
+        servers = self._appliance.site().dns
         self._appliance.note("lease", mac=nic.mac, lease=json.loads(render_lease(lease)))
         self._appliance.machine.log.info("lease.changed", nic=nic.name, address=str(lease.address))
+        if self._appliance.site().dns != servers:
+            self._resolve()
+
+    def _resolve(self) -> None:
+        """The guest's name servers are those of the lease, also while it runs (R10); each start writes them anew."""
+        appliance = self._appliance
+        try:
+            if appliance.guest().running:
+                appliance.do((resolving(appliance.shell()),))
+        except HostError as error:
+            appliance.machine.log.warning("guest.name_servers", problem=error)
 
     def _put(self, nic: Nic, lease: AcquiredLease) -> None:
         """Put it into place. Raises: HostError."""
