@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.emulator.test_admin import asking
+from tests.emulator.test_admin import asking, from_vm1
 
 if TYPE_CHECKING:
     import httpx
@@ -37,6 +37,22 @@ def test_what_would_break_a_reader_is_refused_with_its_place(
         problem = answer.json()
         assert (answer.status_code, problem["where"]) == (status, where)
         assert problem["what"]
+
+    asking(talk)
+
+
+@pytest.mark.parametrize("value", ["nan", "1e999", "-inf", "9" * 64])
+def test_a_number_that_json_does_not_have_does_not_hide_the_telemetry(value: str) -> None:
+    async def talk(client: httpx.AsyncClient, fabric: Running) -> None:
+        parameter = f'<Param Name="a" Value="{value}" T="mt:float64" />'
+        event = f'<Provider id="p"><Event id="1"><![CDATA[{parameter}]]></Event></Provider>'
+        vm = from_vm1(fabric)
+        body = f"<TelemetryData>{event}</TelemetryData>".encode()
+        assert vm.wire("POST", "/machine?comp=telemetrydata", body).status == 200
+        fabric.fabric.update(lambda _: vm.world)
+        answer = await client.get("/v1/vms/vm1/telemetry")
+        assert answer.status_code == 200
+        assert float(answer.json()[0]["parameters"]["a"]) == pytest.approx(float(value), nan_ok=True)
 
     asking(talk)
 

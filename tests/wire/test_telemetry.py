@@ -112,7 +112,11 @@ EVENTS = st.builds(
     parameters=st.lists(
         st.tuples(
             LEGAL.filter(bool),
-            LEGAL | st.integers(-(2**63), 2**64) | st.booleans() | st.floats(allow_nan=False) | st.none(),
+            LEGAL
+            | st.integers(-(2**63), 2**64)
+            | st.booleans()
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.none(),
         ),
         max_size=5,
     ).map(tuple),
@@ -144,7 +148,13 @@ def post(parameter: str, event_id: str = '"1"') -> bytes:
         ("Value='true' T='mt:bool'", True),
         ("Value='perhaps' T='mt:bool'", "perhaps"),
         ("Value='1e3' T='mt:float64'", 1000.0),
+        ("Value='-.5' T='mt:float64'", -0.5),
         ("Value='x' T='mt:float64'", "x"),
+        ("Value='nan' T='mt:float64'", "nan"),
+        ("Value='-inf' T='mt:float64'", "-inf"),
+        ("Value='1e999' T='mt:float64'", "1e999"),
+        ("Value='1_0' T='mt:float64'", "1_0"),
+        ("Value='\u0661' T='mt:uint64'", "\u0661"),
         ("Value='5' T='mt:wstr'", "5"),
         ("Value='5' T='mt:int32'", "5"),
         ("Value='5'", "5"),

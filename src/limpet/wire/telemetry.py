@@ -20,7 +20,9 @@ DOCUMENT = "TelemetryData"
 BATCH_LIMIT = 64512
 """A post's events stay below this many bytes: 64 KiB less what surrounds them."""
 
-_INTEGER = re.compile(r"[+-]?\d{1,64}\Z")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,64}\Z")
+_REAL = re.compile(r"[+-]?(?:[0-9]{1,64}(?:\.[0-9]{0,64})?|\.[0-9]{1,64})(?:[eE][+-]?[0-9]{1,3})?\Z")
+_INFINITE = float("inf")
 _UINT64, _WSTR, _BOOL, _FLOAT64 = "mt:uint64", "mt:wstr", "mt:bool", "mt:float64"
 
 
@@ -123,9 +125,7 @@ def _value(text: str, kind: str | None) -> Value:
         return int(text)
     if kind == _BOOL and text.lower() in {"true", "false"}:
         return text.lower() == "true"
-    if kind == _FLOAT64:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+    if kind == _FLOAT64 and _REAL.match(text):
+        real = float(text)
+        return text if abs(real) == _INFINITE else real  # what JSON has no number for could not be shown
     return None if kind == "" and text == "None" else text
