@@ -232,6 +232,28 @@ def test_a_configuration_that_is_a_link_is_changed_where_it_leads() -> None:
     assert (step.path, step.mode) == (Path("/config/ssh/sshd_config"), 0o600)
 
 
+@pytest.mark.parametrize("link", [None, "/usr/etc/ssh/sshd_config", "../../usr/etc/ssh/sshd_config"])
+@pytest.mark.parametrize(
+    ("config", "changed"),
+    [(INCLUDING, "sshd_config.d/50-limpet.conf"), ("UsePAM yes\n", "sshd_config")],
+)
+def test_a_vendors_configuration_is_never_changed_but_stood_for(
+    link: str | None, config: str, changed: str
+) -> None:
+    files = FakeMachine().files
+    files.make_folder(SSH)
+    files.make_folder(Path("/usr/etc/ssh"))
+    files.replace(Path("/usr/etc/ssh/sshd_config"), config.encode())
+    if link is not None:
+        files.link(SSH / "sshd_config", Path(link))
+    steps = plan_sshd(SshdWish(folder=SSH, password_login=False), look_at_sshd(files, SSH)).steps
+    (written,) = (step for step in steps if isinstance(step, Write))
+    assert written.path == SSH / changed
+    assert isinstance(written.content, bytes)
+    assert b"PasswordAuthentication no" in written.content
+    assert (config.encode() in written.content) == (changed == "sshd_config")
+
+
 def test_a_configuration_that_cannot_be_read_is_told_and_does_not_count_against_the_vm() -> None:
     files = FakeMachine().files
     files.make_folder(SSH / "sshd_config")

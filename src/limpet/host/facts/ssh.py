@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from limpet.host.ports import Commands, Files
 
 PID_FILE = Path("/run/sshd.pid")
+_VENDORS_OWN = Path("/usr/etc/ssh/sshd_config")
+"""Where it is on systems whose /etc is empty at first."""
+_NOT_OURS = frozenset({"/usr", "/nix"})
+"""What is below is the image's and may be read-only."""
 _SYSTEMD = Path("/run/systemd/system")
 _UNITS = tuple(
     (unit, Path(folder, f"{unit}.service"))
@@ -44,16 +49,20 @@ def look_at_host_keys(files: Files, commands: Commands, folder: Path) -> HostKey
 
 def look_at_sshd(files: Files, folder: Path) -> SshdFacts:
     """Read it. folder: ssh.dir."""
-    path = folder / "sshd_config"
-    problem = None
+    path = place = folder / "sshd_config"
+    config = problem = None
     try:
-        path = _led(files, path)
-        config: str | None = files.read(path, at_most=LARGEST).decode("utf-8", "surrogateescape")
+        path = place = _led(files, path)
+        if not is_there(files, place):
+            place = _VENDORS_OWN
+        config = files.read(place, at_most=LARGEST).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
-        config = None
+        pass
     except HostError as error:
-        config, problem = None, str(error)
-    info = None if config is None else files.info(path)
+        problem = str(error)
+    if _NOT_OURS & {str(parent) for parent in Path(normpath(place)).parents}:
+        path = folder / "sshd_config"  # sshd takes it before the vendor's
+    info = None if config is None else files.info(place)
     drop_ins = folder / "sshd_config.d"
     names = [name for name in names_in(files, drop_ins) if name.endswith(".conf")][:_MOST_DROP_INS]
     texts = {name: _text(files, drop_ins / name) for name in names}
