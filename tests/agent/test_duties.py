@@ -198,7 +198,7 @@ def test_a_changed_host_name_is_published_by_dhcp_and_recorded_and_nothing_is_bo
         "localhost6.localdomain6",
         "(none)",
         "",
-        "a_b",
+        "a b",
         "-x",
     ],
 )
