@@ -264,12 +264,12 @@ class Appliance:
 
     def await_end(self, child: Child, timeout: float) -> bool:
         """Wait for a child. Says whether it has ended in time. Raises: Stopped."""
-        began = self.machine.clock.monotonic()
+        deadline = self.machine.clock.monotonic() + timeout
         while child.ended() is None:
-            waited = self.machine.clock.monotonic() - began
-            if waited >= timeout:
+            left = deadline - self.machine.clock.monotonic()
+            if left <= 0:
                 return False
-            self.pause(min(max(0.02, waited * 0.05), 1.0, timeout - waited))
+            self.pause(min(max(0.02, (timeout - left) * 0.05), 1.0, left))
         return True
 
     def leave_behind(self, mac: str) -> None:
