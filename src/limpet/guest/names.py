@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-LONGEST_USER_NAME = 32
-"""What utmp and useradd take. Source: useradd(8)."""
+LONGEST_USER_NAME = 64
+"""What the platform gives. useradd takes 32 where it is older, and says so then. Source: osProfile.adminUsername."""
 
 LONGEST_KERNEL_NAME = 64
 """What the kernel takes as its host name. Source: sethostname(2)."""
