@@ -18,7 +18,7 @@ from limpet.guest.fabric_lease import EXCHANGE, GRANT, Holder
 from limpet.guest.lease import SAVED_LEASE, AcquiredLease, render_lease
 from limpet.guest.marker import MARKER, Marker, parse_marker, render_marker
 from limpet.guest.namespaces import HOST
-from limpet.guest.saying import SAYING
+from limpet.guest.saying import SAYING, parse_saying
 from limpet.guest.shell_brief import BRIEF, parse_brief
 from limpet.host.fabric_grant import refuse_without_grant
 from limpet.host.reported import Accepted, boot_id, note_accepted, ready_is_known
@@ -229,10 +229,10 @@ def status_only(world: World, child: FakeChild) -> None:  # noqa: C901, PLR0915 
 
     def saying() -> tuple[str, str]:
         try:
-            found = json.loads(machine.files.read(_SAYING, at_most=65536))
-            return str(found["state"]), str(found["text"])
-        except (HostError, FileNotFoundError, ValueError, KeyError):
+            found = parse_saying(machine.files.read(_SAYING, at_most=65536))
+        except (HostError, FileNotFoundError, MalformedDocument):
             return "NotReady", "nothing to say"
+        return found.state, found.text
 
     def run() -> None:
         lease = FabricLease(

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
 from limpet.guest.fabric_lease import EXCHANGE, GRANT, Holder, parse_grant
+from limpet.host.reported import boot_id
 from limpet.model.errors import FabricUnreachable, MalformedDocument
 from limpet.wire.http import Response
 
@@ -39,6 +40,7 @@ class Party:
     space: str
     process: Process | None = None
     epoch: int | None = None
+    begun: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +148,11 @@ class Fabric:
         except (FileNotFoundError, MalformedDocument):
             return  # somebody has swept it away, or damaged it; who talked under it is still the only one
         if party.holder is None:
+            if grant.boot == boot_id(self.machine.files) and not party.begun:
+                self.fault(
+                    f"{party.name} begins to talk to the fabric, which is {grant.holder.value}'s to talk to"
+                )
+            party.begun = True
             return
         if grant.holder is not party.holder or party.epoch not in {None, grant.epoch}:
             self.fault(

@@ -9,7 +9,7 @@ from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.secret import SECRET
 
 from limpet.appliance.guest.images import FACTORY
-from limpet.appliance.journal import parse_journal
+from limpet.appliance.journal import COMPACT_FROM, parse_journal
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import Holder
 from limpet.guest.namespaces import HOST
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FRESH = 8.0
 """A report younger than this many seconds shows that status flows."""
-LARGEST_JOURNAL = 512 * 1024
+LARGEST_JOURNAL = COMPACT_FROM + 32 * 1024
 BUSIEST_LOG = 10.0
 """Entries a second."""
 
@@ -99,6 +99,19 @@ def _held_by_an_image(world: World) -> bool:
     image = world.containers.image
     node = None if image is None or image == FACTORY[0] else world.machine.files.nodes.at(image)
     return node is not None and node.content in BAD
+
+
+def is_steady(world: World) -> bool:
+    """Whether it is handed over, and well."""
+    return world.state is State.STEADY and ends_well(world)
+
+
+def is_held(world: World) -> bool:
+    """Whether it waits for an operator's word: every try has failed."""
+    supervisor = world.supervisor
+    if supervisor is None or world.state is not State.RESCUE or not ends_well(world):
+        return False
+    return supervisor.appliance.chronicle.handover.attempts >= world.config.attempts
 
 
 def _all_nics(world: World, space: str) -> bool:

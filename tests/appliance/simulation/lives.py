@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import random  # noqa: TID251 - seeded
 from dataclasses import dataclass, field
+from functools import cache
 
-from tests.appliance.simulation.invariants import broken, ends_well, why_not
+from tests.appliance.simulation.invariants import broken, ends_well, is_held, is_steady, why_not
 from tests.appliance.simulation.real_stages import RealStages
 from tests.appliance.simulation.troubles import Trouble, drawn, strike
 from tests.appliance.simulation.world import World
 from tests.scenario.handlers import package
 
+from limpet.appliance.journal import COMPACT_FROM, Record, render_record
+from limpet.appliance.states import State
+
 LONG = 60.0
 """How long troubles may strike, virtual seconds."""
 PATIENCE = 3000.0
 """How long an appliance may take to end well once it is calm: pauses between tries grow to ten minutes."""
-REAL, GUEST_ONLY = 3, 7
+REAL, GUEST_ONLY, OLD = 3, 7, 9
 """In a tenth of the lives the real boot stage and the real agent run, with the emulator's core as the fabric; in another one
-nothing but the guest shell makes trouble, and the network OS goes on forwarding."""
+nothing but the guest shell makes trouble, and the network OS goes on forwarding; in a third one the journal is an old one, and
+about as large as it may be."""
 LASTS, SILENT = 60.0, 25.0
 """In a part of the lives it is looked for so long whether it stays well: no longer than that without a report, virtual seconds."""
 
@@ -45,6 +50,8 @@ def lived(seed: int) -> Life:
         guest_only=seed % 10 == GUEST_ONLY,
     )
     life = Life(seed)
+    if seed % 10 == OLD:
+        world.journal.content = _of_years()
     try:
         if seed % 10 == REAL:
             real = RealStages(world)
@@ -58,6 +65,12 @@ def lived(seed: int) -> Life:
         calm = world.time.monotonic()
         well = world.live(PATIENCE, lambda: ends_well(world))
         life.recovery = world.time.monotonic() - calm
+        if well and world.state is not State.STEADY:
+            world.tell("it must be steady in the end, when all tries were in vain at an operator's word")
+            well = world.live(PATIENCE, lambda: is_steady(world) or is_held(world))
+            if is_held(world):
+                world.wish("retry")
+                well = world.live(PATIENCE, lambda: is_steady(world))
         if well and seed % 4 == 0:
             # One that hangs is given its two minutes.
             well = not world.live(LASTS, lambda: world.since_status > SILENT and not world.containers.hangs)
@@ -73,6 +86,20 @@ def lived(seed: int) -> Life:
         life.seconds = world.time.monotonic() - 1000.0
         world.close()
     return life
+
+
+@cache
+def _of_years() -> bytes:
+    """A journal that will have to be made small soon."""
+    lines: list[bytes] = []
+    size, number = 0, 1
+    while size < COMPACT_FROM - 1000:
+        facts = {"state": State.RESCUE.value, "event": "retry", "problem": "x" * (number % 200)}
+        lines.append(
+            render_record(Record(number=number, at=1.7e9, boot="long-ago", kind="state", facts=facts))
+        )
+        size, number = size + len(lines[-1]), number + 1
+    return b"".join(lines)
 
 
 def _struck(world: World, chance: random.Random, troubles: list[Trouble]) -> None:

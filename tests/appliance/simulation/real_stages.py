@@ -30,7 +30,7 @@ from limpet.emulator.goalstates import Publication, hibernate, rotate_certificat
 from limpet.emulator.mediavariants import medium
 from limpet.emulator.vm import Account
 from limpet.guest.fabric_lease import EXCHANGE
-from limpet.guest.marker import MARKER, parse_marker
+from limpet.guest.marker import MARKER
 from limpet.guest.namespaces import HOST
 from limpet.guest.saying import Saying, one_line
 from limpet.guest.shell_brief import BRIEF, parse_brief
@@ -170,10 +170,10 @@ class RealStages:
             world.fabric.provisioned.append(world.vm_id)
         return result.exit_code, b""
 
-    def _marked(self) -> str | None:
-        """For which VM provisioning was noted as done."""
+    def _marked(self) -> bytes | None:
+        """What is noted of provisioning: it is written when that is done, and at no other time."""
         node = self.world.machine.files.nodes.at(MARKER)
-        return None if node is None else parse_marker(node.content or b"").vm_id
+        return None if node is None else node.content
 
     def _volatile(self) -> None:
         machine = self.world.machine
