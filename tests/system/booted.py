@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.system.layers import LAYERS
 from tests.system.provisioned import ACCOUNT, VM
 
 from limpet.lab import rootfs
 from limpet.lab.fabric import Fabric, fabric
-from limpet.lab.install import limpet_layer
 from limpet.lab.provisioning_machine import NewMachine, Wish, new_machine
 from limpet.lab.recipes import VM as RECIPE
 from limpet.lab.room import room
@@ -81,11 +81,10 @@ def stand(
     with ExitStack() as stack:
         made = stack.enter_context(room())
         tree = rootfs.root_file_system(RECIPE, rootfs.default_cache(), say)
-        layer = limpet_layer(tree, made.workspace)
         admin = made.emulator("--dhcp", "br0", *serve).admin
         world = stack.enter_context(fabric(admin))
         wish = Wish(account={**ACCOUNT, **(account or {})}, disc=disc, more_nics=more_nics)
-        new = stack.enter_context(new_machine(made, world, admin, [layer, tree], wish, name=VM))
+        new = stack.enter_context(new_machine(made, world, admin, LAYERS.over(tree), wish, name=VM))
         new.machine.write("/etc/limpet.toml", configuration)
         if networks:
             link = "/etc/systemd/system/multi-user.target.wants/networking.service"

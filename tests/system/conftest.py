@@ -6,12 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system.layers import LAYERS
 
 from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.appliance_room import Parts, prepared
-from limpet.lab.install import limpet_layer
 from limpet.lab.room import Room, room
-from limpet.lab.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +29,17 @@ def root_file_system() -> Path:
     return rootfs.root_file_system(recipes.VM, rootfs.default_cache(), say)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kept_layers() -> Iterator[None]:
+    """Those that tests have made are there until the last one has ended."""
+    yield
+    LAYERS.close()
+
+
 @pytest.fixture(scope="session")
-def layers(root_file_system: Path) -> Iterator[list[Path]]:
+def layers(root_file_system: Path) -> list[Path]:
     """The same with limpet installed."""
-    with workspace() as space:
-        yield [limpet_layer(root_file_system, space), root_file_system]
+    return LAYERS.over(root_file_system)
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.system.layers import LAYERS
+
 from limpet.lab import recipes, rootfs
 from limpet.lab.agents import LIMPET, WAAGENT, Agent
 from limpet.lab.clock import now
 from limpet.lab.fabric import Fabric, fabric
-from limpet.lab.install import limpet_layer
 from limpet.lab.packages import package_of
 from limpet.lab.room import room
-from limpet.lab.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,9 +124,7 @@ def lived(client: Client, say: Callable[[str], None]) -> Life:
     """Run it. Raises: LabError, with the agent's log, when a step is not done in time."""
     tree = rootfs.root_file_system(client.recipe, rootfs.default_cache(), say)
     with ExitStack() as stack:
-        layers = [tree]
-        if client.agent is LIMPET:
-            layers.insert(0, limpet_layer(tree, stack.enter_context(workspace())))
+        layers = LAYERS.over(tree) if client.agent is LIMPET else [tree]
         made = stack.enter_context(room())
         world = stack.enter_context(fabric(made.emulator().admin))
         machine, port = made.machine(layers)

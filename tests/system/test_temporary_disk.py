@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.system.booted import CONFIGURATION
 from tests.system.conftest import say
+from tests.system.layers import LAYERS
 from tests.system.provisioned import ACCOUNT, VM
 
 from limpet.lab import rootfs
 from limpet.lab.fabric import fabric
-from limpet.lab.install import limpet_layer
 from limpet.lab.provisioning_disk import DISK, forget_reads
 from limpet.lab.provisioning_machine import NewMachine, Wish, new_machine
 from limpet.lab.recipes import PROVISIONED_VM
@@ -34,7 +34,7 @@ def new() -> Iterator[NewMachine]:
         tree = rootfs.root_file_system(PROVISIONED_VM, rootfs.default_cache(), say)
         admin = made.emulator("--dhcp", "br0").admin
         world = stack.enter_context(fabric(admin))
-        layers = [limpet_layer(tree, made.workspace), tree]
+        layers = LAYERS.over(tree)
         wish = Wish(account=ACCOUNT, temporary_disk=True)
         found = stack.enter_context(new_machine(made, world, admin, layers, wish, name=VM))
         found.machine.write("/etc/limpet.toml", CONFIGURATION)
