@@ -43,7 +43,8 @@ def examined(made: Appliance, spoil: str = ":", *options: str) -> dict[str, Any]
 
 
 def there(made: Appliance) -> Counter[str]:
-    """Namespaces, interfaces and processes of the machine."""
+    """Namespaces, interfaces and processes of the machine. The folder of namespaces comes with the first and stays."""
+    made.sh("mkdir -p /run/netns")
     asked = (["ls", "/run", "/run/netns"], ["ip", "-brief", "link"], ["ps", "-e", "-o", "comm="])
     lines = [line for argv in asked for line in made.run(argv).checked().splitlines()]
     return Counter(line.split("@")[0].split()[0] for line in lines if line.strip())
