@@ -239,6 +239,21 @@ def test_remarks_are_bounded() -> None:
     assert custom.notes[-1].describe() == "4968 more remarks of this kind are left out"
 
 
+@pytest.mark.parametrize(
+    ("line", "arguments"),
+    [
+        ("", ()),
+        ("--name 'a b' c", ("--name", "a b", "c")),
+        ('--key "x=1"  y', ("--key", "x=1", "y")),
+        ("it's so", ("it's", "so")),
+        ("$(reboot) ;x", ("$(reboot)", ";x")),
+    ],
+)
+def test_arguments_of_a_script_are_words_as_a_shell_has_them(line: str, arguments: tuple[str, ...]) -> None:
+    (script,) = read(f"Section: Scripts\nhttps://example.com/x {line}\n").scripts
+    assert script.arguments.reveal() == arguments
+
+
 def test_scripts_are_bounded() -> None:
     assert len(read("Section: Scripts\n" + "https://x/y\n" * 1000).scripts) == 256
 

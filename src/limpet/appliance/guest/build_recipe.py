@@ -66,6 +66,8 @@ sys.path.insert(0, "/{LIBRARY}")
 from limpet.cli import entry
 sys.exit(entry())
 """
+PYTHON = 'test -e "$1/usr/bin/python" || ln -s python3 "$1/usr/bin/python"'
+"""Extension packages, and scripts of custom data, begin with that name."""
 DOHOST = Path("usr/bin/dohost")
 DOHOST_TEXT = """\
 #!/bin/sh
@@ -192,6 +194,7 @@ def _limpet(recipe: Recipe, tree: Path, now: int) -> tuple[Step, ...]:
         *steps,
         Write(tree / LAUNCHER, LAUNCHER_TEXT.encode(), mode=0o755),
         Write(tree / DOHOST, DOHOST_TEXT.encode(), mode=0o755),
+        Run(("sh", "-c", PYTHON, "sh", str(tree))),
         Run((*compiling, *unchecked, f"/{LIBRARY}"), timeout=LONGEST),
         # The launcher's -OO looks for compiled files that Debian does not ship; without them each new guest would make them.
         Run(("sh", "-c", COMPILING, "sh", str(tree)), timeout=LONGEST),

@@ -9,6 +9,7 @@ than none. Every secret of a customer may be in custom data (pre-shared keys, to
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -274,11 +275,12 @@ class _Reading:
         elif len(self.scripts) >= _MOST_ENTRIES:
             self._note(number, f"at most {_MOST_ENTRIES} scripts are taken: left out")
         else:
+            arguments = _arguments(line.split(None, 1)[1:])
             self.scripts.append(
                 Script(
                     url=Secret(words[0]),
-                    arguments=Secret(tuple(words[1:])),
-                    shown=_shown(words[0], len(words) - 1),
+                    arguments=Secret(arguments),
+                    shown=_shown(words[0], len(arguments)),
                     line=number,
                 )
             )
@@ -311,6 +313,15 @@ class _Reading:
             self._note(number, "a second TechPackage: left out")
         else:
             self.tech_package = found[1]
+
+
+def _arguments(rest: list[str]) -> tuple[str, ...]:
+    """Words as a shell has them, quotes included; quotes that do not close are letters."""
+    text = rest[0] if rest else ""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return tuple(text.split())
 
 
 def _shown(url: str, count: int) -> str:
