@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from limpet.emulator.exchange import Call, Headers, Reply
+from limpet.emulator.exchange import Call, Headers, Reply, header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 CHUNK = 64 * 1024
 BODILESS = frozenset({204, 304})
 LARGEST_HEAD = 64 * 1024
-LARGEST_BODY = 64 * 1024 * 1024
+LARGEST_BODY = 192 * 1024 * 1024
+"""Bundles of logs are up to 160 MiB. Source: wire-protocol.md §5.10."""
 LARGEST_TOTAL = 512 * 1024 * 1024
 """Of all bodies that are in memory at once."""
 IDLE_SECONDS = 75.0
@@ -85,6 +86,9 @@ class Connection:
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers.raw_items()
             ),
         )
+        announced = header(head.headers, "content-length")
+        if announced is not None and int(announced) > LARGEST_BODY:  # h11 has seen that it is a number
+            raise Unreadable(f"the body is larger than {LARGEST_BODY} bytes", 413)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 body = await self._body()
