@@ -155,6 +155,28 @@ def test_what_belongs_to_the_whole_machine_is_out_of_its_reach(shell: Shell) -> 
     assert shell.inside(script).stdout == ""
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_where_it_is_wanted_root_inside_may_change_its_own_network_and_nothing_more(
+    runtime: str, appliance_parts: Parts
+) -> None:
+    with booted(appliance_parts) as made:
+        shell = Shell(made, runtime, "guest_shell.network_admin=true")
+        shell.do("enable")
+        shell.settle()
+        script = """
+            ip addr add 10.9.9.9/32 dev lo && echo address
+            nft add table ip mine && echo rules
+            date -s 2001-01-01 >/dev/null 2>&1 && echo clock
+            echo 1 > /proc/sys/kernel/panic 2>/dev/null && echo sysctl
+            mknod /dev/disk b 254 0 2>/dev/null && echo device
+            exit 0
+        """
+        wanted = ["address", "rules"] if shell.inside("command -v nft").exit_code == 0 else ["address"]
+        assert shell.inside(script).stdout.split() == wanted
+        assert "10.9.9.9" in made.sh("ip -n limpet-guest addr")
+        assert "10.9.9.9" not in made.sh("ip addr")
+
+
 def test_the_exchange_folder_can_be_read_and_its_lock_locked_and_news_written(shell: Shell) -> None:
     shell.do("enable")
     shell.made.machine.write("/run/limpet/appliance/fabric.lock", "")

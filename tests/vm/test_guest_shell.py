@@ -138,6 +138,25 @@ def test_its_volume_is_a_file_system_of_its_own_and_outlives_a_power_cut(machine
         assert shell.inside("cat /var/lib/waagent/kept").stdout.strip() == "kept"
 
 
+def test_volumes_grow_while_they_are_used_and_the_shared_folder_is_bounded(machine: Vm) -> None:
+    share = "/bootflash/guest-share"
+    machine.told(f"mkdir -p {share}; echo licence > {share}/licence")
+    with with_shell(machine, "lxc") as shell:
+        shell.inside(f"echo kept > /var/lib/waagent/kept; echo shared > {share}/shared")
+        before = shell.status()["init"]
+        sizes = "stat --file-system --format='%b %S' /var/lib/limpet/guest/volume /bootflash/guest-share"
+        small = [int(word) for word in machine.told(sizes).split()]
+        said = drive(machine, "relief guest_shell.disk=4096 guest_shell.share=2048")
+        assert said.count("done") == 2
+        large = [int(word) for word in machine.told(sizes).split()]
+        assert all(large[at] > 1.9 * small[at] for at in (0, 2))
+        assert shell.status()["init"] == before
+        assert shell.inside(f"cat /var/lib/waagent/kept {share}/licence {share}/shared").stdout.split() == [
+            "kept", "licence", "shared",
+        ]  # fmt: skip
+    assert machine.told(f"cat {share}/shared").strip() == "shared"
+
+
 def test_an_image_that_was_only_tried_is_not_started_after_a_start_of_the_machine(machine: Vm) -> None:
     machine.told("limpet guestshell upgrade /var/lib/guest.squashfs", timeout=PATIENCE)
     shell = Shell(machine, "lxc")

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limpet.appliance.guest.storage import unfit
 from limpet.appliance.guest.wanted import DISABLED
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.states import HANDED_OVER, State
@@ -197,7 +198,8 @@ def _guest(appliance: Appliance) -> dict[str, Any]:
         state = "running" if chronicle.holder.value == "guest-shell" else "parked"
     else:
         state = "failed" if sight.problem else "stopped"
-    return shown | {"state": state, "image": plan.image.name, "problem": _shown(sight.problem)}
+    problem = _shown(sight.problem or unfit(plan, sight))
+    return shown | {"state": state, "image": plan.image.name, "problem": problem}
 
 
 def _shown(problem: str | None) -> str | None:

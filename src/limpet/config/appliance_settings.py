@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limpet.config.duty_settings import DutySettings
-from limpet.config.kinds import ADDRESSES, NAMES, PATH, PORT_ADDRESS, choice, seconds, whole
+from limpet.config.kinds import (
+    ADDRESSES,
+    NAMES,
+    PATH,
+    PORT_ADDRESS,
+    SWITCH,
+    choice,
+    seconds,
+    whole,
+    whole_or_none,
+)
 from limpet.config.setting import setting
 
 
@@ -62,6 +72,12 @@ class ApplianceSettings(DutySettings):
     bootflash: Path = setting(
         "guest_shell.bootflash", PATH, Path("/bootflash"),
         "The appliance's flash; its folder guest-share is shared with the guest shell.")
+    guest_share: int | None = setting(
+        "guest_shell.share", whole_or_none(16 * 1024 * 1024, "MiB"), 1024,
+        "What that folder may hold, in a file system of its own; 0 leaves it without a bound.")
+    guest_network_admin: bool = setting(
+        "guest_shell.network_admin", SWITCH, False,
+        "Let root in the guest shell change the addresses, routes and rules of its own network (CAP_NET_ADMIN).")
     guest_cpu: int = setting(
         "guest_shell.cpu", whole(1, 10000, "percent"), 100,
         "CPU that the guest shell may use, in percent of one processor.")

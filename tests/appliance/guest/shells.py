@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import binds
-from limpet.appliance.guest.contract import ShellPlan
+from limpet.appliance.guest.contract import Limits, ShellPlan
 from limpet.appliance.guest.layout import Layout
+from limpet.appliance.guest.logs import MIB
 from limpet.appliance.guest.runtimes import runtime
 from limpet.host import fake_programs
 from limpet.host.apply import Interpreter
@@ -65,12 +66,14 @@ def squashfs(made: FakeMachine, path: Path) -> None:
 
 @dataclass
 class Shell:
-    """A guest shell on a machine, by a runtime. image: what it is made from."""
+    """A guest shell on a machine, by a runtime. image: what it is made from. disk, share: MiB of its volumes; 0: no bound."""
 
     machine: FakeMachine
     name: str
     image: Path = IMAGE
     instance: str = "first"
+    disk: int = 2048
+    share: int = 0
     runtime: Runtime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +86,8 @@ class Shell:
             image=self.image,
             instance=self.instance,
             network=NETWORK,
-            binds=(*binds.exchange(), binds.flash(Path("/bootflash"))),
+            binds=(*binds.exchange(), binds.flash(Path("/bootflash"), self.share * MIB)),
+            limits=Limits(disk=self.disk * MIB),
         )
 
     def look(self) -> ShellSight:

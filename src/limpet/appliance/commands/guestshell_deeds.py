@@ -203,7 +203,12 @@ class Deeds:
 
     def _apply(self, tasks: Iterable[Task], tell: Callable[[Outcome], None]) -> None:
         failed = next(
-            (outcome for outcome in self.here.interpreter.apply(tasks, tell) if outcome.failed), None
+            (
+                outcome
+                for outcome in self.here.interpreter.apply(tasks, tell)
+                if outcome.failed and outcome.task.required
+            ),
+            None,
         )
         if failed is not None:
             raise HostError(failed.describe())

@@ -86,6 +86,8 @@ def as_text(known: dict[str, Any]) -> str:
         lines.append(f"             this kernel has no control groups for: {', '.join(limits['notHeld'])}")
     storage = known["storage"]
     lines.append(f"storage:     {storage['how']}; {(storage['free'] or 0) // MIB} MiB free")
+    if storage["problem"]:
+        lines.append(f"             {storage['problem']}")
     return redacted("\n".join(lines)) + "\n"
 
 
@@ -96,9 +98,11 @@ def say_json(document: object) -> None:
 
 def told(outcome: Outcome) -> None:
     """How a task ended, as it happens."""
-    if not outcome.failed and outcome.state == "done":
+    if outcome.failed and not outcome.task.required:
+        sys.stderr.write(f"not done: {_one_line(redacted(outcome.describe()))}\n")
+    elif outcome.state == "done":
         sys.stderr.write(f"done: {outcome.task.purpose}\n")
-        sys.stderr.flush()
+    sys.stderr.flush()
 
 
 def told_json() -> tuple[Callable[[Outcome], None], list[dict[str, Any]]]:

@@ -30,9 +30,9 @@ def exchange() -> tuple[Bind, ...]:
     )
 
 
-def flash(folder: Path) -> Bind:
-    """The part of the appliance's flash that is shared. folder: such as /bootflash."""
-    return Bind(source=folder / SHARE, target=folder / SHARE)
+def flash(folder: Path, limit: int = 0) -> Bind:
+    """The part of the appliance's flash that is shared. folder: such as /bootflash. limit: bytes, 0 for no bound."""
+    return Bind(source=folder / SHARE, target=folder / SHARE, limit=limit)
 
 
 def all_of(plan: ShellPlan) -> tuple[Bind, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from limpet.appliance.guest.volumes import Disk
 from limpet.guest.site import WIRE_SERVER
 
 if TYPE_CHECKING:
@@ -28,12 +29,14 @@ class Bind:
     """A folder of the host that the guest has too.
 
     news: a file in a folder that is a small file system of its own, in memory: the guest cannot fill the host's by it.
+    limit: bytes that a folder of the host may hold, where it gets a file system of its own for that; 0 for no bound.
     """
 
     source: Path
     target: Path
     read_only: bool = False
     news: Path | None = None
+    limit: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +77,8 @@ class ShellSight:
 
     instance: of the running one, as its environment says. problem: what is wrong with it, for people. mounts: what is mounted
     for it, the first mounted first. started: whether there are notes of a start. changed: whether there are changes to its
-    root file system. kept: whether it has content at all. disk: whether its volume was made; stores: where that is mounted.
+    root file system. kept: whether it has content at all. disk: its volume's; stores: where that is mounted. share_disk: of the
+    volume of the folder that is shared; shares: where that is mounted, or what else is there.
     """
 
     mounted: bool = False
@@ -85,8 +89,10 @@ class ShellSight:
     started: bool = False
     changed: bool = False
     kept: bool = False
-    disk: bool = False
+    disk: Disk = field(default_factory=Disk)
     stores: tuple[Path, ...] = ()
+    share_disk: Disk = field(default_factory=Disk)
+    shares: tuple[Path, ...] = ()
 
     @property
     def running(self) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.appliance.guest.volumes import Volume
+
 if TYPE_CHECKING:
     from limpet.appliance.guest.contract import ShellPlan
 
@@ -68,6 +70,21 @@ class Layout:
     def disk(self) -> Path:
         """The file system of a fixed size that the volume is, as a file."""
         return self.store / "volume.img"
+
+    def stored(self, plan: ShellPlan) -> Volume:
+        """The volume as it shall be."""
+        return Volume(disk=self.disk, point=self.volume, size=plan.limits.disk, setting="guest_shell.disk")
+
+    def share(self, plan: ShellPlan) -> tuple[Path, Volume] | None:
+        """The folder that is shared, and the volume that bounds it; None where it has no bound."""
+        bind = next((each for each in plan.binds if each.limit), None)
+        if bind is None:
+            return None
+        disk = bind.source.with_name(
+            f"{bind.source.name}.img"
+        )  # it takes the flash's room, as the folder does
+        volume = Volume(disk=disk, point=self.store / "share", size=bind.limit, setting="guest_shell.share")
+        return bind.source, volume
 
     @property
     def reserve(self) -> Path:

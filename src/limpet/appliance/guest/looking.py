@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.contract import ShellSight
 from limpet.appliance.guest.layout import SQUASHFS, Layout
+from limpet.appliance.guest.volumes import Disk
 from limpet.guest.mounts import read_mountinfo
 from limpet.guest.shell_brief import VARIABLE
 from limpet.host.facts.reading import bytes_of, text_of
@@ -27,7 +28,9 @@ def look(plan: ShellPlan, files: Files) -> ShellSight:
     Raises: HostError, when the kernel cannot be asked.
     """
     layout = Layout.of(plan)
-    points, stores, overlay = _mounts(layout, files)
+    lines = files.read(_MOUNTS, at_most=_LARGE).decode("utf-8", "surrogateescape").splitlines()
+    points, stores, overlay = _mounts(layout, lines)
+    share = layout.share(plan)
     instance = text_of(files, layout.started) or None
     init, problem = None, None
     if instance is not None:
@@ -43,14 +46,22 @@ def look(plan: ShellPlan, files: Files) -> ShellSight:
         started=instance is not None,
         changed=changed,
         kept=changed or any(files.info(each) is not None for each in (layout.volume, layout.state)),
-        disk=files.info(layout.disk) is not None,
+        disk=layout.stored(plan).look(files),
         stores=stores,
+        share_disk=Disk() if share is None else share[1].look(files),
+        shares=() if share is None else _points(lines, share[0], share[1].point),
     )
 
 
-def _mounts(layout: Layout, files: Files) -> tuple[tuple[Path, ...], tuple[Path, ...], bool]:
+def _points(lines: list[str], *places: Path) -> tuple[Path, ...]:
+    """Those of some places at which something is mounted."""
+    ours = [line for line in lines if any(f" {place} " in line for place in places)]
+    found = {mount.point for line in ours for mount in read_mountinfo(line)}
+    return tuple(place for place in places if str(place) in found)
+
+
+def _mounts(layout: Layout, lines: list[str]) -> tuple[tuple[Path, ...], tuple[Path, ...], bool]:
     """What is mounted for it: its root, its volume; and whether its root is there whole, over its image."""
-    lines = files.read(_MOUNTS, at_most=_LARGE).decode("utf-8", "surrogateescape").splitlines()
     ours = [line for line in lines if f" {layout.store}/" in line]
     found = [(Path(mount.point), line) for line in ours for mount in read_mountinfo(line)]
     points = tuple(point for point, _ in found if point.is_relative_to(layout.container))

@@ -26,7 +26,7 @@ def shell_of(
         instance=instance,
         network=network,
         dns=dns,
-        binds=(*exchange(), flash(config.bootflash)),
+        binds=(*exchange(), flash(config.bootflash, (config.guest_share or 0) * MIB)),
         limits=Limits(
             cpu=config.guest_cpu,
             memory=config.guest_memory * MIB,
@@ -35,4 +35,5 @@ def shell_of(
             log=config.guest_log * MIB,
         ),
         environment={VARIABLE: instance},
+        network_admin=config.guest_network_admin,
     )

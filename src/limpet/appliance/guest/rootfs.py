@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.layout import PERSISTENT, Layout
 from limpet.appliance.guest.logs import bounds
+from limpet.appliance.guest.share import sharing
 from limpet.guest.steps import Answer, MakeFolder, Remove, Run, Task, Write
 from limpet.model.errors import MalformedDocument
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from limpet.appliance.guest.contract import ShellPlan, ShellSight
     from limpet.guest.steps import Step
-
-_TIME_TO_FORMAT = 120.0
-
 
 BOUNDED = r"""
 if [ -L "$1" ]; then rm "$1" && mkdir "$1" || exit; fi
@@ -36,43 +34,19 @@ What the status-only agent has told meanwhile stays to be read: a handover waits
 
 
 def storing(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task, ...]:
-    """Mount its volume, made first if there is none; nothing where it is mounted, or where there are no loop devices.
+    """Mount its volume, made first if there is none, and larger if it shall be; nothing where there are no loop devices.
 
-    Until then the folders that stay are not to be seen. The file has holes: it takes no more of the disk than is in it.
+    Until then the folders that stay are not to be seen.
     """
     layout = Layout.of(plan)
-    if not bounded or layout.state in sight.stores:
+    volume = layout.stored(plan)
+    if not bounded:
         return ()
-    new = layout.disk.with_suffix(".new")
-    making = (
-        _private(layout),
-        Remove(new),
-        Run(("truncate", f"--size={plan.limits.disk}", str(new))),
-        Run(
-            ("mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", "nodiscard", str(new)),
-            timeout=_TIME_TO_FORMAT,
-        ),
-        Run(("mv", "--no-target-directory", str(new), str(layout.disk))),
-    )
-    # 1 and 2: it has repaired something.
-    checking = (Run(("e2fsck", "-p", str(layout.disk)), timeout=_TIME_TO_FORMAT, accepted=(0, 1, 2)),)
+    if layout.state in sight.stores:
+        return volume.grown(sight.disk)
     steps: list[Step] = []
     if layout.volume not in sight.stores:
-        steps += checking if sight.disk else making
-        steps += [
-            MakeFolder(layout.volume),
-            Run(
-                (
-                    "mount",
-                    "-t",
-                    "ext4",
-                    "-o",
-                    "loop,noatime,nodev,nosuid",
-                    str(layout.disk),
-                    str(layout.volume),
-                )
-            ),
-        ]
+        steps += [_private(layout), *volume.mounting(sight.disk)]
     steps += [
         MakeFolder(layout.stored_state),
         MakeFolder(layout.state),
@@ -89,8 +63,9 @@ def storing(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task,
 def mounting(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task, ...]:
     """Mount its volume and its root file system; nothing when they are."""
     volume = storing(plan, sight, bounded=bounded)
+    share = sharing(plan, sight, bounded=bounded)
     if sight.mounted:
-        return volume
+        return (*volume, *share)
     layout = Layout.of(plan)
     steps: list[Step] = list(unmounting(sight))
     folders = (layout.root, layout.changes, layout.work, layout.state)
@@ -110,7 +85,7 @@ def mounting(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task
         steps=tuple(steps),
         after=tuple(task.name for task in volume),
     )
-    return (*volume, root)
+    return (*volume, root, *share)
 
 
 def _private(layout: Layout) -> MakeFolder:
@@ -203,7 +178,7 @@ def forgetting(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Ta
 
     A volume that is not mounted is: what is in it cannot be seen before.
     """
-    volume = storing(plan, sight, bounded=bounded) if sight.disk else ()
+    volume = storing(plan, sight, bounded=bounded) if sight.disk.exists else ()
     if not sight.changed and not sight.mounts and not volume:
         return ()
     layout = Layout.of(plan)
@@ -223,12 +198,15 @@ def forgetting(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Ta
 
 def destroying(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
     """Forget it all; images stay."""
-    if not sight.kept and not sight.mounts and not sight.disk:
+    if not sight.kept and not sight.mounts and not sight.disk.exists:
         return ()
     layout = Layout.of(plan)
     steps = (
         *unmounting(sight),
         *_unmounted(sight.stores),
-        *(Remove(each) for each in (layout.disk, layout.volume, layout.state, layout.notes)),
+        *(
+            Remove(each)
+            for each in (layout.disk, layout.stored(plan).noted, layout.volume, layout.state, layout.notes)
+        ),
     )
     return (Task(name="guest-destroy", purpose="remove the guest shell and all it has kept", steps=steps),)

@@ -59,9 +59,18 @@ def room_of(plan: ShellPlan, files: Files) -> Room:
     return Room(free=files.room(layout.volume), reserved=reserved, stored=True)
 
 
-def relief(runtime: Runtime, plan: ShellPlan, sight: ShellSight, room: Room) -> tuple[Task, ...]:
-    """What is to be done about it; nothing while there is room."""
+GROWTH = "-growth"
+"""What the names of tasks end with that make a volume larger."""
+
+
+def relief(
+    runtime: Runtime, plan: ShellPlan, sight: ShellSight, room: Room, *, grow: bool = True
+) -> tuple[Task, ...]:
+    """What is to be done about it; nothing while there is room. grow: whether volumes may be made larger that shall be."""
     layout = Layout.of(plan)
+    grown = _grown(plan, sight) if grow else ()
+    if grown:
+        return grown
     if room.full:
         steps: list[Remove | Run] = [Remove(layout.reserve)] if room.reserved else []
         if sight.running:
@@ -86,6 +95,16 @@ def relief(runtime: Runtime, plan: ShellPlan, sight: ShellSight, room: Room) -> 
     return ()
 
 
+def _grown(plan: ShellPlan, sight: ShellSight) -> tuple[Task, ...]:
+    """Volumes that are mounted and shall be larger: that can be done while they are used."""
+    layout = Layout.of(plan)
+    share = layout.share(plan)
+    found = layout.stored(plan).grown(sight.disk) if layout.state in sight.stores else ()
+    if share is not None and share[1].point in sight.shares:
+        found = (*found, *share[1].grown(sight.share_disk))
+    return found
+
+
 def stored(plan: ShellPlan, sight: ShellSight, files: Files) -> dict[str, Any]:
     """How much room there is, as JSON has it."""
     layout = Layout.of(plan)
@@ -98,4 +117,17 @@ def stored(plan: ShellPlan, sight: ShellSight, files: Files) -> dict[str, Any]:
         if layout.volume in sight.stores
         else "a folder, which only its file system bounds"
     )
-    return {"how": how, "free": free}
+    return {"how": how, "free": free, "problem": unfit(plan, sight)}
+
+
+def unfit(plan: ShellPlan, sight: ShellSight) -> str | None:
+    """What of the settings of its volumes cannot be had, for people; None where nothing is."""
+    layout = Layout.of(plan)
+    share = layout.share(plan)
+    problems = [layout.stored(plan).too_large(sight.disk)]
+    if share is not None:
+        folder, volume = share
+        problems.append(volume.too_large(sight.share_disk))
+        if sight.running and folder not in sight.shares:
+            problems.append(f"{folder} has no bound; the log of the guest shell's last start says why")
+    return "; ".join(each for each in problems if each) or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest.storage import relief, room_of
+from limpet.appliance.guest.storage import GROWTH, relief, room_of, unfit
 from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.inventory import nics_of
 from limpet.appliance.networkos.contract import Health
@@ -50,6 +50,8 @@ class Watch:
         self._links_changed = False
         self._gone: set[str] = set()
         self._blind = 0
+        self._unfit: str | None = None
+        self._may_grow = True
         self._holder = StandIn(appliance) if degraded else GuestWatch(appliance)
         appliance.wishes.discard("guest")
         if not degraded:
@@ -116,10 +118,15 @@ class Watch:
         appliance = self._appliance
         plan = appliance.shell()
         room = room_of(plan, appliance.machine.files)
-        tasks = relief(appliance.runtime, plan, appliance.guest(), room)
+        tasks = relief(appliance.runtime, plan, appliance.guest(), room, grow=self._may_grow)
         if room.full:
             appliance.machine.log.warning("guest.full", free=room.free)
-        appliance.apply(tasks)
+        problem = unfit(plan, appliance.guest())
+        if problem is not None and problem != self._unfit:
+            appliance.machine.log.warning("guest.volume", problem=problem)
+        self._unfit = problem
+        outcomes = appliance.apply(tasks)
+        self._may_grow = not any(each.failed and each.task.name.endswith(GROWTH) for each in outcomes)
 
     def _links(self) -> Event | None:
         """NICs that are back in Linux (F5), that are new there (F12), or a virtual function that stayed behind (F3)."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from limpet.guest.mounts import read_mountinfo
 from limpet.host.fake_commands import Said
 from limpet.host.fake_devices import by_the_kernel
-from limpet.host.fake_programs import disks
+from limpet.host.fake_programs import disks, image_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +25,6 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _CONTAINERS = Path("/run/fake-containers")  # each a file with the process id of its first process
 _FIRST_PROCESS = 1000
 _OURS = ("overlay", "squashfs", "ext4")
-_FORMATTED = b"ext4"  # what a file is that was formatted; what is in it is in `FakeFiles.volumes`
 
 
 def _mount(files: FakeFiles, call: Call) -> Said:
@@ -43,7 +42,7 @@ def _mount(files: FakeFiles, call: Call) -> Said:
 
 def _mount_volume(files: FakeFiles, image: Path, point: Path) -> Said:
     node = files.nodes.get(image)
-    if node is None or node.content != _FORMATTED:
+    if node is None or node.content != image_files.FORMATTED:
         return Said(stderr=f"mount: {point}: wrong fs type, bad option, bad superblock.", exit_code=32)
     with by_the_kernel(files):
         for inner, held in files.volumes.get(image, {}).items():
@@ -234,6 +233,8 @@ def _sh(files: FakeFiles, call: Call) -> Said:
         binds = [Path(word.partition("=")[2].split(":")[0]) for word in line if word.startswith("--bind")]
         root, network = Path(values["--directory"]), Path(values["--network-namespace-path"])
         return _started(files, values["--machine"], root, network, environment, binds)
+    if "resize2fs" in script or "mount --bind" in script:
+        return _volume(files, script, rest)
     if "mountpoint" in script:
         for name in set(files.names(Path(rest[0]))) - {Path(rest[1]).name}:
             files.remove(Path(rest[0], name))
@@ -252,6 +253,27 @@ def _sh(files: FakeFiles, call: Call) -> Said:
         files.replace(Path(rest[1]), "".join(lines).encode())
         return Said()
     return Said(exit_code=127, stderr="sh: not known here")
+
+
+def _volume(files: FakeFiles, script: str, rest: list[str]) -> Said:
+    """A mounted volume is made larger; what is in a folder moves into one."""
+    if "mount --bind" in script:
+        return _adopted(files, Path(rest[0]), Path(rest[1]))
+    here = any(mount.point == rest[0] for line in _mounts(files) for mount in read_mountinfo(line))
+    return Said() if here else Said(exit_code=1, stderr=f"nothing is mounted at {rest[0]}")
+
+
+def _adopted(files: FakeFiles, share: Path, content: Path) -> Said:
+    """What is in a folder moves into its volume, whose place it takes."""
+    if any(mount.point == str(share) for line in _mounts(files) for mount in read_mountinfo(line)):
+        return Said()
+    for path in _below(files, share):
+        files.before()
+        files.nodes[content / path] = files.nodes[share / path]
+    for path in _below(files, share):
+        files.before()
+        del files.nodes[share / path]
+    return _bind(files, content, share)
 
 
 def _sha256sum(files: FakeFiles, call: Call) -> Said:
@@ -306,31 +328,6 @@ def _tar(files: FakeFiles, call: Call) -> Said:
     return Said()
 
 
-def _truncate(files: FakeFiles, call: Call) -> Said:
-    files.replace(Path(call.argv[-1]), b"holes")
-    return Said()
-
-
-def _mke2fs(files: FakeFiles, call: Call) -> Said:
-    path = Path(call.argv[-1])
-    if path not in files.nodes:
-        return Said(exit_code=1, stderr=f"mke2fs: {path}: No such file or directory")
-    files.replace(path, _FORMATTED)
-    files.volumes.pop(path, None)
-    return Said()
-
-
-def _e2fsck(files: FakeFiles, call: Call) -> Said:
-    node = files.nodes.get(Path(call.argv[-1]))
-    whole = node is not None and node.content == _FORMATTED
-    return Said() if whole else Said(exit_code=8, stderr="e2fsck: Bad magic number in super-block")
-
-
-def _sync(files: FakeFiles, call: Call) -> Said:
-    del files, call
-    return Said()
-
-
 def ended(files: FakeFiles, name: str) -> None:
     """A container's first process is gone, and it with it: asked to, killed, or out of memory."""
     process = _process(files, name)
@@ -382,6 +379,7 @@ def lines_of(files: FakeFiles) -> Iterator[str]:
 
 
 PROGRAMS = {
+    **image_files.PROGRAMS,
     "mount": _mount,
     "umount": _umount,
     "lxc-start": _lxc_start,
@@ -393,8 +391,4 @@ PROGRAMS = {
     "mv": _mv,
     "cp": _cp,
     "tar": _tar,
-    "truncate": _truncate,
-    "mke2fs": _mke2fs,
-    "e2fsck": _e2fsck,
-    "sync": _sync,
 }
