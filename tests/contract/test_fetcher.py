@@ -204,11 +204,46 @@ def test_the_member_that_is_refused_is_named(bench: Bench) -> None:
         bench.unpack(zipped({"good": b"", "bin/../../evil": b""}))
 
 
-def test_a_folder_that_is_there_already_is_not_touched(bench: Bench) -> None:
-    bench.files.make_folder(bench.folder / "handler")
-    with pytest.raises(HostError, match="there already"):
-        bench.unpack(zipped())
-    assert bench.files.names(bench.folder / "handler") == []
+def here_before(bench: Bench) -> dict[str, bytes]:
+    """An older content of the folder, with what a handler has kept there."""
+    found = {"mrseq": b"7", "config/HandlerState": b"FailedUpgrade", "bin/tool": b"old", "bin/more": b"more",
+             "HandlerManifest.json": b"old", "a/b/HandlerManifest.json": b"old", "a/b/c": b"deep"}  # fmt: skip
+    for name, content in found.items():
+        bench.files.make_folder((bench.folder / "handler" / name).parent)
+        bench.files.replace(bench.folder / "handler" / name, content, mode=0o600)
+    return found
+
+
+def test_what_a_handler_has_kept_in_its_folder_stays_and_manifests_are_the_packages(bench: Bench) -> None:
+    old = here_before(bench)
+    tree = bench.unpack(zipped({"bin/tool": b"new", "inner/HandlerManifest.json": b"new"}))
+    kept = {name: content for name, content in old.items() if "Manifest" not in name}
+    assert tree == {**kept, "bin/tool": b"new", "inner/HandlerManifest.json": b"new"}
+    assert bench.files.names(bench.folder) == ["handler", "p.zip"]
+    info = bench.files.info(bench.folder / "handler/mrseq")
+    assert info is not None
+    assert (info.mode, info.links) == (0o600, 1)
+
+
+def test_a_file_and_a_folder_of_one_name_are_the_packages(bench: Bench) -> None:
+    for name in ("one/x", "two"):
+        bench.files.make_folder((bench.folder / "handler" / name).parent)
+        bench.files.replace(bench.folder / "handler" / name, b"old")
+    assert bench.unpack(zipped({"one": b"new", "two/y": b"new"})) == {"one": b"new", "two/y": b"new"}
+
+
+@pytest.mark.parametrize("name", ["parent", "cut", "crc"])
+def test_a_bad_archive_leaves_a_folder_as_it_was(bench: Bench, name: str) -> None:
+    old = here_before(bench)
+    with pytest.raises(HostError):
+        bench.unpack(BAD[name][0])
+    assert dict(bench.tree(bench.folder / "handler")) == old
+    assert bench.files.names(bench.folder) == ["handler", "p.zip"]
+
+
+def test_a_file_in_the_folders_place_gives_way(bench: Bench) -> None:
+    bench.files.replace(bench.folder / "handler", b"in the way")
+    assert bench.unpack(zipped({"a": b"x"})) == {"a": b"x"}
 
 
 def test_an_archive_that_is_missing_is_said(bench: Bench) -> None:

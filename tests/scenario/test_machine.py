@@ -244,6 +244,17 @@ def test_states_that_cannot_be_read_count_as_not_installed() -> None:
     assert play.played == WORKED
 
 
+def test_a_handler_whose_state_is_lost_is_installed_again_and_keeps_what_it_remembers() -> None:
+    play = stage()
+    play.enabled()
+    play.files.replace(play.folder().path / "mrseq", b"0")
+    play.files.replace(play.folder().state_file, b"")
+    play.publish(enable())
+    play.turn()
+    assert play.played == WORKED
+    assert play.files.read(play.folder().path / "mrseq", at_most=10) == b"0"
+
+
 def test_a_record_of_the_handlers_status_that_was_cut_is_as_good_as_none() -> None:
     play = stage()
     play.enabled()

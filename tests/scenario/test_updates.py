@@ -172,6 +172,20 @@ def test_after_a_failed_update_the_old_version_can_be_wanted_again() -> None:
     assert play.entry().status == "Ready"
 
 
+def test_what_a_failed_downgrade_has_carried_over_is_there_when_the_version_is_installed() -> None:
+    play = updating("2.0.0", "1.0.0")
+    play.files.replace(play.folder(version="2.0.0").path / "mrseq", b"7")
+    play.parts["update"] = 5
+    play.turn()
+    play.runs.clear()
+    seen: list[bytes] = []
+    play.parts["install"] = lambda run: seen.append(play.files.read(run.folder / "mrseq", at_most=10))
+    play.publish(enable(version="1.0.0"))
+    play.turn()
+    assert play.played == ["Sample-1.0.0 install", "Sample-1.0.0 enable"]
+    assert seen == [b"7"]  # without it the handler would do again what it has done
+
+
 def test_disabling_after_a_failed_update_disables_the_version_that_is_enabled() -> None:
     play = updating()
     play.parts["update"] = 5

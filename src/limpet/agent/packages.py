@@ -101,7 +101,7 @@ class Packages:
         return Choice(version=package.version, package=package, manifest_uri=manifest_uri)
 
     def bring(self, handler: Handler, choice: Choice, folder: HandlerFolder) -> None:
-        """Download and unpack a chosen version into `folder`, which is made anew.
+        """Download and unpack a chosen version into `folder`. What a handler has kept there stays, such as mrseq.
 
         A zip that lies ready at the archive's place is used instead of a download.
         Raises: HandlerError, with the platform's codes. Source: extensions.md §1.1, §1.5.
@@ -152,7 +152,8 @@ class Packages:
 
     def _unpack(self, archive: Path, folder: HandlerFolder) -> None:
         files = self._store.files
-        files.remove(folder.path)
+        if files.info(folder.manifest_file) is None:
+            files.remove(folder.path)  # no package has been here: what is there are our own notes
         self._fetcher.unpack(archive, folder.path)
         try:
             found = self._find_manifest(folder.path)

@@ -5,6 +5,7 @@ Modes in the zip are ignored; every regular file can be executed by its owner. S
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -12,13 +13,13 @@ import stat
 import struct
 import zipfile
 import zlib
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 MOST_MEMBERS = 100_000
 LARGEST = 2 * 1024**3
@@ -26,6 +27,10 @@ LARGEST = 2 * 1024**3
 HIGHEST_RATIO = 200
 SMALL = 64 * 1024**2
 """Up to this sum the ratio does not matter, bytes: a log of zeros is not a bomb."""
+
+MANIFEST = "HandlerManifest.json"
+DEEPEST_KEPT = 64
+"""How deep a handler's own folders may be to be kept."""
 
 _SPARE = 16 * 1024**2
 _FILE_MODE = 0o744  # the owner may execute; nobody else may write, whatever the umask
@@ -49,11 +54,14 @@ _UNREADABLE = (
 
 
 def expand(archive: Path, folder: Path) -> None:
-    """Expand `archive` into `folder`, which is not there yet. Raises: HostError, which names what is wrong."""
-    if os.path.lexists(folder):
-        raise HostError(f"{folder} is there already")
+    """Expand `archive` into `folder`. What is there and not in the archive stays, but for manifests, which are a package's own.
+
+    Raises: HostError, which names what is wrong; then `folder` is as it was.
+    """
     beside = folder.with_name(f".{folder.name}.unpacking")
+    before = folder.with_name(f".{folder.name}.before")
     try:
+        shutil.rmtree(before, ignore_errors=True)
         shutil.rmtree(beside, ignore_errors=True)  # left by a worker that was killed
         with archive.open("rb") as file, opened(file, archive.name) as bundle:
             members = checked(bundle, archive.name, os.fstat(file.fileno()).st_size)
@@ -61,11 +69,40 @@ def expand(archive: Path, folder: Path) -> None:
             beside.mkdir()
             _write_all(bundle, members, beside)
         _make_durable(members, beside)
+        if folder.is_dir() and not folder.is_symlink():
+            _keep(folder, beside, folder.stat().st_dev)
+            folder.rename(before)
+        elif os.path.lexists(folder):
+            folder.unlink()
         beside.rename(folder)
     except OSError as error:
         raise HostError(f"cannot expand {archive.name} into {folder}: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        for left in (beside, before):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _keep(old: Path, new: Path, device: int, depth: int = 0) -> None:
+    """Give `new` what `old` has and `new` has not, by hard links: until it takes its place `old` is whole.
+
+    device: the file system; what is mounted in `old` stays where it is.
+    """
+    with os.scandir(old) as entries:
+        for entry in entries:
+            target = new / entry.name
+            with contextlib.suppress(
+                OSError
+            ):  # what its daemon takes away meanwhile, or what can have no second name
+                if entry.name == MANIFEST or entry.stat(follow_symlinks=False).st_dev != device:
+                    continue
+                if not entry.is_dir(follow_symlinks=False):
+                    os.link(entry.path, target, follow_symlinks=False)  # not where the package has something
+                elif depth < DEEPEST_KEPT and not target.is_symlink():
+                    if not target.exists():
+                        target.mkdir()
+                        shutil.copystat(entry.path, target)
+                    if target.is_dir():
+                        _keep(Path(entry.path), target, device, depth + 1)
 
 
 def opened(file: IO[bytes], name: str) -> zipfile.ZipFile:

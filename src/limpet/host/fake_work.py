@@ -7,9 +7,10 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.host.archive import checked, opened, pieces
+from limpet.host.archive import MANIFEST, checked, opened, pieces
 from limpet.host.output import HEAD, TAIL, abridged
 from limpet.host.ports import Completed
 from limpet.model.errors import FabricRefused, FabricUnreachable, HostError
@@ -18,7 +19,6 @@ from limpet.wire.http import Request, Response, accepted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from limpet.host.fake_cgroups import FakeControlGroups
     from limpet.host.ports import Clock, Files
@@ -214,9 +214,7 @@ class FakeFetcher:
         return served(self.served, request)
 
     def unpack(self, archive: Path, folder: Path) -> None:
-        """Expand a zip in memory, by the same rules as the real one. Raises: HostError."""
-        if self.files.info(folder) is not None:
-            raise HostError(f"{folder} is there already")
+        """Expand a zip in memory, by the same rules as the real one: what is there and not in it stays. Raises: HostError."""
         try:
             content = self.files.read(archive, at_most=_MANY)
         except FileNotFoundError as error:
@@ -228,11 +226,29 @@ class FakeFetcher:
             files = {
                 path: b"".join(pieces(bundle, info)) for path, info in members.items() if not info.is_dir()
             }
-        self.files.make_folder(folder)
+        self._make_folder(folder)
+        self._remove_manifests(folder)
         for path, info in members.items():
-            self.files.make_folder(folder / path if info.is_dir() else (folder / path).parent)
+            parts = Path(path).parts if info.is_dir() else Path(path).parts[:-1]
+            for number in range(len(parts)):
+                self._make_folder(folder.joinpath(*parts[: number + 1]))
         for path, text in files.items():
+            self.files.remove(folder / path)
             self.files.replace(folder / path, text, mode=0o744)
+
+    def _make_folder(self, path: Path) -> None:
+        info = self.files.info(path)
+        if info is not None and not info.is_folder:
+            self.files.remove(path)
+        self.files.make_folder(path)
+
+    def _remove_manifests(self, folder: Path) -> None:
+        for name in self.files.names(folder):
+            info = self.files.info(folder / name)
+            if name == MANIFEST:
+                self.files.remove(folder / name)
+            elif info is not None and info.is_folder:
+                self._remove_manifests(folder / name)
 
     def warm(self) -> None:
         """Start the worker ahead of need, so that the first job does not wait for it."""

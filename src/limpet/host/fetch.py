@@ -96,7 +96,10 @@ class WorkerFetcher:
         return self._transfer(job, request.headers, limit=request.limit, timeout=request.timeout)
 
     def unpack(self, archive: Path, folder: Path) -> None:
-        """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""
+        """Expand a handler's zip into a folder, all or nothing; what is there and not in the zip stays, but for manifests.
+
+        Raises: HostError; then the folder is as it was.
+        """
         self._work({"task": "unpack", "archive": str(archive), "folder": str(folder)}, timeout=_UNPACKING)
 
     def warm(self) -> None:

@@ -352,7 +352,10 @@ class Fetcher(Protocol):
         """Let workers that are started from now on be in control groups."""
 
     def unpack(self, archive: Path, folder: Path) -> None:
-        """Expand a handler's zip into a folder that is not there yet, all or nothing. Raises: HostError."""
+        """Expand a handler's zip into a folder, all or nothing; what is there and not in the zip stays, but for manifests.
+
+        Raises: HostError; then the folder is as it was.
+        """
 
     def warm(self) -> None:
         """Start the worker ahead of need, so that the first job does not wait for it."""
