@@ -64,7 +64,11 @@ def test_the_last_extension_that_goes_leaves_the_handler_installed() -> None:
     play.publish(withdraw(SAMPLE, "first"), withdraw(SAMPLE, "second"))
     play.turn()
     assert play.store.state(play.folder()) is HandlerState.INSTALLED
-    assert play.entries() == []
+    assert (play.entry().status, play.message(), play.entry().settings) == (
+        "NotReady",
+        "Plugin disabled",
+        None,
+    )
 
 
 def test_a_failing_disable_of_one_extension_does_not_keep_it() -> None:

@@ -129,12 +129,14 @@ class Report:
             or not self._extensions_enabled
             or (handler.wanted is Wanted.ENABLED and self._is_refused(handler))
         )
-        if not handler.settings or not readable:
-            yield status
-        for settings in handler.settings if readable else ():
-            entry = self._of_extension(handler, settings, folder, status)
-            if entry is not None:
-                yield entry
+        entries = [
+            entry
+            for settings in (handler.settings if readable else ())
+            if (entry := self._of_extension(handler, settings, folder, status)) is not None
+        ]
+        yield from entries or (
+            status,
+        )  # a handler without extensions, or with none that is not withdrawn, is here all the same
 
     def _is_refused(self, handler: Handler) -> bool:
         refused = self._policy_file is not None and self._policy_file.refusal(handler.name) is not None
