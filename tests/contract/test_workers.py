@@ -50,6 +50,8 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 def test_a_worker_gets_its_words_and_input_and_is_heard(bench: Bench) -> None:
     done = bench.done(bench.workers.start(ECHO, "a b", "c", given=b"in\0put"))
     assert (done.exit_code, done.stdout, done.stderr) == (2, b"a b c|in\0put", b"said\n")
+    done = bench.done(bench.workers.start(ECHO, "--x", "--", "a", "--"))
+    assert (done.exit_code, done.stdout) == (4, b"--x -- a --|")
 
 
 @pytest.mark.parametrize("gentle", [False, True])

@@ -392,11 +392,12 @@ def machine(
     nics: int = 1,
     settings: str = "",
     guest: str = "",
+    account: Mapping[str, object] = ACCOUNT,
     **wish: Any,
 ) -> Iterator[Supervised]:
     """An appliance that was booted, and whose supervisor was not started yet. guest: settings of the guest shell."""
     configuration = f'{CONFIGURATION}\n[appliance]\nnetwork_os = "{network_os}"\n{QUICK}{settings}\n[guest_shell]\n{guest}\n'
-    wanted = Wish(nics=nics, account=ACCOUNT, configuration=configuration, **wish)
+    wanted = Wish(nics=nics, account=account, configuration=configuration, **wish)
     with appliance(parts, wanted) as made:
         made.boot()
         yield Supervised(made)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-# The isolated start skips what looks for installed packages (-S), so the paths found by this process are handed down.
+# The isolated start skips what looks for installed packages (-S), so the paths found by this process are handed down, behind the
+# last "--": there may be others among the arguments.
 _START = (
-    "import sys; cut = sys.argv.index('--'); sys.path[:] = sys.argv[cut + 1:]; del sys.argv[cut:]; "
+    "import sys; cut = len(sys.argv) - 1 - sys.argv[::-1].index('--'); sys.path[:] = sys.argv[cut + 1:]; del sys.argv[cut:]; "
     "from {module} import main; sys.exit(main(sys.argv[1:]))"
 )
 

@@ -103,7 +103,7 @@ def _script(number: int, found: dict[str, Any]) -> Job:
 
 def step_of(job: Job, options: Sequence[str]) -> Run:
     """The job as a step on the host: inside the guest shell, by our own verb. options: ``--config``, ``--set``."""
-    command = interpreter_command("limpet.appliance.commands.guestshell", "run", *options, "--", *job.argv)
+    command = interpreter_command("limpet.cli", "guestshell", "run", *options, "--", *job.argv)
     return Run(tuple(command), stdin=job.given, timeout=LONGEST)
 
 

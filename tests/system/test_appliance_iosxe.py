@@ -1,0 +1,56 @@
+"""Day 0 of a router with IOS XE on a whole appliance: from the provisioning disc to its flash, and to what the guest shell is to do."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.system import supervised
+from tests.system.test_guest_shell import Shell
+
+from limpet.lab.clock import wait_for
+
+if TYPE_CHECKING:
+    from limpet.lab.appliance_room import Parts
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+
+CUSTOM_DATA = """\
+Section: License
+TechPackage:ax
+Section: Scripts
+file:///usr/bin/env touch /var/lib/waagent/first '/var/lib/waagent/two words'
+Section: IOS configuration
+interface GigabitEthernet2
+ ip address dhcp
+end
+"""
+
+
+def test_custom_data_reaches_the_router_and_the_guest_shell_once(appliance_parts: Parts) -> None:
+    account = {**supervised.ACCOUNT, "customData": b64encode(CUSTOM_DATA.encode()).decode()}
+    with supervised.steady(appliance_parts, network_os="iosxe", nics=2, account=account) as it:
+        shell = Shell(it.made, "lxc")
+        lines = it.made.machine.read("/bootflash/iosxe_config.txt").splitlines()
+        assert "hostname router-1" in lines
+        assert "ip route vrf GS 0.0.0.0 0.0.0.0 GigabitEthernet1 10.0.0.1 global" in lines
+        assert "license boot level ax" in lines
+        assert lines[-1] == "end"
+        assert lines.count("end") == 1
+        wait_for(
+            lambda: it.made.machine.path("/var/lib/limpet/guest-jobs").exists(),
+            "the scripts to have run",
+            timeout=30,
+        )
+        assert "two words" in shell.inside("ls /var/lib/waagent").checked()
+        shell.inside("rm /var/lib/waagent/first").checked()
+        it.made.reboot()
+        it.start()
+        it.await_stage("steady")
+        it.await_guest_report(after=it.serial() - 1)
+        assert "first" not in shell.inside("ls /var/lib/waagent").checked()
+        said = it.made.machine.read("/var/log/limpet-iosxe.log")
+        assert "2 lines of custom data" in said
+        assert supervised.PASSWORD not in said
+        it.check()
