@@ -11,6 +11,7 @@ from tests.appliance.simulation import agents
 from tests.appliance.simulation.fabric import Party
 
 from limpet.appliance.commands.guestshell_deeds import Deeds, Here
+from limpet.appliance.guest.wanted import Wanted
 from limpet.guest.namespaces import HOST
 from limpet.host.apply import Interpreter
 from limpet.model.errors import AlreadyRunning, FabricUnreachable, HostError
@@ -26,12 +27,12 @@ _numbers = itertools.count(1)
 
 def enable(world: World) -> None:
     """`limpet guestshell enable`."""
-    _do(world, "guestshell enable", lambda deeds: deeds.enable(_unheard))
+    _do(world, "guestshell enable", lambda deeds: deeds.enable(_unheard), Wanted.ENABLED)
 
 
 def disable(world: World) -> None:
     """`limpet guestshell disable`."""
-    _do(world, "guestshell disable", lambda deeds: deeds.disable(_unheard))
+    _do(world, "guestshell disable", lambda deeds: deeds.disable(_unheard), Wanted.DISABLED)
 
 
 def destroy(world: World, *, everything: bool) -> None:
@@ -60,8 +61,12 @@ def _unheard(_outcome: object) -> None:
     pass
 
 
-def _do(world: World, words: str, deed: Callable[[Deeds], str]) -> None:
+def _do(world: World, words: str, deed: Callable[[Deeds], str], promise: Wanted | None = None) -> None:
+    """promise: what the command says is so from then on, once it has ended well."""
+    if not world.on:
+        return
     machine = world.machine
+    world.promised = None
 
     @contextmanager
     def locked() -> Iterator[None]:
@@ -91,10 +96,13 @@ def _do(world: World, words: str, deed: Callable[[Deeds], str]) -> None:
     )
     deeds = Deeds(here, world.config)
     deeds.runtime = world.runtime
+    number = world.asked = world.asked + 1
 
     def run() -> None:
         try:
-            world.tell(f"limpet {words}: {deed(deeds)}")
+            said = deed(deeds)
+            world.promised = promise if world.asked == number else None
+            world.tell(f"limpet {words}: {said}")
         except (AlreadyRunning, HostError) as error:
             world.tell(f"limpet {words}: {error}")
         except Exception as error:  # noqa: BLE001 - told with the seed
@@ -107,6 +115,8 @@ def _do(world: World, words: str, deed: Callable[[Deeds], str]) -> None:
 
 def stage_by_hand(world: World) -> None:
     """`limpet boot` while all goes on (F14): it talks only where nobody has said who may."""
+    if not world.on:
+        return
     world.count += 1
     lock = agents.Lock(world, f"by-hand-{world.count}")
     party = Party(lock.name, None, HOST)

@@ -30,7 +30,7 @@ from limpet.emulator.goalstates import Publication, hibernate, rotate_certificat
 from limpet.emulator.mediavariants import medium
 from limpet.emulator.vm import Account
 from limpet.guest.fabric_lease import EXCHANGE
-from limpet.guest.marker import MARKER
+from limpet.guest.marker import MARKER, parse_marker
 from limpet.guest.namespaces import HOST
 from limpet.guest.saying import Saying, one_line
 from limpet.guest.shell_brief import BRIEF, parse_brief
@@ -165,10 +165,17 @@ class RealStages:
             ),
             replace(ALL_OVER, enable_swap=False, execute_custom_data=False),
         )
+        begun, known = self._begun(), before is not None and parse_marker(before).vm_id == world.vm_id
         result = stage.run()
+        if known and self._begun() > begun:
+            world.fabric.fault("a VM that was provisioned was said to be provisioned again")
         if self._marked() not in {before, None}:
             world.fabric.provisioned.append(world.vm_id)
         return result.exit_code, b""
+
+    def _begun(self) -> int:
+        """How often the platform was told that the VM is being provisioned."""
+        return sum(each.value.state.value == "NotReady" for each in self.core.vm.inbox.health.items)
 
     def _marked(self) -> bytes | None:
         """What is noted of provisioning: it is written when that is done, and at no other time."""

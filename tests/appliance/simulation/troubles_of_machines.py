@@ -160,6 +160,7 @@ def _file_damaged(world: World, chance: random.Random) -> None:
         return
     content = chance.choice((b"", b"\0" * 64, node.content[: len(node.content) // 2], b"[[]]", b"null\n"))
     world.put(path, content)
+    world.promised = None
     world.surroundings.waiting.add("wish")
 
 

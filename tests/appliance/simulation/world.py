@@ -87,6 +87,9 @@ class World:
     guest_only: bool = False
     locked: str | None = None
     added: int = 0
+    asked: int = 0
+    promised: Wanted | None = None
+    """What an operator's last command has said is wanted."""
     was_steady: bool = False
     real: RealStages | None = None
     boots: int = 0
@@ -203,6 +206,10 @@ class World:
             files.make_folder(Path("/run"))
             self.put(Path("/proc/sys/kernel/random/boot_id"), f"boot-{self.boots}\n".encode())
         self.tell(f"power on, boot {self.boots}")
+        if self.promised not in {None, wanted(self.machine.files)}:
+            self.fabric.fault(
+                f"an operator was told that the guest shell is {self.promised}, and that is forgotten"
+            )
         if self.wanted:
             self.start_supervisor(after=1.0)
 
@@ -414,7 +421,8 @@ class World:
             raise AssertionError(f"{self.state} after {within} s\n" + "\n".join(self.story[-30:]))
 
     def want(self, state: Wanted) -> None:
-        """An operator enables or disables the guest shell."""
+        """An operator enables or disables the guest shell, and nothing is waited for."""
+        self.asked, self.promised = self.asked + 1, None
         for step in noting(state):
             if isinstance(step, Write) and isinstance(step.content, bytes):
                 self.put(step.path, step.content)
