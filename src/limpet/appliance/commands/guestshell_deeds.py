@@ -169,7 +169,9 @@ class Deeds:
 
     def upgrade(self, source: Path, tell: Callable[[Outcome], None]) -> str:
         """Put an image in the free slot. Gives the slot."""
-        slot, _ = upgrade.install(self.here.interpreter, source, tell)
+        slot, _ = upgrade.install(
+            self.here.interpreter, source, tell, led=self._config.guest_agent == "limpet"
+        )
         return slot
 
     def _note(self, state: Wanted) -> None:

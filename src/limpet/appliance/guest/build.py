@@ -13,6 +13,7 @@ from limpet.appliance.guest import images
 from limpet.appliance.guest.build_recipe import MANIFEST, listing, plan_build
 from limpet.appliance.guest.slots import Image, render_image
 from limpet.appliance.guest.upgrade import RECORD as RECORD  # noqa: PLC0414 - it is written here
+from limpet.guest.appliance_profile import EXCHANGE
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -112,4 +113,6 @@ def _image(interpreter: Interpreter, output: Path, tree: Path, place: Path) -> I
     lines = files.read(tree / MANIFEST, at_most=_LARGE).decode("utf-8", "replace").splitlines()
     packages = dict(line.split(" ", 1) for line in lines if " " in line)
     digest = images.digest_of(interpreter.commands, digested)
-    return Image(path=output, digest=digest, size=size, limpet=__version__, packages=packages)
+    return Image(
+        path=output, digest=digest, size=size, limpet=__version__, packages=packages, exchange=EXCHANGE
+    )

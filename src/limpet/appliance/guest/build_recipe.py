@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.images import LISTING, is_archive, is_file_image
+from limpet.guest.appliance_profile import LAUNCHER, PROFILE, render_profile
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ MASKED = (
 )  # fmt: skip
 """What has nothing to do in a guest shell: consoles, clocks, devices and networks are the appliance's (R11)."""
 LIBRARY = Path("usr/lib/limpet")
-LAUNCHER = Path("usr/bin/limpet")
 UNIT = "limpet-agent.service"
 ALIASES = ("walinuxagent.service", "waagent.service")
 NOT_IN_IT = ("lab", "emulator", "boot", "host/fake*")
@@ -194,6 +194,8 @@ def _limpet(recipe: Recipe, tree: Path, now: int) -> tuple[Step, ...]:
         *steps,
         Write(tree / LAUNCHER, LAUNCHER_TEXT.encode(), mode=0o755),
         Write(tree / DOHOST, DOHOST_TEXT.encode(), mode=0o755),
+        MakeFolder((tree / PROFILE).parent),
+        Write(tree / PROFILE, render_profile()),
         Run(("sh", "-c", PYTHON, "sh", str(tree))),
         Run((*compiling, *unchecked, f"/{LIBRARY}"), timeout=LONGEST),
         # The launcher's -OO looks for compiled files that Debian does not ship; without them each new guest would make them.

@@ -10,7 +10,10 @@ from limpet.appliance.guest import slots as deciding
 from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.layout import SQUASHFS
 from limpet.appliance.guest.slots import FILE, RECORD, SLOTS, TREE, Image, Slots
+from limpet.guest.appliance_profile import LARGEST as PROFILE_LARGEST
+from limpet.guest.appliance_profile import LAUNCHER, PROFILE, exchange_of, why_not
 from limpet.guest.steps import Copy, MakeFolder, Remove, Run, Task, Write
+from limpet.host.facts.reading import bytes_of, is_there
 from limpet.host.reported import boot_id
 from limpet.model.errors import HostError, MalformedDocument
 
@@ -229,6 +232,29 @@ def confirm(files: Files, *, store: Path = STORE) -> Write | None:
     if chosen is None or (slots.confirmed == chosen and slots.tried is None):
         return None
     return _noted(deciding.confirmed(slots, chosen), store)
+
+
+def unled(files: Files, root: Path) -> str | None:
+    """Why a supervisor cannot lead the agent in an image (R14); None when it can, or when that is not to be known before it is tried.
+
+    root: the image as a tree, which nobody in the guest can write to.
+    """
+    if not is_there(files, root / "usr"):
+        return None
+    if not is_there(files, root / LAUNCHER):
+        return (
+            'there is no limpet in the image; where another agent is in it, set guest_shell.agent = "other"'
+        )
+    content = bytes_of(files, root / PROFILE, at_most=PROFILE_LARGEST)
+    return None if content is None else why_not(exchange_of(content))
+
+
+def condemn(files: Files, why: str, *, store: Path = STORE) -> Write | None:
+    """The note that takes the image out of use that is started now; None for one that the appliance came with. Raises: HostError."""
+    slot = choose(files, store=store).slot
+    if slot is None:
+        return None
+    return _noted(deciding.condemned(read_slots(files, store=store), slot, why), store)
 
 
 def suspect(files: Files, commands: Commands, *, store: Path = STORE) -> tuple[Write | None, str | None]:

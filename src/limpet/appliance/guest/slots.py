@@ -30,7 +30,8 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 class Image:
     """One root file system. path: the tree, or the squashfs file. size: bytes of the file; None for a tree.
 
-    digest: SHA-256 of the file, or of the list of files of a tree. packages: names and versions of what is in it.
+    digest: SHA-256 of the file, or of the list of files of a tree. packages: names and versions of what is in it. exchange: by which
+    documents the agent in it is led (limpet.guest.appliance_profile); None where that is not known.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Image:
     size: int | None = None
     limpet: str = "unknown"
     packages: Mapping[str, str] = field(default_factory=dict)
+    exchange: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +121,7 @@ def render_image(image: Image) -> bytes:
         "digest": image.digest,
         "size": image.size,
         "limpet": image.limpet,
+        "exchange": image.exchange,
         "packages": dict(sorted(image.packages.items())),
     }
     return (json.dumps(members, indent=1) + "\n").encode("ascii")
@@ -134,6 +137,9 @@ def parse_image(content: bytes) -> Image:
         raise MalformedDocument(RECORD, "size is no number of bytes")
     if not isinstance(packages, dict):
         raise MalformedDocument(RECORD, "packages is no object")
+    exchange = found.get("exchange")
+    if isinstance(exchange, bool) or not isinstance(exchange, int | None):
+        raise MalformedDocument(RECORD, "exchange is no number")
     path = Path(word(found, "path", RECORD))
     if not path.is_absolute() or ".." in path.parts:
         raise MalformedDocument(RECORD, "path is not absolute")
@@ -143,6 +149,7 @@ def parse_image(content: bytes) -> Image:
         size=size,
         limpet=word(found, "limpet", RECORD),
         packages={str(name): str(version) for name, version in packages.items()},
+        exchange=exchange,
     )
 
 

@@ -9,6 +9,7 @@ from limpet.appliance.guest import images
 from limpet.appliance.guest import slots as deciding
 from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.slots import FILE, TREE, Image
+from limpet.guest.appliance_profile import why_not
 from limpet.host.reported import boot_id
 from limpet.model.errors import HostError, MalformedDocument
 
@@ -25,11 +26,22 @@ RECORD = ".json"
 
 
 def install(
-    interpreter: Interpreter, source: Path, tell: Callable[[Outcome], None], *, store: Path = STORE
+    interpreter: Interpreter,
+    source: Path,
+    tell: Callable[[Outcome], None],
+    *,
+    store: Path = STORE,
+    led: bool = True,
 ) -> tuple[str, Image]:
-    """Put an image in the free slot and have it tried. Gives the slot and what is in it. Raises: HostError, with nothing changed."""
+    """Put an image in the free slot and have it tried. Gives the slot and what is in it. Raises: HostError, with nothing changed.
+
+    led: whether its agent is limpet's, which must be one that the supervisor can lead (R14).
+    """
     files, commands = interpreter.files, interpreter.commands
     expected = _expected(files, source)
+    problem = why_not(expected.exchange) if led and expected is not None else None
+    if problem is not None:
+        raise HostError(f"{source} is not for this appliance: {problem}")
     whole = images.is_file_image(source) or images.is_archive(source)
     if whole and expected is not None and images.digest_of(commands, source) != expected.digest:
         raise HostError(f"{source} is not what {source.name}{RECORD} says: copy it anew")

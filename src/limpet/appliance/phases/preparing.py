@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limpet.appliance.guest import images
 from limpet.appliance.guest.contract import STORE
+from limpet.appliance.guest.layout import Layout
 from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.inventory import usable
 from limpet.appliance.phases.renewing import failed, renew
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from limpet.appliance.appliance import Appliance
+    from limpet.appliance.guest.contract import ShellPlan
 
 PARKED_WITHIN = 30.0
 """How long the agent in the guest may take until it waits for the fabric lease, seconds, on a usual machine; the handover goes on
@@ -85,12 +88,29 @@ def start_guest(appliance: Appliance) -> None:
         return
     appliance.note("guest", instance=machine.chance.guid())
     _write_brief(appliance)
-    plan = appliance.shell()
-    appliance.apply(appliance.runtime.prepare(plan, appliance.guest()))
+    plan = _mount_one_that_can_be_led(appliance)
     began = machine.clock.monotonic()
     appliance.apply(appliance.runtime.start(plan, appliance.guest()))
     took = machine.clock.monotonic() - began
     appliance.slowness = min(max(1.0, took / _USUAL_START), SLOWEST)
+
+
+def _mount_one_that_can_be_led(appliance: Appliance) -> ShellPlan:
+    """Mount the best image whose agent the supervisor can lead; others are taken out of use (R14). Raises: HostError."""
+    while True:
+        plan = appliance.shell()
+        appliance.apply(appliance.runtime.prepare(plan, appliance.guest()))
+        if appliance.config.guest_agent != "limpet":
+            return plan
+        problem = images.unled(appliance.machine.files, Layout.of(plan).lower)
+        if problem is None:
+            return plan
+        note = images.condemn(appliance.machine.files, problem)
+        if note is None:
+            raise HostError(problem)
+        appliance.machine.log.warning("guest.image_condemned", image=plan.image, problem=problem)
+        appliance.do((note,))
+        appliance.apply(appliance.runtime.stop(plan, appliance.guest()))
 
 
 def own_state(appliance: Appliance) -> None:
