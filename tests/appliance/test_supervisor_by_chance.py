@@ -11,7 +11,7 @@ import pytest
 from tests.appliance.simulation.lives import Life, lived
 from tests.appliance.simulation.troubles import TROUBLES
 
-FOUND = (18, 529, 1443, 100590, 200007, 200252, 201463, 201924, 300513, 301373, 301403)
+FOUND = (18, 529, 1443, 100590, 200007, 201463, 300513, 3000190, 3000764, 6000318, 6000869, 7000890)
 """Seeds of lives that once ended badly."""
 
 

@@ -58,7 +58,7 @@ class Taken:
 class Fabric:
     """leases: what DHCP gives each NIC, by MAC; primary: whose address counts. silent, refusing: until when (monotonic), and
     with which status. dropped: namespaces whose packets are dropped without a word; limit: how long an agent waits in
-    vain, seconds. broken: what the invariants have found.
+    vain, seconds. shut: the namespace whose packets are dropped for ever. broken: what the invariants have found.
     """
 
     machine: FakeMachine
@@ -69,6 +69,7 @@ class Fabric:
     silent: float = 0.0
     refusing: tuple[float, int] = (0.0, 503)
     dropped: set[str] = field(default_factory=set)
+    shut: str | None = None
     limit: float = 3.0
     talking: list[Party] = field(default_factory=list)
     ledger: list[tuple[float, str, int | None]] = field(default_factory=list)
@@ -82,7 +83,7 @@ class Fabric:
 
     def way(self, space: str) -> str | None:
         """Why nothing from a namespace reaches the platform; None when it does."""
-        if space in self.dropped:
+        if space in self.dropped or space == self.shut:
             return "no connection was made"
         return self.networks.way(space, self.primary, self.leases[self.primary])
 

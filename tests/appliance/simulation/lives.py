@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from tests.appliance.simulation.invariants import broken, ends_well, is_held, is_steady, why_not
+from tests.appliance.simulation.networks import GUEST
 from tests.appliance.simulation.real_stages import RealStages
 from tests.appliance.simulation.troubles import Trouble, drawn, strike
 from tests.appliance.simulation.world import World
@@ -19,10 +20,10 @@ LONG = 60.0
 """How long troubles may strike, virtual seconds."""
 PATIENCE = 3000.0
 """How long an appliance may take to end well once it is calm: pauses between tries grow to ten minutes."""
-REAL, GUEST_ONLY, OLD = 3, 7, 9
+REAL, GUEST_ONLY, OLD, SHUT = 3, 7, 9, 16
 """In a tenth of the lives the real boot stage and the real agent run, with the emulator's core as the fabric; in another one
 nothing but the guest shell makes trouble, and the network OS goes on forwarding; in a third one the journal is an old one, and
-about as large as it may be."""
+about as large as it may be. In a twentieth the guest shell never reaches the fabric: every handover must be taken back."""
 LASTS, SILENT = 60.0, 25.0
 """In a part of the lives it is looked for so long whether it stays well: no longer than that without a report, virtual seconds."""
 
@@ -53,6 +54,8 @@ def lived(seed: int) -> Life:
     if seed % 10 == OLD:
         world.journal.content = _of_years()
     try:
+        if seed % 20 == SHUT:
+            world.fabric.shut = GUEST
         if seed % 10 == REAL:
             real = RealStages(world)
             real.core.host(package())
@@ -65,7 +68,10 @@ def lived(seed: int) -> Life:
         calm = world.time.monotonic()
         well = world.live(PATIENCE, lambda: ends_well(world))
         life.recovery = world.time.monotonic() - calm
-        if well and world.state is not State.STEADY:
+        if well and world.fabric.shut is not None:
+            world.tell("it must give up in the end, and be reachable")
+            well = world.live(2 * PATIENCE, lambda: is_held(world))
+        elif well and world.state is not State.STEADY:
             world.tell("it must be steady in the end, when all tries were in vain at an operator's word")
             well = world.live(PATIENCE, lambda: is_steady(world) or is_held(world))
             if is_held(world):
