@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.guest.account_removal import plan_removal
+from limpet.guest.account_removal import plan_home_removal, plan_removal
 from limpet.guest.accounts import AccountFacts, AccountWish, plan_account
 from limpet.guest.passwd import Group, Shadow, User, parse_group, parse_passwd, parse_shadow, parse_words
 from limpet.guest.root_password import LINE, ShadowFile, plan_root_password
@@ -160,8 +160,27 @@ def test_a_deleted_user_loses_its_own_rule_and_no_other() -> None:
     task = plan_removal("alice", facts, sudo(b"malice ALL=(ALL) ALL\nalice ALL=(ALL) ALL\nbob x alice\n"))
     assert task.steps == (
         Write(SUDOERS / "waagent", b"malice ALL=(ALL) ALL\nbob x alice\n", mode=0o440),
-        Run(("userdel", "-f", "-r", "alice"), accepted=(0, 6), timeout=300.0),
+        Run(("userdel", "-f", "alice"), accepted=(0, 6), timeout=300.0),
     )
+    assert plan_home_removal("alice", facts, after=(task.name,)).steps == (
+        Remove(HOME / "alice"),
+        Remove(Path("/var/mail/alice")),
+    )
+
+
+@pytest.mark.parametrize("home", ["/", "/alice", "/home", "/srv/data", "/home/x/../alice", "relative/alice"])
+def test_a_home_that_is_not_the_users_alone_stays_when_it_goes(home: str) -> None:
+    facts = AccountFacts(users=(user("alice", 1000, home),))
+    assert plan_home_removal("alice", facts, after=()).steps == (Remove(Path("/var/mail/alice")),)
+
+
+def test_a_home_in_which_another_lives_stays_and_that_of_a_system_user_too() -> None:
+    facts = AccountFacts(
+        users=(user("alice", 1000), user("bob", 1001, "/home/alice/bob"), user("sys", 9, "/home/sys"))
+    )
+    assert Remove(HOME / "alice") not in plan_home_removal("alice", facts, after=()).steps
+    assert plan_home_removal("sys", facts, after=()).steps == ()
+    assert plan_home_removal("gone", facts, after=()).steps == ()
 
 
 def test_a_user_who_is_gone_already_leaves_only_its_rule_to_remove() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from limpet.guest.account_removal import plan_removal
+from limpet.guest.account_removal import plan_home_removal, plan_removal
 from limpet.guest.accounts import AccountWish, plan_account
 from limpet.guest.jit_users import COMMENT, decide, password_of
 from limpet.guest.passwords import PasswordWish, plan_password
@@ -149,6 +149,7 @@ def _remove(name: str, hands: Hands) -> str | None:
         tasks.append(
             Task(name="sessions", purpose=f"end what {name} runs", after=(tasks[0].name,), steps=(kill,))
         )
+    tasks.append(plan_home_removal(name, facts, after=(tasks[0].name,)))
     return _apply(tasks, hands)
 
 
