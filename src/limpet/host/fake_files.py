@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,9 +193,9 @@ class FakeFiles:
             return
         if size > self.room(path):
             raise HostError(f"cannot allocate {path}: No space left on device")
-        self._put(place, self._made(bytes(size // 2), 0o600, (0, 0)))
+        self._put(place, self._made(_zeros(size // 2), 0o600, (0, 0)))
         self.before()
-        self._put(place, self._made(head + bytes(size - len(head)), 0o600, (0, 0)))
+        self._put(place, self._made(head + _zeros(size - len(head)), 0o600, (0, 0)))
 
     def room(self, path: Path) -> int:
         """Bytes that are free in the file system that `path` is in."""
@@ -286,6 +287,12 @@ class FakeFiles:
                 return text[:end]
             end = text.find("/", end + 1)
         return None
+
+
+@lru_cache(4)
+def _zeros(count: int) -> bytes:
+    """Some are megabytes, and the same again and again."""
+    return bytes(count)
 
 
 def _info(node: Node) -> FileInfo:

@@ -40,7 +40,7 @@ class Life:
     seconds: float = 0.0
 
 
-def lived(seed: int) -> Life:
+def lived(seed: int) -> Life:  # noqa: C901 - one after the other
     """Live it."""
     chance = random.Random(seed)
     world = World(
@@ -71,6 +71,8 @@ def lived(seed: int) -> Life:
         if well and world.fabric.shut is not None:
             world.tell("it must give up in the end, and be reachable")
             well = world.live(2 * PATIENCE, lambda: is_held(world))
+            for child in world.children.started:
+                child.kill()  # whatever ends, it is said again why
         elif well and world.state is not State.STEADY:
             world.tell("it must be steady in the end, when all tries were in vain at an operator's word")
             well = world.live(PATIENCE, lambda: is_steady(world) or is_held(world))

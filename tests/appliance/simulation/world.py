@@ -28,7 +28,7 @@ from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.appliance.states import HANDED_OVER, State
 from limpet.appliance.supervisor import run
 from limpet.config.settings import Config
-from limpet.guest.fabric_lease import EXCHANGE
+from limpet.guest.fabric_lease import EXCHANGE, GRANT
 from limpet.guest.steps import Write
 from limpet.host.fake import FakeLog, FakeMachine, PowerCut
 from limpet.host.fake_appliance import (
@@ -312,6 +312,8 @@ class World:
     def _begin(self) -> None:
         machine = self.machine
         self.supervisors += 1
+        if self.journal.sick and self.files.nodes.at(EXCHANGE / GRANT) is None:
+            self.fabric.epochs.clear()  # nothing is left that could know of them
         self.surroundings.waiting.clear()
         ports = Machine(
             files=machine.files,
