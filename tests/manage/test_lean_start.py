@@ -20,15 +20,25 @@ from limpet.packed import MARK
 
 if TYPE_CHECKING:
     from limpet.host.fake import FakeMachine
+    from limpet.host.fake_commands import Call
+    from limpet.host.fake_files import FakeFiles
 
 VERB = {"config": VERBS["config"]}
 UNIT = "/etc/systemd/system/limpet-boot.service"
 PYTHON = Path(sys.executable).name
 
 
+def emptied(files: FakeFiles, call: Call) -> Said:
+    """rmdir(1), which leaves a folder that has something in it."""
+    if not files.names(folder := Path(call.argv[-1])):
+        files.remove(folder)
+    return Said()
+
+
 def machine(answer: Said | None = None, **files: str) -> FakeMachine:
     """A machine with limpet's command, whose interpreter answers so when it is to pack."""
     made = machine_with({"/usr/bin/limpet": "", **files}, "installing")
+    made.commands.programs["rmdir"] = emptied
     if answer is not None:
         made.commands.programs[PYTHON] = lambda files, call: answer
     return made
@@ -84,6 +94,7 @@ def test_a_launcher_is_taken_out_again_and_one_that_is_not_ours_stays() -> None:
     assert uninstall(uninstall_parser().parse_args([]), acting(made), VERB) == 0
     assert not exists(made, f"/{LAUNCHER}")
     assert not exists(made, f"/{PACKED}")
+    assert not exists(made, str(Path("/", LAUNCHER).parent))
     other = machine(Said(MARK), **{f"/{LAUNCHER}": "#!/bin/sh\n"})
     assert installed(other) == 1
     uninstall(uninstall_parser().parse_args([]), acting(other), VERB)

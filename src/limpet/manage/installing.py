@@ -181,6 +181,10 @@ def plan_uninstall(
     if facts.files[CONFIGURATION].content == CONFIGURATION_TEXT.encode():
         tasks.append(_gone(facts, CONFIGURATION))
     tasks = [task for task in tasks if task.steps]
+    if any(task.name == LAUNCHER for task in tasks):
+        folder = str((facts.root / LAUNCHER).parent)
+        emptied = Run(("rmdir", "--ignore-fail-on-non-empty", folder))
+        tasks.append(Task(name="folder", purpose=f"remove {folder}", steps=(emptied,), required=False))
     return [*tasks, *_telling(facts, tasks, starts=())]
 
 
