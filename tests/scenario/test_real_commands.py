@@ -19,6 +19,7 @@ from limpet.host.fake import FakeMachine
 from limpet.host.fake_work import FakeFetcher, FakeVault
 from limpet.host.files import RealFiles
 from limpet.host.process import HandlerProcesses
+from limpet.lab.clock import wait_for
 from limpet.model.errors import Code
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Hasty(HandlerProcesses):
         timeout: float,
         groups: Sequence[Path] = (),
     ) -> Completed:
-        patience = timeout / 1000
+        patience = timeout / 200
         return super().run_handler_command(
             command, folder=folder, environment=environment, timeout=patience, groups=groups
         )
@@ -106,7 +107,9 @@ def test_a_command_that_prints_without_end_is_kept_to_its_beginning_and_end(tmp_
 def test_what_a_command_prints_takes_little_of_the_disk_while_it_runs(tmp_path: Path) -> None:
     # The handler itself looks at how much its output takes: its standard output is a file.
     look = "stat -L -c '%b %B' /proc/self/fd/1 > taken"
-    play = playing(tmp_path, enable=f"head -c 67108864 /dev/zero; sleep 0.3; {look}; {SUCCESS}")
+    small = "set -- $(cat taken); test $(($1 * $2)) -lt 4194304"
+    until = f"for each in $(seq 300); do {look}; {small} && break; sleep 0.1; done"
+    play = playing(tmp_path, enable=f"head -c 67108864 /dev/zero; {until}; {SUCCESS}")
     assert play.state() == "success"
     blocks, size = map(int, (folder(tmp_path) / "taken").read_text().split())
     assert blocks * size < 4 * MIB
@@ -118,8 +121,16 @@ def test_a_command_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> N
     assert play.message().startswith("Timeout(300): ")
     assert "before" in play.message()
     child = int((folder(tmp_path) / "child").read_text())
-    status = Path(f"/proc/{child}/stat")
-    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+    wait_for(lambda: ended(child), "what it started to end too", timeout=20)
+
+
+def ended(process: int) -> bool:
+    """Whether it is gone, or at most not yet collected by init."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return True
+    return state.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
 def test_what_a_command_leaves_running_goes_on(tmp_path: Path) -> None:
