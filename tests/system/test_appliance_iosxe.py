@@ -14,7 +14,7 @@ from limpet.lab.clock import wait_for
 if TYPE_CHECKING:
     from limpet.lab.appliance_room import Parts
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 CUSTOM_DATA = """\
 Section: License

@@ -32,7 +32,7 @@ def test_daemons_of_the_network_os_that_die_come_back_and_nothing_stops_meanwhil
         assert it.made.kill(f"^/usr/lib/frr/{killed} ")
         it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "it to be repaired")
         back = it.took()
-        wait_for(lambda: len(it.made.run(["pgrep", "-f", FRR]).stdout.split()) == 2, "FRR", timeout=5)
+        wait_for(lambda: len(it.made.run(["pgrep", "-f", FRR]).stdout.split()) == 2, "FRR", timeout=60)
         assert it.states(after=last) == ["repairing", "confirming", "steady"]
         assert it.made.sh(DEFAULT) == routes
         assert "Deleted default" not in it.made.machine.read("/run/routes")
@@ -51,16 +51,16 @@ def test_nics_that_fall_back_to_linux_are_addressed_and_handed_over_anew(applian
         last, before = it.last(), it.serial()
         it.begins()
         it.made.sh(f"ip netns delete {NOS}; pkill -KILL -f '^/usr/lib/frr/'")
-        wait_for(lambda: it.made.lost_nics() == [0, 1], "the NICs to go", timeout=10)
+        wait_for(lambda: it.made.lost_nics() == [0, 1], "the NICs to go", timeout=60)
         for number in it.made.lost_nics():
             it.made.put_nic_in(number, name="dev9" if number == 0 else None)
         wait_for(
             lambda: "10.0.0.4/24" in it.made.nics()[0].addresses and it.made.nics()[0].namespace == HOST,
-            "Linux to have its address", timeout=30,
+            "Linux to have its address", timeout=180,
         )  # fmt: skip
         addressed = it.took()
         told = it.await_report("rolled back", after=before)
-        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "the new handover", timeout=60)
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "the new handover")
         report = it.await_guest_report(after=before)
         assert it.states(after=last) == [
             "rolling-back", "rescue", "booting", "preparing", "handing-over", "confirming", "steady",
@@ -82,7 +82,7 @@ def test_nics_come_late_and_the_vm_goes_to_another_container(appliance_parts: Pa
         late = it.made.add_late_nic()
         wait_for(
             lambda: f"{late.address}/24" in it.made.nics()[1].addresses and it.made.owners()[late.name] == NOS,
-            "the new NIC to have its address", timeout=30,
+            "the new NIC to have its address", timeout=180,
         )  # fmt: skip
         took = it.took()
         it.await_stage("steady")
@@ -125,7 +125,7 @@ def test_an_operators_rules_that_block_the_agent_are_reported_and_move_nothing(
         found = it.await_shown(
             lambda found: "the guest shell behind it does not" in (found.get("problem") or ""),
             "the cause",
-            timeout=90,
+            timeout=180,
         )
         word = verdict.split(maxsplit=1)[0]
         it.observed(
@@ -156,7 +156,7 @@ def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_p
         last, before, guest = it.last(), it.serial(), it.guest()
         rule = it.world.add_fault("*", status=status)["id"]
         found = it.await_shown(
-            lambda found: (found.get("status") or {}).get("problem"), "the agent's problem", timeout=40
+            lambda found: (found.get("status") or {}).get("problem"), "the agent's problem", timeout=120
         )
         pause(3)
         assert it.states(after=last) == []
@@ -186,7 +186,7 @@ def test_a_fabric_that_refuses_an_unproven_client_is_recognised_before_and_after
         rule = it.world.add_fault("*", status=status)["id"]
         it.begins()
         it.start()
-        found = it.await_shown(lambda found: found["stage"] == "preparing", "boot to go on", timeout=60)
+        found = it.await_shown(lambda found: found["stage"] == "preparing", "boot to go on")
         it.check_reachable()
         took = it.took()
         assert "the fabric could not be told" in found["problem"]
@@ -194,7 +194,7 @@ def test_a_fabric_that_refuses_an_unproven_client_is_recognised_before_and_after
         found = it.await_shown(
             lambda found: "403" in ((found.get("status") or {}).get("problem") or ""),
             "the refusal",
-            timeout=40,
+            timeout=120,
         )
         it.observed(
             "F16",
@@ -205,7 +205,7 @@ def test_a_fabric_that_refuses_an_unproven_client_is_recognised_before_and_after
         assert not ready()
         it.begins()
         it.world.remove_fault(rule)
-        wait_for(ready, "Ready", timeout=60)
+        wait_for(ready, "Ready", timeout=120)
         report = it.await_guest_report(after=0)
         it.observed("F16", f"{status} lifted: guest shell reports after {it.took(report['at'])} s")
         it.check()
