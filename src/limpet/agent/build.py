@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from limpet import __version__
 from limpet.agent.artifacts import Artifacts
@@ -55,6 +55,7 @@ from limpet.host.workers import RealWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypedDict
 
     from limpet.agent.handed import Handed
     from limpet.agent.news import News
@@ -63,23 +64,21 @@ if TYPE_CHECKING:
     from limpet.config.settings import Config
     from limpet.host.ports import Clock, Fetcher, Http, Log
 
+    class PollSettings(TypedDict):
+        """What the configuration says of polling."""
 
-class PollSettings(TypedDict):
-    """What the configuration says of polling."""
+        cadence: Cadence
+        use_fast_track: bool
+        honour_hold: bool
+        initial_period: float
 
-    cadence: Cadence
-    use_fast_track: bool
-    honour_hold: bool
-    initial_period: float
+    class ReportSettings(TypedDict):
+        """What the configuration says of reports."""
 
-
-class ReportSettings(TypedDict):
-    """What the configuration says of reports."""
-
-    family: str
-    extensions_enabled: bool
-    says: str
-    policy: Policy
+        family: str
+        extensions_enabled: bool
+        says: str
+        policy: Policy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
