@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system import supervised
 from tests.system.test_guest_shell import Shell
+from tests.system.test_hooks_handover import SAMPLE
 
 from limpet.lab.clock import wait_for
 
@@ -54,3 +55,24 @@ def test_custom_data_reaches_the_router_and_the_guest_shell_once(appliance_parts
         assert "2 lines of custom data" in said
         assert supervised.PASSWORD not in said
         it.check()
+
+
+def test_a_router_without_commands_is_waited_for_until_its_loader_has_done(appliance_parts: Parts) -> None:
+    settings = 'programs = "/opt/acme/hooks"'
+    with supervised.machine(appliance_parts, network_os="iosxe", nics=2, settings=settings) as it:
+        for path in SAMPLE.rglob("*"):
+            if path.is_file() and path.name != "command":
+                mode = path.stat().st_mode & 0o777
+                it.made.machine.write(f"/opt/acme/{path.relative_to(SAMPLE)}", path.read_bytes(), mode=mode)
+        it.start()
+        it.await_stage("handing-over")
+        wait_for(
+            lambda: "iosxe.wait" in it.made.sh("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"),
+            "it to be waited for",
+            timeout=30,
+        )
+        assert it.stage() == "handing-over"
+        it.made.machine.write("/bootflash/cvac.log", "%CVAC-4-CONFIG_DONE: configuration generated\n")
+        it.await_stage("steady")
+        it.await_guest_report(after=0)
+        assert "rolling-back" not in it.states()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -19,12 +20,14 @@ from tests.appliance.networkos.iosxe_cases import (
     site,
 )
 
+from limpet.appliance.networkos.drivers import network_os
 from limpet.appliance.networkos.iosxe.cvac import Progress
 from limpet.appliance.networkos.iosxe.driver import (
     BUSY,
     GATEWAY,
     JOBS,
     LOCK,
+    REFUSED,
     SAID,
     IosXeNetworkOs,
     known_gateway,
@@ -32,6 +35,7 @@ from limpet.appliance.networkos.iosxe.driver import (
 )
 from limpet.appliance.networkos.iosxe.wait import main, wait
 from limpet.appliance.networkos.kernel import KernelNetworkOs
+from limpet.config.settings import Config
 from limpet.guest.namespaces import HOST, Seen
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.guest.translation import NOTE, DayZero
@@ -195,10 +199,25 @@ WAITING = Run(
 
 
 def test_the_primary_nic_waits_until_a_vendors_router_is_configured() -> None:
-    made = driver(python="/usr/bin/python3", gateway=IPv4Address("10.0.1.1"))
+    made = driver(
+        waiting=lambda module, *words: ("/usr/bin/python3", "-m", module, *words),
+        gateway=lambda: IPv4Address("10.0.1.1"),
+    )
     nics = {nic.mac: nic for nic in site(2).nics}
     assert made.dress(nics[mac_of(1)], lease(1), site(2), NOTHING_SEEN)[-1] == WAITING
     assert made.dress(nics[mac_of(2)], lease(2), site(2), NOTHING_SEEN) == (Run(("vendor", "dress", "eth1")),)
+
+
+def test_the_program_that_waits_is_found_wherever_limpet_lies(tmp_path: Path) -> None:
+    (primary,) = (nic for nic in site().nics if nic.primary)
+    steps = driver(bootflash=tmp_path).dress(primary, lease(1), site(), NOTHING_SEEN)
+    (waiting,) = (step for step in steps if isinstance(step, Run) and str(tmp_path) in step.argv)
+    (tmp_path / "iosxe_config.txt").write_text("hostname a\n")
+    (tmp_path / "cvac.log").write_text("%CVAC-4-CLI_FAILURE: 'x y' was rejected\n%CVAC-4-CONFIG_DONE: done\n")
+    argv = waiting.argv[5:]  # behind flock's own words
+    done = subprocess.run(argv, capture_output=True, check=False, env={"PATH": "/usr/bin:/bin"}, cwd="/")
+    assert done.returncode == REFUSED, done.stderr
+    assert b"1 lines refused: 'x y" in done.stderr
 
 
 def test_a_namespace_that_stands_for_a_router_is_not_waited_for() -> None:
@@ -224,9 +243,18 @@ def test_a_command_holds_the_lock_that_day_zero_holds() -> None:
     assert run.stdin == b"show version"
 
 
+def test_a_router_that_was_configured_after_the_supervisors_start_is_told_nothing_more() -> None:
+    machine = FakeMachine()
+    machine.files.make_folder(Path("/opt/acme"))
+    made = network_os(Config(network_os="iosxe", programs=Path("/opt/acme")), machine.files)
+    assert isinstance(made, IosXeNetworkOs)
+    applied(machine, *made.day_zero(asked()))
+    assert made.gateway() == IPv4Address("10.0.1.1")
+
+
 def test_the_way_out_of_the_guest_follows_the_lease() -> None:
     (primary,) = (nic for nic in site().nics if nic.primary)
-    steps = driver(gateway=IPv4Address("10.0.9.1")).dress(primary, lease(1), site(), NOTHING_SEEN)
+    steps = driver(gateway=lambda: IPv4Address("10.0.9.1")).dress(primary, lease(1), site(), NOTHING_SEEN)
     assert [step.stdin for step in steps if isinstance(step, Run)][2:] == [
         (
             b"configure terminal ; no ip route vrf GS 0.0.0.0 0.0.0.0 GigabitEthernet1 10.0.9.1 global ; "
@@ -237,7 +265,7 @@ def test_the_way_out_of_the_guest_follows_the_lease() -> None:
 
 
 def test_a_gateway_that_is_the_same_or_unknown_is_not_written_again() -> None:
-    made = driver(gateway=IPv4Address("10.0.1.1"))
+    made = driver(gateway=lambda: IPv4Address("10.0.1.1"))
     (primary,) = (nic for nic in site().nics if nic.primary)
     for held in (lease(1), None, replace(lease(1), routes=())):
         steps = made.dress(primary, held, site(), NOTHING_SEEN)

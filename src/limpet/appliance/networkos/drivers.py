@@ -40,7 +40,7 @@ def _frr(config: Config, files: Files) -> NetworkOs:
 
 
 def _iosxe(config: Config, files: Files) -> NetworkOs:
-    import sys  # noqa: PLC0415
+    from functools import partial  # noqa: PLC0415
 
     from limpet.appliance.networkos.iosxe.driver import IosXeNetworkOs, known_gateway, resources_of  # noqa: PLC0415
 
@@ -48,9 +48,8 @@ def _iosxe(config: Config, files: Files) -> NetworkOs:
     return IosXeNetworkOs(
         below=below,
         vendor=config.programs is not None,
-        python=sys.executable,
         bootflash=config.bootflash,
-        gateway=known_gateway(files),
+        gateway=partial(known_gateway, files),
         resources=resources_of(config.guest_memory, config.guest_disk),
     )
 

@@ -15,6 +15,7 @@ from limpet.appliance.networkos.drivers import network_os
 from limpet.config.load import load_config
 from limpet.config.options import add_options
 from limpet.guest.day_zero_request import LARGEST, parse_request
+from limpet.guest.namespaces import HOST
 from limpet.guest.translation import DayZero
 from limpet.host.apply import Interpreter
 from limpet.host.clock import RealClock
@@ -29,12 +30,17 @@ from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from ipaddress import IPv4Address
 
     from limpet.config.settings import Config
+    from limpet.guest.lease import AcquiredLease
+    from limpet.guest.namespaces import Seen
     from limpet.guest.site import Site
-    from limpet.host.ports import Commands, Files
+    from limpet.host.ports import Clock, Commands, Files, Kernel
 
 LOCK = Path("/run/limpet/day-zero.lock")
+PATIENCE, SETTLING, PAUSE = 20.0, 1.0, 0.5
+"""How long DHCP may take, how long after a NIC has its address the lease is looked for, how often it is looked for; seconds."""
 _FAILED = 1
 
 
@@ -46,11 +52,13 @@ def main(arguments: Sequence[str]) -> int:
         config = _configuration(files, arguments)
         files.make_folder(LOCK.parent)
         with SingleInstance(LOCK, who="the network OS's day 0"):
+            # A router's configuration names what DHCP gave; for the others there is nothing to wait for.
+            patience = PATIENCE if config.network_os == "iosxe" else 0.0
             day_zero = DayZero(
                 vm_id=vm_id,
                 environment=environment,
                 made_for=custom_data.translated_for(files),
-                site=_site(config, files, commands),
+                site=site_here(config, files, commands, RealKernel(), RealClock(), patience=patience),
             )
             tasks = network_os(config, files).day_zero(day_zero)
             interpreter = Interpreter(
@@ -73,10 +81,41 @@ def _configuration(files: Files, arguments: Sequence[str]) -> Config:
     return load_config(files, path=options.config, options=options.set)
 
 
-def _site(config: Config, files: Files, commands: Commands) -> Site | None:
-    """The NICs as Linux has them now; None where they cannot be looked at yet."""
+def site_here(
+    config: Config, files: Files, commands: Commands, kernel: Kernel, clock: Clock, *, patience: float
+) -> Site | None:
+    """The NICs as Linux has them, with the lease that the boot stage takes beside this; None where they cannot be looked at.
+
+    patience: how long that may take, seconds. A lease of another time, whose address no NIC has, is none.
+    """
     try:
-        seen = namespaces.look(files, commands, ())
-        return survey(config, leases.saved_lease(files), seen, RealKernel().host_name())
+        return survey(
+            config, _lease(files, commands, clock, patience), _seen(files, commands), kernel.host_name()
+        )
     except LimpetError:
         return None
+
+
+def _seen(files: Files, commands: Commands) -> Seen:
+    return namespaces.look(files, commands, ())
+
+
+def _lease(files: Files, commands: Commands, clock: Clock, patience: float) -> AcquiredLease | None:
+    began, addressed = clock.monotonic(), None
+    while True:
+        lease, seen = leases.saved_lease(files), _seen(files, commands)
+        if lease is not None and _has_address(seen, lease.address):
+            return lease
+        now = clock.monotonic()
+        if addressed is None and _has_address(seen):
+            addressed = now
+        # Who gave an address keeps its lease at once, or not before provisioning is over.
+        if now - began >= patience or (addressed is not None and now - addressed >= SETTLING):
+            return None
+        clock.sleep(PAUSE)
+
+
+def _has_address(seen: Seen, address: IPv4Address | None = None) -> bool:
+    """Whether a NIC has an address, or this one."""
+    every = (each.ip for link in seen.links(HOST) for each in link.addresses if link.name != "lo")
+    return any(address is None or each == address for each in every)

@@ -24,10 +24,13 @@ from limpet.guest.site import Nic, Site
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.guest.translation import NOTE, TRANSLATION
 from limpet.host.facts.reading import text_of
+from limpet.host.worker import interpreter_command
 from limpet.model.errors import MalformedDocument
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from limpet.appliance.moves import Move
     from limpet.appliance.networkos.contract import NetworkOs, Pulse
     from limpet.guest.lease import AcquiredLease
@@ -62,15 +65,15 @@ _WAIT = "limpet.appliance.networkos.iosxe.wait"
 class IosXeNetworkOs:
     """A router with IOS XE. below: gives it the NICs. vendor: whether that are a vendor's programs, which also take commands.
 
-    python: the interpreter for the program that waits. gateway: the one in the router's configuration, None when unknown. It
-    is read once: within one start of a VM its primary NIC stays in its subnet, for moving it takes a stopped VM.
+    waiting: gives the command line of the program that waits, by its module and arguments. gateway: gives
+    the one in the router's configuration, None when unknown; asked each time, for day 0 may be after the supervisor's start.
     """
 
     below: NetworkOs
     vendor: bool = False
-    python: str = "python3"
+    waiting: Callable[..., Sequence[str]] = interpreter_command
     bootflash: Path = BOOTFLASH
-    gateway: IPv4Address | None = None
+    gateway: Callable[[], IPv4Address | None] = lambda: None
     resources: GuestResources = field(default_factory=GuestResources)
 
     @property
@@ -134,11 +137,11 @@ class IosXeNetworkOs:
         steps = self.below.dress(nic, lease, site, seen)
         if not self.vendor or not nic.primary:
             return steps
-        argv = (self.python, "-m", _WAIT, str(self.bootflash), f"{DONE_WITHIN:g}")
-        waiting = Run(argv, timeout=DONE_WITHIN + 30.0, accepted=(0, REFUSED))
+        argv = self.waiting(_WAIT, str(self.bootflash), f"{DONE_WITHIN:g}")
+        waiting = Run(tuple(argv), timeout=DONE_WITHIN + 30.0, accepted=(0, REFUSED))
         steps = (*steps, MakeFolder(LOCK.parent), _locked(waiting))
         gateway = None if lease is None else gateway_of(lease)
-        lines = () if gateway is None else gateway_change(self.gateway, gateway)
+        lines = () if gateway is None else gateway_change(self.gateway(), gateway)
         if not lines:
             return steps
         # One line for all, as the router's own `cli` module takes them: a mode would not outlive its process.
