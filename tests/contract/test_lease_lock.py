@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -112,6 +114,29 @@ def test_a_change_is_told_to_who_wants_to_be_called(folder: tuple[FolderNews, Ca
     news.call(lambda: heard.append("changed"))
     change()
     assert heard
+
+
+ENDING = """\
+import os, sys
+from pathlib import Path
+from limpet.host.lease_lock import SignalledFolder
+
+class Late:
+    open, path, flags = os.open, sys.argv[1] + "/news", os.O_CREAT | os.O_WRONLY
+
+    def __del__(self):
+        self.open(self.path, self.flags)
+
+late = Late()
+SignalledFolder(Path(sys.argv[1])).call(lambda: None)
+sys.exit(4)
+"""
+
+
+def test_news_while_a_process_ends_do_not_change_how_it_ends(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING, str(tmp_path)], capture_output=True, check=False)
+    assert (tmp_path / "news").exists()
+    assert done.returncode == 4, done.stderr
 
 
 def test_without_a_folder_the_wait_is_short(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import signal
@@ -66,6 +67,7 @@ class SignalledFolder:
     def __init__(self, folder: Path) -> None:
         """Made by the main thread, before there are others."""
         signal.signal(signal.SIGIO, lambda *_: None)  # without it the first news would end this process
+        atexit.register(signal.signal, signal.SIGIO, signal.SIG_IGN)  # and so would news while it ends
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
         self._told = True
         try:
