@@ -147,7 +147,7 @@ def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
         _complain(f"limpet: there is no verb {name!r}. {_suggestion(name, verbs)}")
         return USAGE_ERROR
     try:
-        return verb.load()(arguments)
+        return _done(verb, arguments)
     except ModuleNotFoundError as error:  # also of a command of it, which has its own program
         if verb.extra is None or (error.name or "limpet").split(".")[0] == "limpet":
             raise
@@ -170,6 +170,29 @@ def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
             _answer(problem)
         codes = {errors.ConfigurationError: USAGE_ERROR, errors.AlreadyRunning: ALREADY_RUNNING}
         return codes.get(type(error), FAILED)
+
+
+def _done(verb: Verb, arguments: Sequence[str]) -> int:
+    try:
+        return verb.load()(arguments)
+    except OSError as error:
+        if not _of_a_parser(error):
+            raise
+        _drop(sys.stderr)
+        raise SystemExit(USAGE_ERROR) from error
+
+
+def _of_a_parser(error: OSError) -> bool:
+    """Whether a parser could not write its complaint: Python 3.11 of Debian 12 tells of that, later ones end as if it were written."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    frame = None if at is None else at.tb_frame
+    return (
+        frame is not None
+        and frame.f_globals.get("__name__") == "argparse"
+        and frame.f_locals.get("file") is sys.stderr
+    )
 
 
 def _suggestion(name: str, verbs: Mapping[str, Verb]) -> str:
