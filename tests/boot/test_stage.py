@@ -231,6 +231,30 @@ def test_cloud_init_that_is_enabled_provisions_and_we_only_see_to_disks() -> Non
     assert vm.reports == []
 
 
+@pytest.mark.parametrize("agent", ["auto", "cloud-init", "limpet"])
+def test_what_cloud_init_has_provisioned_is_not_provisioned_again_when_it_is_switched_off(agent: str) -> None:
+    vm = Vm.new()
+    record = Path("/var/lib/cloud/data/instance-id")
+    vm.machine.files.make_folder(record.parent)
+    vm.machine.files.replace(record, f"{VM_ID}\n".encode())
+    passwd = vm.text("/etc/passwd")
+    for _ in range(2):
+        result = vm.boot(replace(ALL_OVER, provisioning_agent=agent))
+        assert (result.state, result.exit_code) == ("ready", 0)
+    assert vm.text("/etc/passwd") == passwd
+    assert VM_ID in vm.text("/var/lib/waagent/provisioned")
+    assert vm.reports == ["Ready"]
+
+
+def test_cloud_init_that_is_to_provision_and_does_not_run_is_told_to_the_fabric() -> None:
+    vm = Vm.new()
+    result = vm.boot(replace(ALL_OVER, provisioning_agent="cloud-init"))
+    assert (result.state, result.exit_code) == ("failed", 1)
+    assert "cloud-init does not run here" in result.why
+    assert vm.reports == ["ProvisioningFailed"]
+    assert "alice" not in vm.text("/etc/passwd")
+
+
 def test_the_serial_console_is_given_to_the_next_kernel_where_that_is_wanted() -> None:
     vm = Vm.new()
     vm.machine.files.make_folder(Path("/boot/loader/entries"))

@@ -63,6 +63,29 @@ def test_what_the_files_mean_for_this_vm(
     assert judge_marker(MarkerFacts(marker=marker, sentinel=sentinel), VM).standing is standing
 
 
+@pytest.mark.parametrize(
+    ("cloud_init", "standing"),
+    [
+        (VM.encode() + b"\n", Standing.ADOPTED),
+        (swapped(VM).upper().encode(), Standing.ADOPTED),
+        (OTHER.encode(), Standing.NEW),
+        (b"iid-datasource-none\n", Standing.NEW),
+        (b"", Standing.NEW),
+        (b"\xff", Standing.NEW),
+        (None, Standing.NEW),
+    ],
+)
+def test_what_cloud_init_has_provisioned_counts_where_nobody_else_says_anything(
+    cloud_init: bytes | None, standing: Standing
+) -> None:
+    assert judge_marker(MarkerFacts(cloud_init=cloud_init), VM).standing is standing
+    assert (
+        judge_marker(MarkerFacts(cloud_init=cloud_init, sentinel=OTHER.encode()), VM).standing
+        is Standing.CLONE
+    )
+    assert judge_marker(MarkerFacts(cloud_init=cloud_init), None).standing is Standing.NEW
+
+
 def test_a_vm_without_an_id_believes_what_it_finds_and_says_so() -> None:
     found = judge_marker(MarkerFacts(marker=ours(VM)), None)
     assert found.standing is Standing.PROVISIONED

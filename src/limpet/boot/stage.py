@@ -107,16 +107,15 @@ class Stage:
         self._machine.log.info(
             "boot.begun", vm=self._vm_id, standing=self._standing.value, provisioner=choice.who
         )
+        if choice.who == "cloud-init" and choice.problem is None:
+            self._upkeep()
+            return self._result(LEFT, choice.why)
+        known = self._standing in {Standing.PROVISIONED, Standing.ADOPTED}
+        if choice.who == "cloud-init" and known:  # it was needed once
+            return self._again("the VM was provisioned before, and cloud-init does not run any more")
         if choice.problem is not None:
             self._doing.fail("provisioner", "agree on who provisions this VM", choice.problem)
-        if choice.who == "cloud-init":
-            self._upkeep()
-            return self._result(FAILED if choice.problem else LEFT, choice.problem or choice.why)
-        if (
-            choice.problem is None
-            and self._standing in {Standing.NEW, Standing.CLONE}
-            and choice.who == "limpet"
-        ):
+        if choice.problem is None and not known and choice.who == "limpet":
             return self._provisioned()
         return self._again(choice.problem or choice.why)
 

@@ -1,6 +1,7 @@
 """The record that a VM was provisioned, and what it means for the next boot. Source: guest-setup.md §A.8.
 
-Two files say it: our own, and the peer's sentinel, so that neither agent provisions what the other one has.
+Two files say it: our own, and the peer's sentinel, so that neither agent provisions what the other one has. Where neither
+is there cloud-init's record counts: it may have provisioned this VM before somebody switched it off.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from limpet.model.errors import MalformedDocument
 MARKER = Path("/var/lib/limpet/provisioned.json")
 POOL_RECORD = Path("/var/lib/limpet/pool.json")
 """What a VM that is pre-provisioned in a pool has said there (limpet.guest.pool); it goes when the VM is somebody's."""
+CLOUD_INIT = Path("/var/lib/cloud/data/instance-id")
+"""The id of the VM that cloud-init has last provisioned. Source: guest-setup.md §A.8."""
 DOCUMENT = "provisioned.json"
 VERSION = 1
 LARGEST = 64 * 1024
@@ -44,10 +47,11 @@ class Marker:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarkerFacts:
-    """Both files as they are; None where there is none."""
+    """Both files as they are; None where there is none. cloud_init: its record, which is read where neither is there."""
 
     marker: bytes | None = None
     sentinel: bytes | None = None
+    cloud_init: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +115,9 @@ def judge_marker(facts: MarkerFacts, vm_id: str | None) -> Verdict:
         else facts.sentinel[:LARGEST].decode("utf-8", "replace").strip("\0 \r\n\t")
     )
     if marker is None and stored is None:
+        done = (facts.cloud_init or b"")[:LARGEST].decode("utf-8", "replace")
+        if vm_id is not None and same_vm(done, vm_id):
+            return Verdict(standing=Standing.ADOPTED, note=f"cloud-init has provisioned it: {CLOUD_INIT}")
         return Verdict(standing=Standing.NEW, note=note)
     if vm_id is None:
         said = "the VM has no id to compare with, so the marker is believed"

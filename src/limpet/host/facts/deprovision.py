@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts, folder_problem
 from limpet.guest.deprovision_user import UserFacts
 from limpet.guest.jit_users import is_jit
+from limpet.guest.marker import CLOUD_INIT
 from limpet.guest.names import user_name_problem
 from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
 from limpet.host.facts import host_name, peers
@@ -44,7 +45,7 @@ _LEASES = {
 # What executed custom data and a network OS's translator said may hold anything.
 _TRACES = {"/root": (".bash_history",), "/var/log": ("limpet-*.log*", "waagent.log*")}
 # What tells two clones apart later, and must not be the same in both.
-_IDENTITY = (Path("/var/lib/systemd/random-seed"), Path("/var/lib/dbus/machine-id"))
+_IDENTITY = (Path("/var/lib/systemd/random-seed"), Path("/var/lib/dbus/machine-id"), CLOUD_INIT)
 
 _RESOLV = Path("/etc/resolv.conf")
 _RESOLVCONF = Path("/etc/resolvconf/resolv.conf.d")

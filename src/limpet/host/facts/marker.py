@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.guest.marker import LARGEST, MARKER, MarkerFacts
+from limpet.guest.marker import CLOUD_INIT, LARGEST, MARKER, MarkerFacts
 from limpet.host.facts.reading import bytes_of, is_there
 
 if TYPE_CHECKING:
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 
 def look(files: Files, library: Path) -> MarkerFacts:
-    """Read both files. A sentinel that is there and cannot be read is an empty one."""
+    """Read them. A sentinel that is there and cannot be read is an empty one."""
     sentinel = library / "provisioned"
-    return MarkerFacts(
+    facts = MarkerFacts(
         marker=bytes_of(files, MARKER, at_most=LARGEST) if is_there(files, MARKER) else None,
         sentinel=(bytes_of(files, sentinel) or b"") if is_there(files, sentinel) else None,
     )
+    if facts != MarkerFacts():
+        return facts
+    return MarkerFacts(cloud_init=bytes_of(files, CLOUD_INIT, at_most=LARGEST))
