@@ -6,10 +6,10 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
-from tests.appliance.simulation.agents import lease_of
 from tests.appliance.simulation.looking import appliance, flows, steady, visited
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.troubles import SECOND
+from tests.appliance.simulation.workers import lease_of
 from tests.appliance.simulation.world import PRIMARY, World
 
 from limpet.appliance.guest.contract import STORE

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from tests.appliance.simulation.fabric import GATEWAY, Party
 from tests.appliance.simulation.networks import GUEST
 from tests.appliance.simulation.secret import SECRET
+from tests.appliance.simulation.workers import interface_of, lease_of
 
 from limpet.agent.lease import FabricLease
 from limpet.guest.agent_news import NEWS, AgentNews, render_news
 from limpet.guest.fabric_lease import EXCHANGE, GRANT, Holder
-from limpet.guest.lease import SAVED_LEASE, AcquiredLease, render_lease
+from limpet.guest.lease import SAVED_LEASE, render_lease
 from limpet.guest.marker import MARKER, Marker, parse_marker, render_marker
 from limpet.guest.namespaces import HOST
 from limpet.guest.saying import SAYING, parse_saying
@@ -23,11 +22,9 @@ from limpet.guest.shell_brief import BRIEF, parse_brief
 from limpet.host.fabric_grant import refuse_without_grant
 from limpet.host.reported import Accepted, boot_id, note_accepted, ready_is_known
 from limpet.model.errors import AlreadyRunning, FabricUnreachable, HostError, LeaseLost, MalformedDocument
-from limpet.model.network import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from ipaddress import IPv4Interface
 
     from tests.appliance.simulation.processes import Process
     from tests.appliance.simulation.world import World
@@ -111,7 +108,7 @@ def leased(world: World, lock: Lock, *, supervised: bool) -> Iterator[None]:
     while not lock.take(wait=False):
         if world.time.monotonic() >= deadline:
             raise AlreadyRunning("another stage of this appliance is talking to the fabric")
-        world.time.sleep(0.02)
+        world.machine.clock.sleep(0.02)
     try:
         refuse_without_grant(world.machine.files, EXCHANGE, "limpet boot", allowed=allowed)
         yield
@@ -320,7 +317,7 @@ def _booted(world: World, party: Party) -> int:
         kept = parse_lease(saved)
     except MalformedDocument:
         return 1
-    world.networks.leased(link, _interface(kept), GATEWAY)  # type: ignore[arg-type]
+    world.networks.leased(link, interface_of(kept), GATEWAY)  # type: ignore[arg-type]
     try:
         marker = parse_marker(machine.files.read(MARKER, at_most=65536))
     except (FileNotFoundError, MalformedDocument):
@@ -344,70 +341,3 @@ def _booted(world: World, party: Party) -> int:
         )
         return 0
     return 1
-
-
-def lease_of(world: World, mac: str, name: str) -> AcquiredLease:
-    """What DHCP gives a NIC."""
-    address = world.fabric.leases[mac]
-    from ipaddress import IPv4Network  # noqa: PLC0415
-
-    return AcquiredLease(
-        interface=name,
-        mac=mac.replace(":", ""),
-        address=IPv4Address(address.ip),
-        prefix=address.network.prefixlen,
-        routes=(Route(destination=IPv4Network("0.0.0.0/0"), gateway=GATEWAY),),
-        dns=(IPv4Address("168.63.129.16"),),
-        wire_server=IPv4Address("168.63.129.16"),
-        server=IPv4Address("168.63.129.16"),
-        obtained=world.machine.clock.now(),
-        seconds=None,
-    )
-
-
-def _interface(lease: AcquiredLease) -> IPv4Interface:
-    from ipaddress import IPv4Interface as Made  # noqa: PLC0415
-
-    return Made(f"{lease.address}/{lease.prefix}")
-
-
-def probe(world: World, child: FakeChild) -> None:
-    """`limpet.appliance.workers.probe`."""
-    timeout = float(child.arguments[child.arguments.index("--timeout") + 1])
-    targets = ("168.63.129.16:80", "169.254.169.254:80")
-
-    def run() -> None:
-        deadline = world.time.monotonic() + timeout
-        world.machine.clock.sleep(0.02)
-        while True:
-            problem = world.fabric.answers(child.network or HOST)
-            if problem is None or world.time.monotonic() >= deadline:
-                break
-            world.machine.clock.sleep(0.25)
-        found = {"targets": [{"target": each, "problem": problem} for each in targets]}
-        child.end(0 if problem is None else 1, json.dumps(found).encode())
-
-    process = world.time.spawn("probe", run, after=0.05)
-    child.killed = lambda: world.end(process)
-
-
-def dhcp_worker(world: World, child: FakeChild) -> None:
-    """`limpet.appliance.workers.dhcp`."""
-    mac = child.arguments[0]
-    timeout = float(child.arguments[child.arguments.index("--timeout") + 1])
-
-    def run() -> None:
-        deadline = world.time.monotonic() + timeout
-        while world.time.monotonic() < world.fabric.dhcp_silent:
-            if world.time.monotonic() >= deadline:
-                child.end(1, stderr=f"no DHCP lease: https://x.example/?{SECRET}".encode())
-                return
-            world.machine.clock.sleep(5.0)
-        found = world.networks.where(mac)
-        if found is None or found[0] != (child.network or HOST) or mac not in world.fabric.leases:
-            child.end(1, stderr=b"there is no NIC with the MAC")
-            return
-        child.end(0, render_lease(lease_of(world, mac, found[1].name)))
-
-    process = world.time.spawn("dhcp", run, after=0.05)
-    child.killed = lambda: world.end(process)

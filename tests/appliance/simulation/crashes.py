@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.appliance.simulation.calming import calm
 from tests.appliance.simulation.invariants import broken, ends_well, why_not
 from tests.appliance.simulation.world import World
 
@@ -39,7 +40,7 @@ def crashed(
         world.battery.left = at
         story(world)
         world.battery.left = None
-        world.calm()
+        calm(world)
         well = world.live(900.0, lambda: ends_well(world) and world.state is not State.BOOTING)
         found = broken(world)
         if not well:

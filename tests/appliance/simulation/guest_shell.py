@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -220,3 +221,11 @@ def _shell(*words: str) -> Run:
 
 def _task(name: str, *steps: Step) -> Task:
     return Task(name=name, purpose=name, steps=steps)
+
+
+def sha256sum(files: FakeFiles, call: Call) -> Said:
+    """The program."""
+    node = files.nodes.at(Path(call.argv[-1]))
+    if node is None or node.content is None:
+        return Said(exit_code=1, stderr="sha256sum: No such file or directory")
+    return Said(f"{hashlib.sha256(node.content).hexdigest()} *{call.argv[-1]}\n")

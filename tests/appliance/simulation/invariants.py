@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 FRESH = 8.0
 """A report younger than this many seconds shows that status flows."""
-LARGEST_JOURNAL = COMPACT_FROM + 32 * 1024
-BUSIEST_LOG = 10.0
+LARGEST_JOURNAL = COMPACT_FROM + 8 * 1024
+BUSIEST_LOG = 0.5
 """Entries a second."""
 
 
@@ -48,7 +48,7 @@ def _remembered(world: World) -> list[str]:
     if len(content) > LARGEST_JOURNAL:
         found.append(f"the journal has {len(content)} bytes")
     entries, seconds = len(world.log.entries), world.time.monotonic() - 1000.0
-    if entries > 500 + BUSIEST_LOG * seconds:
+    if entries > 300 + BUSIEST_LOG * seconds:
         found.append(f"the log has {entries} entries after {seconds:.0f} s")
     return found
 

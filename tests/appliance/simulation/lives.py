@@ -6,6 +6,7 @@ import random  # noqa: TID251 - seeded
 from dataclasses import dataclass, field
 from functools import cache
 
+from tests.appliance.simulation.calming import calm
 from tests.appliance.simulation.invariants import broken, ends_well, is_held, is_steady, why_not
 from tests.appliance.simulation.networks import GUEST
 from tests.appliance.simulation.real_stages import RealStages
@@ -20,9 +21,9 @@ LONG = 60.0
 """How long troubles may strike, virtual seconds."""
 PATIENCE = 3000.0
 """How long an appliance may take to end well once it is calm: pauses between tries grow to ten minutes."""
-REAL, GUEST_ONLY, OLD, SHUT = 3, 7, 9, 16
+REAL, FORWARDING, OLD, SHUT = 3, 7, 9, 16
 """In a tenth of the lives the real boot stage and the real agent run, with the emulator's core as the fabric; in another one
-nothing but the guest shell makes trouble, and the network OS goes on forwarding; in a third one the journal is an old one, and
+only the guest shell and the fabric make trouble, and the network OS goes on forwarding; in a third one the journal is an old one, and
 about as large as it may be. In a twentieth the guest shell never reaches the fabric: every handover must be taken back."""
 LASTS, SILENT = 60.0, 25.0
 """In a part of the lives it is looked for so long whether it stays well: no longer than that without a report, virtual seconds."""
@@ -48,7 +49,7 @@ def lived(seed: int) -> Life:  # noqa: C901 - one after the other
         nics=chance.choice((1, 2, 2, 3)),
         late=chance.random() < 0.15,
         kernel=seed % 5 == 0,
-        guest_only=seed % 10 == GUEST_ONLY,
+        forwarding=seed % 10 == FORWARDING,
     )
     life = Life(seed)
     if seed % 10 == OLD:
@@ -61,13 +62,13 @@ def lived(seed: int) -> Life:  # noqa: C901 - one after the other
             real.core.host(package())
             for number in range(chance.choice((1, 1, 2, 5))):
                 world.time.after(chance.random() * 20.0, lambda number=number: real.wish(number, works=True))  # type: ignore[misc]
-        _struck(world, chance, drawn(chance, guest_only=world.guest_only))
+        _struck(world, chance, drawn(chance, forwarding=world.forwarding, real=world.real is not None))
         world.tell("calm")
         world.battery.left = None
-        world.calm()
-        calm = world.time.monotonic()
+        calm(world)
+        began = world.time.monotonic()
         well = world.live(PATIENCE, lambda: ends_well(world))
-        life.recovery = world.time.monotonic() - calm
+        life.recovery = world.time.monotonic() - began
         if well and world.fabric.shut is not None:
             world.tell("it must give up in the end, and be reachable")
             well = world.live(2 * PATIENCE, lambda: is_held(world))

@@ -126,7 +126,7 @@ def stage_by_hand(world: World) -> None:
             with agents.leased(world, lock, supervised=False):
                 for _ in range(3):
                     world.fabric.report(party, "Ready", "by hand")
-                    world.time.sleep(1.0)
+                    world.machine.clock.sleep(1.0)
         except (AlreadyRunning, HostError, FabricUnreachable) as error:
             world.tell(f"by hand: {error}")
         finally:

@@ -39,17 +39,37 @@ TROUBLES = {
     **FABRIC_TROUBLES,
     **MACHINE_TROUBLES,
 }
-_NAMES, _OF_THE_GUEST = tuple(TROUBLES), tuple(GUEST_TROUBLES)
+_NAMES = tuple(TROUBLES)
+_FAR_FROM_FORWARDING = (
+    *GUEST_TROUBLES,
+    "the fabric is silent",
+    "the fabric refuses",
+    "packets are dropped",
+    "DHCP is silent",
+)
+_OF_THE_REAL = (
+    *_NAMES,
+    *(
+        "a goal state comes",
+        "the certificate rotates",
+        "the VM is redeployed",
+        "the disk is cloned",
+        "the power is cut",
+    )
+    * 6,
+)
+"""What matters most to it comes more often."""
 _SOON_AFTER = 0.08
 """So often the power is cut soon after a trouble, whatever it was."""
 
 
-def drawn(chance: random.Random, *, guest_only: bool = False) -> list[Trouble]:
-    """The troubles of one life. guest_only: only such as the guest shell makes."""
-    count = chance.choice((0, 1, 1, 2, 2, 3, 3, 4, 8)) or guest_only
+def drawn(chance: random.Random, *, forwarding: bool = False, real: bool = False) -> list[Trouble]:
+    """The troubles of one life. forwarding: only such as are nothing to the network OS. real: whether the real agent runs."""
+    names = _FAR_FROM_FORWARDING if forwarding else _OF_THE_REAL if real else _NAMES
+    count = chance.choice((0, 1, 1, 2, 2, 3, 3, 4, 8)) or forwarding
     return [
         Trouble(
-            name=chance.choice(_OF_THE_GUEST if guest_only else _NAMES),
+            name=chance.choice(names),
             state=chance.choice(STATES),
             delay=chance.choice((0.0, 0.0, chance.random() * 0.3, chance.random() * 3, chance.random() * 15)),
         )
@@ -79,5 +99,5 @@ def strike(world: World, name: str, chance: random.Random) -> None:
     """Let it happen."""
     world.tell(f"trouble: {name}")
     TROUBLES[name](world, chance)
-    if not world.guest_only and chance.random() < _SOON_AFTER:
+    if not world.forwarding and chance.random() < _SOON_AFTER:
         world.time.after(chance.random() * chance.choice((0.01, 0.2, 2.0)), world.cut_power)

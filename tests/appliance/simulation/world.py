@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import random  # noqa: TID251 - seeded
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.appliance.simulation import agents
+from tests.appliance.simulation import agents, workers
 from tests.appliance.simulation.fabric import Fabric
-from tests.appliance.simulation.guest_shell import GOOD, VOLUME, Containers, SimulatedRuntime
+from tests.appliance.simulation.guest_shell import GOOD, VOLUME, Containers, SimulatedRuntime, sha256sum
 from tests.appliance.simulation.kernel_networks import KernelNetworks
 from tests.appliance.simulation.network_os import NosProgram, SimulatedNetworkOs
 from tests.appliance.simulation.networks import Networks
 from tests.appliance.simulation.ports import Brood, Counted, Quiet, StubbornLock, TornJournal
 from tests.appliance.simulation.processes import Process, Time
+from tests.appliance.simulation.supervising import Supervisor, begin
 from tests.appliance.simulation.unsynced_files import UnsyncedFiles
 
-from limpet.appliance.appliance import WISH, Appliance
+from limpet.appliance.appliance import WISH
 from limpet.appliance.guest.images import FACTORY
 from limpet.appliance.guest.wanted import Wanted, noting, wanted
-from limpet.appliance.journal import Journal, parse_journal
-from limpet.appliance.machine import Machine
+from limpet.appliance.journal import parse_journal
 from limpet.appliance.networkos.kernel import KernelNetworkOs
-from limpet.appliance.states import HANDED_OVER, State
-from limpet.appliance.supervisor import run
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import EXCHANGE, GRANT
 from limpet.guest.steps import Write
@@ -37,7 +34,6 @@ from limpet.host.fake_appliance import (
 )
 from limpet.host.fake_commands import Said
 from limpet.host.fake_devices import by_the_kernel
-from limpet.model.errors import HostError, LimpetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +43,8 @@ if TYPE_CHECKING:
 
     from limpet.agent.lease import FabricLease
     from limpet.appliance.networkos.contract import NetworkOs
+    from limpet.appliance.states import State
     from limpet.host.fake_appliance import FakeChild
-    from limpet.host.fake_commands import Call
-    from limpet.host.fake_files import FakeFiles
 
 PRIMARY, SECOND = "00:15:5d:00:00:01", "00:15:5d:00:00:02"
 VM_IDS = ("3332e702-dbf4-54c0-80cc-727d1dbed7a5", "4442e702-dbf4-54c0-80cc-727d1dbed7a5")
@@ -63,19 +58,10 @@ def times(chance: random.Random) -> int:
     return chance.choice((1, 1, 2, 3, 5, 8, 1000))
 
 
-class Supervisor:
-    """One run of the supervisor's program. state: how it ended. crash: what it ended with that nobody expected."""
-
-    def __init__(self, appliance: Appliance) -> None:
-        self.appliance = appliance
-        self.process: Process | None = None
-        self.ended: State | None = None
-
-
 @dataclass
 class World:
     """nics: how many. config: of the appliance. late: whether boot leaves Ready to the guest's agent. kernel: with the real driver of that
-    name. guest_only: whether nothing but the guest shell makes trouble. locked: the command of an operator that keeps a
+    name. forwarding: whether nothing happens to NICs and network OS, so that these go on as they are. locked: the command of an operator that keeps a
     supervisor from starting.
     """
 
@@ -84,7 +70,7 @@ class World:
     config: Config = CONFIG
     late: bool = False
     kernel: bool = False
-    guest_only: bool = False
+    forwarding: bool = False
     locked: str | None = None
     added: int = 0
     asked: int = 0
@@ -103,6 +89,7 @@ class World:
     story: list[str] = field(default_factory=list)
     supervisors: int = 0
     supervisor: Supervisor | None = None
+    state: State | None = None
     poll_every: float = agents.POLL_EVERY
     wanted: bool = True
     """Whether the service is to run: an operator may stop it."""
@@ -114,7 +101,6 @@ class World:
     heard: Callable[[State], object] = lambda _state: None
 
     def __post_init__(self) -> None:
-        self._state: State | None = None
         self.time = Time()
         self.quiet = Quiet()
         self.log = FakeLog()
@@ -150,16 +136,16 @@ class World:
             "shell": self.containers,
             "sh": self.containers.inside,
         }
-        machine.commands.programs |= {"sha256sum": _sha256sum, "systemctl": self._systemctl}
+        machine.commands.programs |= {"sha256sum": sha256sum, "systemctl": self._systemctl}
         machine.commands.programs["lxc-start"] = lambda _files, _call: Said()
         if isinstance(self.networks, Networks):
             machine.commands.programs["ip"] = self.networks.ip
         programs = {
             "limpet.boot.main": lambda child: self.boot_program(self, child),
             "limpet.agent.main": lambda child: agents.status_only(self, child),
-            "limpet.appliance.workers.probe": lambda child: agents.probe(self, child),
+            "limpet.appliance.workers.probe": lambda child: workers.probe(self, child),
             "limpet.appliance.requests.door": lambda _child: None,
-            "limpet.appliance.workers.dhcp": lambda child: agents.dhcp_worker(self, child),
+            "limpet.appliance.workers.dhcp": lambda child: workers.dhcp_worker(self, child),
         }
         self.children.programs |= programs
         with by_the_kernel(machine.files):
@@ -227,7 +213,7 @@ class World:
         self.locked = None
         if self.supervisor is not None and self.supervisor.process is not None:
             self.end(self.supervisor.process)
-        self.supervisor, self._state = None, None
+        self.supervisor, self.state = None, None
         self.containers.power_off()
         self.children.power_off()
         self.children.started.clear()
@@ -310,59 +296,11 @@ class World:
         self.time.after(after, begin)
 
     def _begin(self) -> None:
-        machine = self.machine
         self.supervisors += 1
         if self.journal.sick and self.files.nodes.at(EXCHANGE / GRANT) is None:
             self.fabric.epochs.clear()  # nothing is left that could know of them
         self.surroundings.waiting.clear()
-        ports = Machine(
-            files=machine.files,
-            commands=machine.commands,
-            devices=machine.devices,
-            kernel=machine.kernel,
-            children=self.children,
-            surroundings=self.surroundings,
-            fabric_lock=self.lock,
-            journal=self.journal,
-            clock=self.time,
-            chance=machine.chance,
-            log=self.log,
-        )
-
-        def body() -> None:
-            try:
-                appliance = Appliance(
-                    ports, self.config, self.driver, self.runtime, Journal(self.journal, self.aside)
-                )
-                found.appliance = appliance
-                found.ended = run(appliance, until=self._entered)
-            except HostError as error:
-                self.tell(f"the supervisor ends: {error}")
-            except LimpetError as error:
-                self.fabric.fault(f"the supervisor ends with {error!r}")
-            except Exception as error:
-                self.fabric.fault(f"the supervisor ends with a traceback: {error!r}")
-                raise
-            if self.supervisor is found and process.alive:
-                self._gone()
-
-        found = Supervisor.__new__(Supervisor)
-        found.ended = None
-        process = found.process = self.time.spawn("supervisor", body)
-        self.supervisor = found
-
-    def _entered(self, state: State) -> bool:
-        self._state = state
-        if self.guest_only and self.was_steady and state is State.ROLLING_BACK:
-            self.fabric.fault("the guest shell has made the NICs leave the network OS")
-        self.was_steady = self.was_steady or state is State.STEADY
-        if state in HANDED_OVER and self.vm_id not in self.fabric.provisioned:
-            self.fabric.fault(f"{self.vm_id} was handed over without being provisioned")
-        self.states.append((self.time.monotonic(), state))
-        self.heard(state)
-        problem = self.log.entries[-1].fields.get("problem") if self.log.entries else None
-        self.tell(f"state {state.value}{f': {problem}' if problem else ''}")
-        return False
+        self.supervisor = begin(self)
 
     def kill_supervisor(self, *, restart: float = RESTART) -> None:
         """SIGKILL for it: its children go with it; the guest shell does not."""
@@ -370,11 +308,12 @@ class World:
             return
         self.tell("the supervisor is killed")
         process = self.supervisor.process
-        self._gone(restart)
+        self.gone(restart)
         self.end(process)
 
-    def _gone(self, restart: float = RESTART) -> None:
-        self.supervisor, self._state = None, None
+    def gone(self, restart: float = RESTART) -> None:
+        """It has ended, and is started again."""
+        self.supervisor, self.state = None, None
         for child in self.children.started:
             child.kill()
         self.children.started.clear()
@@ -402,10 +341,6 @@ class World:
 
     # --- time
 
-    @property
-    def state(self) -> State | None:
-        return self._state
-
     def live(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Let time pass, at most so much; the machine is started again when its power was cut. Says whether `until` was met."""
         end = self.time.monotonic() + seconds
@@ -430,37 +365,6 @@ class World:
                 self.put(step.path, step.content)
         self.wish("guest")
 
-    def calm(self) -> None:
-        """Nothing goes wrong any more."""
-        now = self.time.monotonic()
-        fabric = self.fabric
-        fabric.silent, fabric.refusing, fabric.dhcp_silent = now, (now, 503), now
-        fabric.dropped.clear()
-        self.machine.files.rooms.clear()
-        self.containers.stuffed = False
-        if (
-            self.machine.files.nodes.at(FACTORY[0]) is None
-            or self.machine.files.nodes[FACTORY[0]].content != GOOD
-        ):
-            self.put(FACTORY[0], GOOD)
-        self.children.starved = now
-        self.journal.sick = 0
-        self.program.refuses.clear()
-        self.program.slow.clear()
-        self.containers.refuses.clear()
-        self.children.barren.clear()
-        self.children.hung.clear()
-        self.lock.until = now
-        if wanted(self.machine.files) is Wanted.DISABLED:
-            self.want(Wanted.ENABLED)
-        self.containers.dies = self.containers.wedged = self.containers.mute = 0
-        self.network_os.lies = False
-        self.network_os.defect.clear()
-        self.runtime.defect.clear()
-        self.machine.files.full = self.journal.full = False
-        if not self.wanted:
-            self.start_again()
-
     @property
     def since_status(self) -> float:
         """Seconds since a report was taken."""
@@ -476,10 +380,3 @@ class World:
 
     def close(self) -> None:
         self.time.close()
-
-
-def _sha256sum(files: FakeFiles, call: Call) -> Said:
-    node = files.nodes.at(Path(call.argv[-1]))
-    if node is None or node.content is None:
-        return Said(exit_code=1, stderr="sha256sum: No such file or directory")
-    return Said(f"{hashlib.sha256(node.content).hexdigest()} *{call.argv[-1]}\n")
