@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -40,9 +41,18 @@ def limpet_layer(rootfs: Path, workspace: Workspace) -> Path:
         for name, folder in parts.items():
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(folder, Path(f"{root.folder}{LIBRARY}", name), ignore=ignored)
+        _for_everybody(Path(f"{root.folder}{LIBRARY}").parent)
         write(root.folder, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
         compile_python(root.folder)
         return root.changes
+
+
+def _for_everybody(folder: Path) -> None:
+    """As a package has it, however few may read the source tree."""
+    for below, _, names in os.walk(folder):
+        Path(below).chmod(0o755)
+        for name in names:
+            Path(below, name).chmod(0o644)
 
 
 def compile_python(root: Path) -> None:
