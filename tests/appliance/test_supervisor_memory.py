@@ -43,6 +43,20 @@ def test_an_image_with_which_no_agent_is_heard_is_not_believed_and_the_one_befor
     assert read_slots(world.machine.files).bad
 
 
+def test_an_image_is_not_believed_for_the_sake_of_the_one_that_ran_when_it_was_put_in_place(
+    world: World,
+) -> None:
+    steady(world)
+    world.put(operators.NEW, BAD[0])
+    operators.put_in_place(world)
+    world.live(5.0)
+    world.kill_supervisor()
+    flows(world)
+    world.live(20.0)
+    assert read_slots(world.machine.files).confirmed is None
+    assert read_slots(world.machine.files).tried == "a"
+
+
 def test_an_image_with_which_an_agent_is_heard_is_believed(world: World) -> None:
     steady(world)
     operators.upgrade(world, GOOD)

@@ -39,7 +39,7 @@ class Chronicle:
     """state: the last that was entered, in the boot `boot`, at `since`. problem: why it is not better, for people.
 
     leases: by MAC. moved: MACs of NICs that were given to the network OS and not yet taken back. failures: when the guest
-    shell had to be started again, seconds since 1970. discard: whether the guest's state is another VM's and must go first.
+    shell had to be started again, seconds since 1970. image: what it was started from last. discard: whether the guest's state is another VM's and must go first.
     """
 
     state: State | None = None
@@ -57,6 +57,7 @@ class Chronicle:
     epoch: int = 0
     handover: Handover = field(default_factory=Handover)
     instance: str | None = None
+    image: str | None = None
     failures: tuple[float, ...] = ()
     discard: bool = False
 
@@ -159,6 +160,7 @@ def _guest(found: Chronicle, record: Record) -> Chronicle:
     return replace(
         found,
         instance=_word(facts.get("instance", found.instance)),
+        image=_word(facts.get("image", found.image)),
         failures=tuple(float(each) for each in facts.get("failures", found.failures)),
         discard=bool(facts.get("discard", found.discard)),
     )

@@ -44,8 +44,13 @@ def destroy(world: World, *, everything: bool) -> None:
     _do(world, f"guestshell destroy{' --all' if everything else ''}", done)
 
 
+def put_in_place(world: World) -> None:
+    """`limpet guestshell upgrade`: the image is tried at the next start of the guest shell."""
+    _do(world, "guestshell upgrade", lambda deeds: deeds.upgrade(NEW, _unheard))
+
+
 def upgrade(world: World, content: bytes) -> None:
-    """`limpet guestshell upgrade`, and the guest shell is started anew with it."""
+    """The same, and the guest shell is started anew with it."""
     world.put(NEW, content)
 
     def done(deeds: Deeds) -> str:

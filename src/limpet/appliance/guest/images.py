@@ -225,10 +225,16 @@ def _noted(slots: Slots, store: Path) -> Write:
     return Write(store / "images" / deciding.DOCUMENT, deciding.render_slots(slots))
 
 
-def confirm(files: Files, *, store: Path = STORE) -> Write | None:
-    """What confirms the image that is being tried, once it has worked; None when none is. Raises: HostError."""
+def confirm(files: Files, *, store: Path = STORE, running: str | None = None) -> Write | None:
+    """What confirms the image that is being tried, once it has worked; None when none is. Raises: HostError.
+
+    running: the image that has worked, by its path, where that is known: another one may have been put in place meanwhile.
+    """
     slots = read_slots(files, store=store)
-    chosen = choose(files, store=store).slot
+    best = choose(files, store=store)
+    chosen = best.slot
+    if running is not None and str(best.path) != running:
+        return None
     if chosen is None or (slots.confirmed == chosen and slots.tried is None):
         return None
     return _noted(deciding.confirmed(slots, chosen), store)

@@ -59,7 +59,7 @@ def _confirm_image(appliance: Appliance) -> None:
     if appliance.config.guest_agent == "limpet":
         return
     try:
-        step = images.confirm(appliance.machine.files)
+        step = images.confirm(appliance.machine.files, running=appliance.chronicle.image or "unknown")
         appliance.do(() if step is None else (step,))
     except HostError as error:
         appliance.machine.log.warning("guest.image_not_confirmed", problem=error)

@@ -89,6 +89,7 @@ def start_guest(appliance: Appliance) -> None:
     appliance.note("guest", instance=machine.chance.guid())
     _write_brief(appliance)
     plan = _mount_one_that_can_be_led(appliance)
+    appliance.note("guest", image=str(plan.image))
     began = machine.clock.monotonic()
     appliance.apply(appliance.runtime.start(plan, appliance.guest()))
     took = machine.clock.monotonic() - began
