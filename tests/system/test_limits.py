@@ -52,11 +52,15 @@ class Kernel:
     processes: HandlerProcesses
     folder: Path
 
-    def run(self, command: str, limits: Limits) -> bytes:
+    def place(self, limits: Limits) -> tuple[Path, ...]:
         places = self.groups.place("test.slice", limits)
         if not places and not Path("/sys/fs/cgroup/cpu").exists():  # of version 2 only, as in many containers
             pytest.skip("no control group with controllers can be made here")
         assert places, "no control group could be made: run as root, with cgroup file systems mounted"
+        return places
+
+    def run(self, command: str, limits: Limits) -> bytes:
+        places = self.place(limits)
         done = self.processes.run_handler_command(
             command, folder=self.folder, environment={"PATH": os.environ["PATH"]}, timeout=30, groups=places
         )
@@ -120,7 +124,7 @@ def test_what_a_command_leaves_running_stays_in_the_group_when_the_agent_has_gon
 
 
 def test_a_worker_is_in_its_group_too_and_gentle(kernel: Kernel) -> None:
-    places = kernel.groups.place("test.slice", Limits(cpu=50))
+    places = kernel.place(Limits(cpu=50))
     work = RealWorkers(RealClock()).start("tests.contract.worker_program", "hang", groups=places, gentle=True)
     process = work._process.pid
     try:
