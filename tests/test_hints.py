@@ -31,12 +31,27 @@ print(TYPE_CHECKING, Url("a"), Text().url, isinstance(Port(), Port), 'abc' in sy
     assert said(code) == ["False a None True True False"]
 
 
+def test_tuples_with_names_are_made_as_the_standard_module_makes_them() -> None:
+    code = """
+from typing import NamedTuple
+class Pair(NamedTuple):
+    "Two."
+    a: int
+    b: str = "x"
+    @property
+    def both(self) -> str:
+        return f"{self.a}{self.b}"
+print(Pair(1), Pair(1, "y").both, Pair(a=1) == (1, "x"), Pair._fields, Pair.__doc__, Pair.__module__, '_typing' in sys.modules)
+"""
+    assert said(code) == ["Pair(a=1, b='x') 1y True ('a', 'b') Two. __main__ False"]
+
+
 def test_anything_else_comes_from_the_standard_module() -> None:
     code = """
 import typing
-from typing import NamedTuple
-class Pair(NamedTuple):
+from typing import get_type_hints
+class Pair:
     a: int
-print(Pair(1), typing.__name__, sys.modules["typing"].__name__)
+print(get_type_hints(Pair), typing.__name__, sys.modules["typing"].__name__)
 """
-    assert said(code) == ["Pair(a=1) limpet.hints typing"]
+    assert said(code) == ["{'a': <class 'int'>} limpet.hints typing"]

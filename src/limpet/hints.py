@@ -35,7 +35,7 @@ class _Name(_Hint):
         return value
 
 
-Any = IO = Literal = NoReturn = Self = TextIO = _Hint()
+Any = BinaryIO = IO = Literal = NoReturn = Self = TextIO = _Hint()
 
 
 class Generic:
@@ -47,6 +47,21 @@ class Generic:
 
 class Protocol(Generic):
     """A base class of what others look like."""
+
+
+class _Tuples(type):
+    def __new__(cls, name: str, _bases: tuple[type, ...], members: dict[str, object]) -> type:
+        make = import_module("collections").namedtuple
+        fields: dict[str, object] = members.pop("__annotations__", {})  # type: ignore[assignment]
+        defaults = [members.pop(field) for field in fields if field in members]
+        made: type = make(name, fields, defaults=defaults, module=members.pop("__module__"))
+        for key, member in members.items():
+            setattr(made, key, member)
+        return made
+
+
+NamedTuple = type.__new__(_Tuples, "NamedTuple", (), {})
+"""A base class of tuples whose members have names, for classes without one besides."""
 
 
 def TypeVar(_name: str, *_bounds: object, covariant: bool = False) -> _Hint:  # noqa: N802, ARG001 - names of the standard library

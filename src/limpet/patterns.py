@@ -34,8 +34,6 @@ _LOADED: dict[str, Any] = {}
 class LazyPattern:
     """A regular expression that is compiled when somebody asks something of it."""
 
-    __slots__ = ("_compiled", "asked")
-
     def __init__(self, pattern: Any, flags: int) -> None:
         self.asked = (pattern, flags)
         self._compiled: Any = None
@@ -44,7 +42,8 @@ class LazyPattern:
         if self._compiled is None:
             made = READY.get(self.asked)
             self._compiled = _standard().compile(*self.asked) if made is None else _sre.compile(*made)
-        return getattr(self._compiled, name)
+        found = self.__dict__[name] = getattr(self._compiled, name)  # it never changes
+        return found
 
 
 def compile(pattern: Any, flags: int = 0) -> Any:  # noqa: A001 - the standard library's name

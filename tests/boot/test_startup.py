@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STANDARD = frozenset(
     [
@@ -121,6 +125,15 @@ def test_what_few_boots_need_is_loaded_only_then() -> None:
         "limpet.wire.imds",
         "limpet.wire.certificates",
     }
+
+
+def test_the_settings_file_that_is_installed_needs_no_parser(tmp_path: Path) -> None:
+    settings = tmp_path / "limpet.toml"
+    load = f"from limpet.config.load import load_config; load_config(limpet.boot.main.RealFiles(), path=limpet.boot.main.Path({str(settings)!r}))"
+    settings.write_text("# [goal_state]\n#\n  # period = 6\n\n")
+    assert "tomllib" not in loaded(f"{START}; {load}")
+    settings.write_text("# [goal_state]\n[goal_state]\n# period = 6\n")
+    assert "tomllib" in loaded(f"{START}; {load}")
 
 
 def test_what_stands_in_for_the_standard_library_has_all_that_a_start_asks_for() -> None:

@@ -94,4 +94,7 @@ def as_text(result: Result) -> str:
 
 def _plain(line: str) -> str:
     """What a terminal shows and does not obey: programs and documents from outside are quoted here."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in redacted(line))
+    shown = redacted(line)
+    if shown.isprintable():
+        return shown
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shown)

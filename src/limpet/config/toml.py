@@ -43,6 +43,8 @@ def read(files: Files, path: Path, *, required: bool) -> list[Entry[object]]:
 
 
 def _parse(text: str, path: Path) -> Mapping[str, object]:
+    if not any(line and line[0] != "#" for line in map(str.strip, text.splitlines())):
+        return {}  # as it is installed: nothing but comments. (What ends a line elsewhere only makes more lines of this.)
     import tomllib  # noqa: PLC0415 - most machines have no limpet.toml and need not carry its parser
 
     try:

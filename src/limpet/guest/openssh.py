@@ -51,17 +51,28 @@ class Key:
     @property
     def sha256(self) -> str:
         """The fingerprint as ssh-keygen prints it today."""
-        import hashlib  # noqa: PLC0415 - it loads a library of 5 MB, for a line of the log
-
-        digest = hashlib.sha256(self.blob).digest()
+        digest = _sha256(self.blob)
         return "SHA256:" + b2a_base64(digest, newline=False).decode().rstrip("=")
 
     @property
     def md5(self) -> str:
         """The fingerprint as ssh-keygen printed it before OpenSSH 6.8, without colons."""
-        import hashlib  # noqa: PLC0415
+        try:
+            from _md5 import md5  # type: ignore[import-not-found] # noqa: PLC0415 - as below
+        except ImportError:
+            from hashlib import md5  # noqa: PLC0415
+        digest: str = md5(self.blob, usedforsecurity=False).hexdigest()
+        return digest
 
-        return hashlib.md5(self.blob, usedforsecurity=False).hexdigest()
+
+def _sha256(content: bytes) -> bytes:
+    """By the interpreter's own code: hashlib would load a library of 5 MB, for a line of the log."""
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found] # noqa: PLC0415
+    except ImportError:
+        from hashlib import sha256  # noqa: PLC0415
+    digest: bytes = sha256(content).digest()
+    return digest
 
 
 def parse_key(line: str) -> Key:

@@ -88,6 +88,8 @@ def parse_words(text: str) -> Mapping[str, str]:
     """The settings of login.defs(5) (``NAME value``) and of /etc/default/useradd (``NAME=value``)."""
     found = {}
     for line in text.splitlines():
+        if line[:1] in {"", "#"}:  # most of them
+            continue
         words = line.partition("#")[0].replace("=", " ", 1).split(None, 1)
         if len(words) == 2:
             found[words[0]] = words[1].strip().strip("\"'")

@@ -66,7 +66,7 @@ def signatures(head: bytes, tail: bytes = b"") -> tuple[str, ...]:
 
 def is_blank(*parts: bytes) -> bool:
     """Whether nothing was ever written there: zeros only, and something to look at."""
-    return any(parts) and not any(part.strip(b"\0") for part in parts)
+    return any(parts) and all(part == bytes(len(part)) for part in parts)
 
 
 def _ext(head: bytes) -> str:

@@ -42,7 +42,9 @@ class ConsoleLog(EventLog):
         if self._console is None:
             return
         text = event_line(event, fields)
-        shown = "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST_LINE])
+        shown = text[:LONGEST_LINE]
+        if not shown.isprintable():
+            shown = "".join(letter if letter.isprintable() else "?" for letter in shown)
         line = f"limpet: {level.upper()} {shown}{'...' if len(text) > LONGEST_LINE else ''}\n"
         content = line.encode("ascii", "backslashreplace")
         self._left -= len(content)

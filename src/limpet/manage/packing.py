@@ -13,7 +13,18 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-STARTS = ("limpet.cli", "limpet.boot.main", "limpet.boot.stage", "limpet.patterns")
+STARTS = (
+    "limpet.cli",
+    "limpet.boot.main",
+    "limpet.boot.stage",
+    "limpet.patterns",
+    # What most boots load later, when they come to a disc, a network that nobody has brought up, settings.
+    "limpet.wire.iso9660",
+    "limpet.wire.udf",
+    "limpet.wire.leases",
+    "limpet.host.dhcp_client",
+    "tomllib",
+)
 """What the boot stage begins with; it imports the rest."""
 
 
