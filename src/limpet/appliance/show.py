@@ -83,8 +83,18 @@ def _glance(appliance: Appliance) -> tuple[object, ...]:
         lease.epoch,
         appliance.seen,
         _network_os(appliance),
-        _guest(appliance),
+        *_seen_guest(appliance),
     )
+
+
+def _seen_guest(appliance: Appliance) -> tuple[object, ...]:
+    """What `_guest` looks at."""
+    if not appliance.chronicle.nics:
+        return ()
+    try:
+        return appliance.known_shell(), appliance.guest(within=EVERY)
+    except HostError as error:
+        return (str(error),)
 
 
 def document(appliance: Appliance) -> dict[str, Any]:
