@@ -12,6 +12,7 @@ from tests.plans.cases import interpreter
 
 from limpet.guest.identity import swapped
 from limpet.guest.marker import (
+    AZURE_INIT,
     MARKER,
     Marker,
     MarkerFacts,
@@ -84,6 +85,22 @@ def test_what_cloud_init_has_provisioned_counts_where_nobody_else_says_anything(
         is Standing.CLONE
     )
     assert judge_marker(MarkerFacts(cloud_init=cloud_init), None).standing is Standing.NEW
+
+
+@pytest.mark.parametrize(
+    ("names", "standing"),
+    [
+        ((f"{VM}.provisioned",), Standing.ADOPTED),
+        ((f"{OTHER}.provisioned", f"{swapped(VM).upper()}.provisioned"), Standing.ADOPTED),
+        ((f"{OTHER}.provisioned", ".provisioned", "x"), Standing.NEW),
+    ],
+)
+def test_what_azure_init_has_provisioned_counts_too(names: tuple[str, ...], standing: Standing) -> None:
+    machine = FakeMachine()
+    machine.files.make_folder(AZURE_INIT)
+    for name in names:
+        machine.files.replace(AZURE_INIT / name, b"")
+    assert judge_marker(facts.look(machine.files, LIBRARY), VM).standing is standing
 
 
 def test_a_vm_without_an_id_believes_what_it_finds_and_says_so() -> None:

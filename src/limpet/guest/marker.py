@@ -1,7 +1,7 @@
 """The record that a VM was provisioned, and what it means for the next boot. Source: guest-setup.md §A.8.
 
 Two files say it: our own, and the peer's sentinel, so that neither agent provisions what the other one has. Where neither
-is there cloud-init's record counts: it may have provisioned this VM before somebody switched it off.
+is there the record of cloud-init or azure-init counts: it may have provisioned this VM before somebody switched it off.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ POOL_RECORD = Path("/var/lib/limpet/pool.json")
 """What a VM that is pre-provisioned in a pool has said there (limpet.guest.pool); it goes when the VM is somebody's."""
 CLOUD_INIT = Path("/var/lib/cloud/data/instance-id")
 """The id of the VM that cloud-init has last provisioned. Source: guest-setup.md §A.8."""
+AZURE_INIT = Path("/var/lib/azure-init")
+"""Has a file VMID.provisioned. Source: as above."""
 DOCUMENT = "provisioned.json"
 VERSION = 1
 LARGEST = 64 * 1024
@@ -47,11 +49,12 @@ class Marker:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarkerFacts:
-    """Both files as they are; None where there is none. cloud_init: its record, which is read where neither is there."""
+    """Both files as they are; None where there is none. Where neither is there: cloud-init's record, and azure-init's, file names."""
 
     marker: bytes | None = None
     sentinel: bytes | None = None
     cloud_init: bytes | None = None
+    azure_init: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +121,11 @@ def judge_marker(facts: MarkerFacts, vm_id: str | None) -> Verdict:
         done = (facts.cloud_init or b"")[:LARGEST].decode("utf-8", "replace")
         if vm_id is not None and same_vm(done, vm_id):
             return Verdict(standing=Standing.ADOPTED, note=f"cloud-init has provisioned it: {CLOUD_INIT}")
+        for name in facts.azure_init:
+            if vm_id is not None and same_vm(name.removesuffix(".provisioned"), vm_id):
+                return Verdict(
+                    standing=Standing.ADOPTED, note=f"azure-init has provisioned it: {AZURE_INIT / name}"
+                )
         return Verdict(standing=Standing.NEW, note=note)
     if vm_id is None:
         said = "the VM has no id to compare with, so the marker is believed"

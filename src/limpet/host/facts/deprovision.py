@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts, folder_problem
 from limpet.guest.deprovision_user import UserFacts
 from limpet.guest.jit_users import is_jit
-from limpet.guest.marker import CLOUD_INIT
+from limpet.guest.marker import AZURE_INIT, CLOUD_INIT
 from limpet.guest.names import user_name_problem
 from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
 from limpet.host.facts import host_name, peers
@@ -96,7 +96,9 @@ def look(
         peer=peers.look(files),
         machine_id=machine_id is not None and machine_id.is_file and machine_id.size > 0,
         identity=tuple(
-            path for path in _IDENTITY if (found := files.info(path)) is not None and found.is_file
+            path
+            for path in (*_IDENTITY, *_matching(files, AZURE_INIT, "*.provisioned"))
+            if (found := files.info(path)) is not None and found.is_file
         ),
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.guest.marker import CLOUD_INIT, LARGEST, MARKER, MarkerFacts
-from limpet.host.facts.reading import bytes_of, is_there
+from limpet.guest.marker import AZURE_INIT, CLOUD_INIT, LARGEST, MARKER, MarkerFacts
+from limpet.host.facts.reading import bytes_of, is_there, names_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,4 +22,7 @@ def look(files: Files, library: Path) -> MarkerFacts:
     )
     if facts != MarkerFacts():
         return facts
-    return MarkerFacts(cloud_init=bytes_of(files, CLOUD_INIT, at_most=LARGEST))
+    return MarkerFacts(
+        cloud_init=bytes_of(files, CLOUD_INIT, at_most=LARGEST),
+        azure_init=tuple(names_in(files, AZURE_INIT)),
+    )
