@@ -10,10 +10,11 @@ from limpet.guest.openssh import DOCUMENT, Key, parse_key
 from limpet.model.errors import MalformedDocument
 
 _BLOCK = re.compile(
-    r"-{4,5} ?BEGIN (SSH2 PUBLIC KEY|PUBLIC KEY|RSA PUBLIC KEY|CERTIFICATE) ?-{4,5}\s*(.*?)\s*-{4,5} ?END \1 ?-{4,5}",
+    r"-{4,5} ?BEGIN (SSH2 PUBLIC KEY|PUBLIC KEY|RSA PUBLIC KEY|CERTIFICATE) ?-{4,5}(.*?)-{4,5} ?END \1 ?-{4,5}",
     re.DOTALL,
 )
-_HEADER = re.compile(r"([^\s:]{1,64}):[ \t]*((?:[^\n]*\\\n)*[^\n]*)\n")
+"""No two parts of it may take the same white space: the time would grow with the cube of that."""
+_HEADER = re.compile(r"([^\s:]{1,64}):((?:[^\n]*\\\n)*[^\n]*)\n")
 _LONGEST = 32 * 1024
 _SPACE = re.compile(r"\s+")
 
@@ -27,7 +28,7 @@ def foreign_keys(text: str) -> tuple[Key, ...]:
         return ()
     blocks = [*_BLOCK.finditer(text)]
     try:
-        return tuple(_key(block[1], block[2], block[0]) for block in blocks)
+        return tuple(_key(block[1], block[2].strip(), block[0]) for block in blocks)
     except Error:
         raise MalformedDocument(DOCUMENT, "what stands in its block is not base64") from None
     except MalformedDocument as error:
