@@ -248,11 +248,12 @@ def test_a_foreign_key_cut_anywhere_is_refused(form: str, tmp_path: Path) -> Non
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
         f"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n{ED}",
         "-----BEGIN PUBLIC KEY-----\n" * 9000,
+        "-----BEGIN PUBLIC KEY-----\n" * 1200,
         f"-----BEGIN PUBLIC KEY-----{' ' * 30_000}x",  # what tries every way to part that ends with nobody there any more
         f"---- BEGIN SSH2 PUBLIC KEY ----\nComment:{' ' * 30_000}x---- END SSH2 PUBLIC KEY ----",
         f"---- BEGIN SSH2 PUBLIC KEY ----\n{(' ' * 60 + chr(92) + chr(10)) * 500}",
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_a_block_that_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(MalformedDocument) as caught:

@@ -10,10 +10,10 @@ from limpet.guest.openssh import DOCUMENT, Key, parse_key
 from limpet.model.errors import MalformedDocument
 
 _BLOCK = re.compile(
-    r"-{4,5} ?BEGIN (SSH2 PUBLIC KEY|PUBLIC KEY|RSA PUBLIC KEY|CERTIFICATE) ?-{4,5}(.*?)-{4,5} ?END \1 ?-{4,5}",
-    re.DOTALL,
+    r"-{4,5} ?BEGIN (SSH2 PUBLIC KEY|PUBLIC KEY|RSA PUBLIC KEY|CERTIFICATE) ?-{4,5}"
+    r"([^-]*(?:-(?!---)[^-]*)*)-{4,5} ?END \1 ?-{4,5}"
 )
-"""No two parts of it may take the same white space: the time would grow with the cube of that."""
+"""No two parts of it may take the same letter: the time would grow with the cube of how many there are."""
 _HEADER = re.compile(r"([^\s:]{1,64}):((?:[^\n]*\\\n)*[^\n]*)\n")
 _LONGEST = 32 * 1024
 _SPACE = re.compile(r"\s+")
