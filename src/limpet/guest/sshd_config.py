@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LINE = re.compile(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*?)(?:\s+#.*)?\s*\Z", re.DOTALL)
+_LINE = re.compile(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*)\Z", re.DOTALL)
+_COMMENT = re.compile(r"\s#")
 _WHOLE_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HOME = PurePosixPath("/etc/ssh")
 """What a relative path of an Include is relative to."""
@@ -29,7 +30,7 @@ def global_lines(text: str) -> Iterator[tuple[int, str, str]]:
         found = _LINE.match(line)
         if found is None:
             continue
-        keyword, value = found[1].lower(), found[2]
+        keyword, value = found[1].lower(), _COMMENT.split(found[2], maxsplit=1)[0].rstrip()
         if keyword == "match":
             inside = value.lower() != "all"
         elif not inside:
