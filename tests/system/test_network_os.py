@@ -85,6 +85,22 @@ def test_the_lease_is_renewed_in_the_network_os_and_a_new_address_takes_the_plac
         assert f"via {subnet}.254 " in source
 
 
+def test_an_operators_default_route_by_another_nic_takes_no_way_out_from_the_guest(lab: NetworkOsLab) -> None:
+    made = lab.made
+    lab.hand_over()
+    second = made.cards[1].address.rsplit(".", 1)[0]
+    made.sh(f"ip route replace default via {second}.1 dev eth1 onlink", namespace=NOS)
+    made.sh(f"ip route add 203.0.113.0/24 via {second}.1 dev eth1 onlink", namespace=NOS)
+    assert " dev eth1 " in made.sh("ip route get 198.51.100.7", namespace=NOS)
+
+    def way(target: str) -> str:
+        return made.sh(f"ip route get {target} from 192.168.35.2 iif vpg0", namespace=NOS)
+
+    assert " dev eth0 " in way("198.51.100.7")
+    assert " dev eth1 " in way("203.0.113.7"), "other routes of an operator's are the guest's, too"
+    assert lab.reaches(GUEST)
+
+
 def curls(targets: Sequence[str], command: str) -> str:
     """A shell script that asks all of them at once; see `ended`."""
     each = (

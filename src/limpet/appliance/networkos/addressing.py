@@ -16,14 +16,16 @@ from limpet.guest.site import PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from ipaddress import IPv4Address
 
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.namespaces import SeenLink
     from limpet.guest.site import Nic
     from limpet.model.network import Route
 
-GUEST_RULE, NIC_RULE = 100, 200
-"""Priorities of routing rules: the way to the guest first, then the ways back."""
+GUEST_RULE, GUEST_NEAR, GUEST_OUT, NIC_RULE = 100, 150, 151, 200
+"""Priorities of routing rules: the way to the guest first, then the guest's ways, but for a default route, then its way out, then the
+ways back of NICs."""
 _DIGITS = 4
 _FIRST_TABLE = 0x40000000
 _OURS = "proto dhcp"
@@ -54,9 +56,18 @@ def is_dressed(link: SeenLink, lease: AcquiredLease, *, primary: bool) -> bool:
 
 
 def lease_lines(
-    nic: Nic, link: SeenLink, lease: AcquiredLease, *, group: int, metric: int | None = None
+    nic: Nic,
+    link: SeenLink,
+    lease: AcquiredLease,
+    *,
+    group: int,
+    metric: int | None = None,
+    guest: IPv4Address | None = None,
 ) -> Iterator[str]:
-    """Lines for `ip` in the network OS. group: of links, for rules. metric: of the default route, None for the best."""
+    """Lines for `ip` in the network OS. group: of links, for rules. metric: of the default route, None for the best.
+
+    guest: whose default route is by this NIC (R7), whatever other one an operator has: by that it would have no NAT.
+    """
     name, table = link.name, table_of(nic)
     yield f"rule flush table {table}"
     bare = not link.up and not link.addresses
@@ -79,6 +90,10 @@ def lease_lines(
         if nic.primary or _is_of_its_own(route):
             yield _route(route, name) + _metric(route, metric)
     yield f"rule add pref {NIC_RULE} from {lease.address} lookup {table}"
+    if guest is not None:
+        yield f"rule flush pref {GUEST_NEAR}"
+        yield f"rule add pref {GUEST_NEAR} from {guest} lookup main suppress_prefixlength 0"
+        yield f"rule add pref {GUEST_OUT} from {guest} lookup {table}"
     broadcast = " broadcast +" if lease.prefix < 31 else ""
     if not stays:
         yield f"address add {address}{broadcast} dev {name} label {mark}"

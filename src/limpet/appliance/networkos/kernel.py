@@ -115,9 +115,10 @@ class KernelNetworkOs:
             steps += (*rules.nat_steps(site, lease.address), *port.relabelled(site, lease.address))
         if seen.doubted or not addressing.is_dressed(face, lease, primary=nic.primary):
             group = moving.PRIMARY_GROUP if nic.primary else 0
+            guest = site.port.inner_address.ip if nic.primary else None
             steps += batch(
                 site.network_os,
-                addressing.lease_lines(nic, face, lease, group=group, metric=self.metric),
+                addressing.lease_lines(nic, face, lease, group=group, metric=self.metric, guest=guest),
             )
         return steps
 
