@@ -274,6 +274,21 @@ def test_what_a_killed_worker_left_half_unpacked_is_cleared_away(
     assert [path.name for path in (tmp_path / "handler").iterdir()] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("left", "kept"), [((".before", ".unpacking"), ["a", "mrseq"]), ((".before",), ["a"])]
+)
+def test_what_a_handler_had_kept_is_there_again_when_a_worker_was_killed_before_the_new_folder_took_its_place(
+    fetcher: WorkerFetcher, tmp_path: Path, left: tuple[str, ...], kept: list[str]
+) -> None:
+    for suffix in left:  # where only the first is left, the new folder was in place, and has gone since
+        (tmp_path / f".handler{suffix}").mkdir()
+    (tmp_path / ".handler.before" / "mrseq").write_bytes(b"3")
+    (tmp_path / "p.zip").write_bytes(zipped({"a": b""}))
+    fetcher.unpack(tmp_path / "p.zip", tmp_path / "handler")
+    assert sorted(path.name for path in (tmp_path / "handler").iterdir()) == kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["handler", "p.zip"]
+
+
 def test_a_large_request_and_answer_pass_through_the_worker(fetcher: WorkerFetcher) -> None:
     body = bytes(4 * 1024 * 1024)
     with serving(answering(body)) as server:

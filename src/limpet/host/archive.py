@@ -16,6 +16,7 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from limpet.host.files import RealFiles
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -61,8 +62,12 @@ def expand(archive: Path, folder: Path) -> None:
     beside = folder.with_name(f".{folder.name}.unpacking")
     before = folder.with_name(f".{folder.name}.before")
     try:
-        shutil.rmtree(before, ignore_errors=True)
-        shutil.rmtree(beside, ignore_errors=True)  # left by a worker that was killed
+        if before.is_dir() and beside.is_dir() and not os.path.lexists(folder):
+            before.rename(
+                folder
+            )  # what was to take its place had not done so when a worker was killed, or the power cut
+        _clear(before)
+        _clear(beside)
         with archive.open("rb") as file, opened(file, archive.name) as bundle:
             members = checked(bundle, archive.name, os.fstat(file.fileno()).st_size)
             _check_space(members, folder.parent, archive.name)
@@ -74,12 +79,23 @@ def expand(archive: Path, folder: Path) -> None:
             folder.rename(before)
         elif os.path.lexists(folder):
             folder.unlink()
-        beside.rename(folder)
+        try:
+            beside.rename(folder)
+        except OSError:
+            if before.is_dir():
+                before.rename(folder)
+            raise
     except OSError as error:
         raise HostError(f"cannot expand {archive.name} into {folder}: {error.strerror or error}") from error
     finally:
         for left in (beside, before):
-            shutil.rmtree(left, ignore_errors=True)
+            _clear(left)
+
+
+def _clear(folder: Path) -> None:
+    """Remove a folder of ours with all in it, but nothing of what a handler has mounted there; such a one stays."""
+    with contextlib.suppress(HostError):
+        RealFiles().remove(folder)
 
 
 def _keep(old: Path, new: Path, device: int, depth: int = 0) -> None:
