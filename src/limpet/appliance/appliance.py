@@ -290,7 +290,7 @@ class Appliance:
         health = None
         if self.overdue:
             text = f"{text}; not ready within {self.config.ready_deadline:g} seconds"
-            state, health = NOT_READY, FAILED
+            state, health = NOT_READY, READY if self.config.overdue == "degraded" else FAILED
         content = render_saying(Saying(state=state, text=one_line(text), health=health))
         self.machine.files.replace(EXCHANGE / SAYING, content, durable=False)
 

@@ -42,6 +42,9 @@ class ApplianceSettings(DutySettings):
     ready_deadline: float = setting(
         "appliance.ready_deadline", seconds(10, 2400), 900.0,
         "With appliance.ready = late: how long after the start the VM is reported as not ready, with the reason.")
+    overdue: str = setting(
+        "appliance.overdue", choice("not-ready", "degraded"), "not-ready",
+        "What the fabric is told of the VM then: that its provisioning failed, or that it is ready, with a status that is not.")
     confirm_timeout: float = setting(
         "appliance.confirm_timeout", seconds(1, 600), 15.0,
         "How long the guest shell may take to reach the fabric through the network OS before all is rolled back.")

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(_document(options.folder, findings), indent=2))  # noqa: T201
     else:
         words = ", ".join(f"{count[grade]} {grade.value}" for grade in Grade if count[grade])
-        print(f"{len(findings)} checks: {words}")  # noqa: T201
+        print(f"{len(findings)} {'check' if len(findings) == 1 else 'checks'}: {words}")  # noqa: T201
     return 1 if failed else 0
 
 

@@ -111,7 +111,9 @@ class GuestWatch:
 
     def _confirm_image(self) -> None:
         """An image that was tried counts once an agent in it was heard by the fabric (A/B)."""
-        step = images.confirm(self._appliance.machine.files, running=self._appliance.chronicle.image or "unknown")
+        step = images.confirm(
+            self._appliance.machine.files, running=self._appliance.chronicle.image or "unknown"
+        )
         if step is not None:
             self._appliance.do((step,))
             self._appliance.machine.log.info("guest.image_confirmed")
