@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 SERVICES = ("limpet-appliance.service", "limpet-agent.service", "walinuxagent.service", "waagent.service")
 STATE = Path("/var/lib/limpet")
-_GUEST, _IMAGES = STATE / "guest", "images"
-"""Of an appliance's guest shell. Its images are as much a part of the disk as the system's programs, and stay."""
+_GUEST, _SHARE = STATE / "guest", STATE / "guest" / "share"
+_KEPT = frozenset({_GUEST / "images", _SHARE})
+"""Of an appliance's guest shell. Its images are as much a part of the disk as the system's programs, and stay; so does what is
+shared with it, which is the appliance's flash: `limpet guestshell destroy --all` leaves that mounted."""
 _RUNNING = frozenset({"active", "activating", "reloading", "deactivating"})
 _SYSTEMD = Path("/run/systemd/system")
 _PASSWD, _LOGIN_DEFS = Path("/etc/passwd"), Path("/etc/login.defs")
@@ -137,14 +139,14 @@ def _matching(files: Files, folder: Path, pattern: str) -> tuple[Path, ...]:
 def _state(files: Files, *, guest: bool) -> tuple[Path, ...]:
     """guest: whether what belongs to a guest shell may go too."""
     own = tuple(path for path in _matching(files, STATE, "*") if path != _GUEST)
-    inner = tuple(path for path in _matching(files, _GUEST, "*") if path.name != _IMAGES)
+    inner = tuple(path for path in _matching(files, _GUEST, "*") if path not in _KEPT)
     return (*own, *inner) if guest else own
 
 
 def _guest_problem(files: Files) -> str | None:
     """What is mounted there is in use, and is a file beside it too."""
     for mount in mounts_of(files):
-        if _GUEST in Path(mount.point).parents:
+        if _GUEST in Path(mount.point).parents and Path(mount.point) != _SHARE:
             return f"the guest shell is there: {mount.point} is mounted"
     return None
 
