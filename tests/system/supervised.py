@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.system.noted import Noted, before_others, read
+
 from limpet.lab import cgroups
 from limpet.lab.appliance_room import CONFIGURATION, Parts, Wish, appliance
 from limpet.lab.appliance_sight import HOST, NOS
@@ -44,21 +46,10 @@ ROWS = "LIMPET_OBSERVATIONS"
 """Names a file that gets what each case observed, a line each: how docs/appliance-failures.md was made."""
 PLATFORM_SERVICES = {"wire-server", "host-plugin", "storage"}
 PROBES = {"versions", "host-plugin-versions", "metadata-versions", "host-plugin-health"}
-LETTING_GO = 6.0
+LETTING_GO = 15.0
 """How long a holder that was told to let go may still be in its last exchange, seconds."""
 STAND_IN = ("handover", "rolled back", "guest shell keeps failing", "network OS", "operator has disabled")
 """How the texts of the status-only agent are known."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Noted:
-    """One record of the journal."""
-
-    number: int
-    at: float
-    boot: str
-    kind: str
-    facts: Mapping[str, Any]
 
 
 @dataclass
@@ -128,6 +119,10 @@ class Supervised:
         return self.await_shown(
             lambda found: found.get("stage") in stages, " or ".join(stages), timeout=timeout
         )
+
+    def await_state(self, name: str, *, after: int = 0) -> None:
+        """Wait until it has been in a state since record `after` of its journal, if only for a moment."""
+        self.await_shown(lambda _: name in self.states(after=after), f"it to have been {name}")
 
     def await_shown(
         self, holds: Callable[[dict[str, Any]], object], what: str, *, timeout: float = 120
@@ -322,28 +317,6 @@ class Supervised:
             places.append("/run/bundle")
         found = self.made.run(["grep", "-rlaF", *words, *places], timeout=60)
         assert found.stdout == "", found.stdout
-
-
-@contextmanager
-def before_others() -> Iterator[None]:
-    """This process runs whenever it can, however busy the machine is: what is to be caught in the act is quick."""
-    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
-    with suppress(OSError):  # where that is not allowed, it must do without
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            os.sched_setscheduler(0, policy, parameter)
-
-
-def read(journal: bytes) -> list[Noted]:
-    """Its records. A line that is being written is left out."""
-    found = []
-    for line in journal.splitlines():
-        with suppress(ValueError, KeyError):
-            found.append(Noted(**json.loads(line.partition(b" ")[2])))
-    return found
 
 
 def moves(name: str) -> Callable[[Noted], bool]:

@@ -144,9 +144,9 @@ def test_no_stage_can_be_started_by_hand_beside_the_one_that_talks(appliance_par
         it.world.remove_fault(rule)
         with it.halted(moves("eth0"), "the primary NIC's move"):
             rule = it.world.add_fault("*", refused=True)["id"]
-        it.await_stage("confirming")
+        it.await_state("confirming")
         refused(it, "confirming")
-        it.await_stage("rescue")
+        it.await_state("rescue")
         it.world.remove_fault(rule)
         it.await_stage("steady")
         refused(it, "steady")

@@ -147,7 +147,7 @@ def test_a_fabric_that_is_silent_while_the_nics_move_gets_them_back_and_another_
         with it.halted(moves("eth0"), "the primary NIC's move"):
             it.begins()
             rule = it.world.add_fault("*", refused=True)["id"]
-        it.await_stage("rescue")
+        it.await_state("rescue")
         back = it.took()
         assert set(it.made.owners().values()) == {HOST}
         it.check_reachable()
