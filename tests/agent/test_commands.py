@@ -24,7 +24,15 @@ class Told(Telemetry):
         self.events: list[tuple[str, bool, float]] = []
 
     def did(
-        self, name: str, version: str, operation: str, *, success: bool, message: str, seconds: float
+        self,
+        name: str,
+        version: str,
+        operation: str,
+        *,
+        success: bool,
+        message: str,
+        seconds: float,
+        at: float | None = None,
     ) -> None:
         self.events.append((operation, success, seconds))
 

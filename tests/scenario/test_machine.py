@@ -50,6 +50,20 @@ def test_a_restart_while_an_extension_is_in_transition_reports_it_as_it_goes_on(
     assert play.state() == "success"
 
 
+def test_a_command_that_an_earlier_agent_left_running_has_ended_before_another_runs() -> None:
+    play = stage()
+    play.enabled()
+    play.machine.processes.earlier = 100.0
+    play.restart()
+    began = play.clock.monotonic()
+    times: list[float] = []
+    play.parts["enable"] = lambda _: times.append(play.clock.monotonic() - began)
+    play.turn()
+    assert len(times) == 1
+    assert times[0] >= 100
+    assert len(play.log.of("handler.earlier_command_ended")) == 1
+
+
 def test_a_restart_in_the_middle_of_an_install_installs_again() -> None:
     play = stage()
     play.host()

@@ -110,7 +110,7 @@ def real_machine(
         http=ToldHttp(http, log, clock) if config.log_verbose else http,
         files=files,
         commands=RealCommands(),
-        processes=HandlerProcesses(clock),
+        processes=HandlerProcesses(clock, record=config.library / ".command"),
         workers=RealWorkers(clock),
         cgroups=RealControlGroups(),
         vault=OpensslVault(config.library, openssl=config.openssl),

@@ -48,6 +48,7 @@ class Worker:
         self._cloud_init = cloud_init
         self._store = store
         self._clock = machine.clock
+        self._processes = machine.processes
         self._log = machine.log
         self._extensions_enabled = extensions_enabled
         self._policy = policy
@@ -72,6 +73,9 @@ class Worker:
         return True
 
     def _take_over(self) -> None:
+        waited = self._processes.await_earlier()
+        if waited is not None:
+            self._log.info("handler.earlier_command_ended", seconds=f"{waited:.1f}")
         try:
             self._store.prepare_all()
         except HostError as error:

@@ -60,6 +60,7 @@ class FakeProcesses:
     scripts: dict[str, Script] = field(default_factory=dict)
     ran: list[Invocation] = field(default_factory=list)
     control_groups: FakeControlGroups | None = None
+    earlier: float | None = None
     _stopped: bool = False
 
     def run_handler_command(
@@ -100,6 +101,12 @@ class FakeProcesses:
         return Completed(
             exit_code=exit_code, stdout=_kept(done.stdout), stderr=_kept(done.stderr), seconds=seconds
         )
+
+    def await_earlier(self) -> float | None:
+        """Wait for what an earlier agent has left running, for `earlier` seconds."""
+        waited, self.earlier = self.earlier, None
+        self.clock.sleep(waited or 0.0)
+        return waited
 
     def stop_current(self) -> None:
         """End the command that is running now; it is a script that calls this."""

@@ -171,6 +171,9 @@ class Processes(Protocol):
         Raises: HostError, when it cannot be started. Source: extensions.md §4.
         """
 
+    def await_earlier(self) -> float | None:
+        """Wait for the command that an earlier agent has left running, within its time. Gives the seconds, None where there is none."""
+
     def stop_current(self) -> None:
         """End the command that is running now, if any, with its whole group."""
 

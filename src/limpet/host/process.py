@@ -10,6 +10,7 @@ import subprocess
 import threading
 from typing import TYPE_CHECKING
 
+from limpet.host import predecessor
 from limpet.host.capture import Capture, Lingering
 from limpet.host.cgroups import inside
 from limpet.host.clock import Deadline
@@ -32,8 +33,10 @@ _DEATH = 5.0
 class HandlerProcesses:
     """Runs one command at a time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, record: Path | None = None) -> None:
+        """record: the file that tells a later agent what runs, should this one not see its end."""
         self._clock = clock
+        self._record = record
         self._lingering = Lingering(clock)
         self._lock = threading.Lock()
         self._current: subprocess.Popen[bytes] | None = None
@@ -62,6 +65,8 @@ class HandlerProcesses:
                 )
             except (OSError, ValueError) as error:
                 raise HostError(f"cannot start a command in {folder}: {error}") from error
+            if self._record is not None:
+                predecessor.note(self._record, process.pid, began + timeout)
             try:
                 exit_code = self._outcome(process, streams, Deadline(timeout))
             except OSError as error:
@@ -70,12 +75,19 @@ class HandlerProcesses:
             finally:
                 with self._lock:
                     self._current = None
+                if self._record is not None:
+                    with contextlib.suppress(OSError):
+                        self._record.unlink()
             return Completed(
                 exit_code=exit_code,
                 stdout=streams[0].content(),
                 stderr=streams[1].content(),
                 seconds=self._clock.monotonic() - began,
             )
+
+    def await_earlier(self) -> float | None:
+        """Wait for the command that an earlier agent has left running, within its time. Gives the seconds, None where there is none."""
+        return None if self._record is None else predecessor.settle(self._record, self._clock)
 
     def stop_current(self) -> None:
         """End the command that is running now, if any, with its whole group."""
