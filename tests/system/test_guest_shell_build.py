@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from limpet.host.devices import RealDevices
 from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
 from limpet.lab import requirements
+from limpet.lab.clock import pause
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
+APART = 5.0
+"""Seconds between two builds, so that they have no time in common."""
 INTERPRETER = Interpreter(
     files=RealFiles(), commands=RealCommands(), devices=RealDevices(), kernel=RealKernel(), clock=RealClock()
 )
@@ -66,9 +70,13 @@ def recipe(place: Path, base: tuple[str, ...] | None = None) -> Recipe:
 def test_two_builds_of_the_same_give_the_same_bytes(tmp_path: Path) -> None:
     requirements.require()
     wanted = recipe(tmp_path / "one", ("python3",))
-    first = built(wanted, tmp_path / "one.tar")
     elsewhere = replace(wanted, limpet=copied(wanted.limpet, tmp_path / "two"))
-    assert built(elsewhere, tmp_path / "two.tar").digest == first.digest
+    with ThreadPoolExecutor() as side_by_side:
+        one = side_by_side.submit(built, wanted, tmp_path / "one.tar")
+        pause(APART)
+        two = side_by_side.submit(built, elsewhere, tmp_path / "two.tar")
+    first = one.result()
+    assert two.result().digest == first.digest
     assert "python3" in first.packages
     assert parse_image((tmp_path / "one.tar.json").read_bytes()) == first
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
