@@ -1,4 +1,4 @@
-"""Rooms for system tests. They need root and namespaces; where these lack, they fail and say what to do."""
+"""Rooms for system tests. They need root and namespaces; where these lack, they are skipped and say what to do."""
 
 from __future__ import annotations
 
