@@ -42,7 +42,7 @@ def test_custom_data_reaches_the_router_and_the_guest_shell_once(appliance_parts
         wait_for(
             lambda: it.made.machine.path("/var/lib/limpet/guest-jobs").exists(),
             "the scripts to have run",
-            timeout=30,
+            timeout=120,
         )
         assert "two words" in shell.inside("ls /var/lib/waagent").checked()
         shell.inside("rm /var/lib/waagent/first").checked()
@@ -69,7 +69,7 @@ def test_a_router_without_commands_is_waited_for_until_its_loader_has_done(appli
         wait_for(
             lambda: "iosxe.wait" in it.made.sh("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"),
             "it to be waited for",
-            timeout=30,
+            timeout=120,
         )
         assert it.stage() == "handing-over"
         it.made.machine.write("/bootflash/cvac.log", "%CVAC-4-CONFIG_DONE: configuration generated\n")
