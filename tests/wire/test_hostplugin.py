@@ -31,7 +31,6 @@ IDENTITY = {
 BLOB = Request(method="PUT", url="https://s/b?sig=x", headers={"x-ms-blob-type": "BlockBlob"}, body=b"{}")
 
 REQUESTS: dict[str, tuple[Request, str, str, Mapping[str, str]]] = {
-    "versions": (hostplugin.versions_request(PLUGIN, VM), "GET", "/versions", {"x-ms-containerid": "c-1"}),
     "health": (hostplugin.health_request(PLUGIN), "GET", "/health", {}),
     "vmSettings": (
         hostplugin.vm_settings_request(PLUGIN, VM, None, "guid"),
@@ -97,20 +96,6 @@ def test_each_request_has_its_own_headers_and_no_others(
 def test_logs_are_sent_as_they_are_with_more_patience() -> None:
     request = hostplugin.log_request(PLUGIN, VM, b"zip", version="1.2", correlation_id="guid")
     assert (request.body, request.timeout) == (b"zip", 30.0)
-
-
-@pytest.mark.parametrize(
-    ("body", "spoken"),
-    [
-        (b'["2015-09-01"]', True),
-        (b'["2014-01-01", "2015-09-01"]', True),
-        (b"<v>2015-09-01</v>", True),
-        (b"[]", False),
-        (b"", False),
-    ],
-)
-def test_our_version_may_stand_in_an_answer_of_any_form(body: bytes, spoken: bool) -> None:
-    assert hostplugin.speaks_our_version(body) is spoken
 
 
 @pytest.mark.parametrize(

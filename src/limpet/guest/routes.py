@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 _UP, _REJECT = 0x1, 0x200
 _LEAF = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)")
-_NOWHERE = IPv4Address(0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

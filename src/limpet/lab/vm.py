@@ -164,15 +164,6 @@ class Vm:
         """A file of it. Raises: LabError."""
         return b64decode(self.told(f"base64 -w0 '{path}'"))
 
-    def await_console(self, text: str, *, timeout: float = TIME_TO_BOOT, after: int = 0) -> str:
-        """Wait until the console says `text` behind its first `after` characters; gives all of it. Raises: LabError."""
-
-        def look() -> str | None:
-            said = self.console()
-            return said if text in said[after:] else None
-
-        return wait_for(look, f"{text!r} on the console of {self.name}", timeout=timeout, pause=0.1)
-
     def reboot(self) -> None:
         """Ask its systemd to reboot, and wait for the next boot's shell. Raises: LabError."""
         self.told("systemctl --no-block reboot")

@@ -18,7 +18,6 @@ from limpet.wire.names import fit_for_a_request
 if TYPE_CHECKING:
     from limpet.model.ids import ConfigName, ContainerId, Etag, Url
 
-HOST_PLUGIN_PORT = 32526
 API_VERSION = "2015-09-01"
 FAST_TRACK_SINCE = Version.parse("1.0.8.133")
 LOG_SECONDS = 30.0
@@ -42,20 +41,6 @@ class HostPluginIdentity:
             "x-ms-containerid": self.container_id,
             "x-ms-host-config-name": self.config_name,
         }
-
-
-def versions_request(host_plugin: str, identity: HostPluginIdentity) -> Request:
-    """Ask which API versions are spoken."""
-    return Request(
-        method="GET",
-        url=f"http://{host_plugin}/versions",
-        headers={"x-ms-containerid": identity.container_id},
-    )
-
-
-def speaks_our_version(body: bytes) -> bool:
-    """Whether the answer to `versions_request` has our version in it; its form is not relied on. Source: §5.2."""
-    return API_VERSION.encode() in body
 
 
 def health_request(host_plugin: str) -> Request:
