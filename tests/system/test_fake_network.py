@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from limpet.host.fake_network import MAIN, FakeNetwork
 from limpet.host.fake_programs import namespaces
 from limpet.lab.commands import run
 from limpet.lab.netns import Network, network
+from limpet.lab.workspace import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +71,7 @@ SCRIPT = (
 def real() -> Iterator[dict[str, Network]]:
     """Two namespaces; the NICs of one have their other ends in a third."""
     with ExitStack() as stack:
-        every = {
-            name: stack.enter_context(network(f"lfn{os.getpid()}-{name}")) for name in (HOME, AWAY, "switch")
-        }
+        every = {name: stack.enter_context(network(named(name))) for name in (HOME, AWAY, "switch")}
         for number in (0, 1):
             every["switch"].ip(
                 f"link add name p{number} type veth peer name eth{number} netns {every[HOME].name}",

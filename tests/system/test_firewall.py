@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import pytest
 
 from limpet.lab.commands import Result, bound_to_us, run
 from limpet.lab.netns import Network, network
+from limpet.lab.workspace import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ def masked(before: str, argv: tuple[str, ...]) -> list[str]:
 
 @contextmanager
 def guests(before: str) -> Iterator[Guests]:
-    with network(f"lfw{os.getpid()}") as made:
+    with network(named("firewall")) as made:
         made.ip(f"addr add {WIRE}/32 dev lo")
         script = Path(__file__).with_name("wire_guests.py")
         argv = masked(before, (sys.executable, str(script)))

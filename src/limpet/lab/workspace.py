@@ -41,7 +41,7 @@ class Workspace:
 def workspace() -> Iterator[Workspace]:
     """A fresh workspace; its folder is unmounted and removed at the end. Raises: LabError."""
     sweep()
-    name = f"limpet-{os.getpid()}-{began(os.getpid())}-{next(_numbers)}"
+    name = named()
     folder = BASE / name
     folder.mkdir(mode=0o700)
     try:
@@ -49,6 +49,12 @@ def workspace() -> Iterator[Workspace]:
         yield Workspace(name=name, folder=folder)
     finally:
         _remove_folder(folder)
+
+
+def named(what: str = "") -> str:
+    """A new name for something of this process, by which `sweep` finds it when the process is gone. what: its end."""
+    own = f"limpet-{os.getpid()}-{began(os.getpid())}-{next(_numbers)}"
+    return f"{own}-{what}" if what else own
 
 
 def sweep() -> None:
