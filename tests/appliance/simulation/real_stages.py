@@ -73,7 +73,7 @@ class RealStages:
     world: World
     core: Core = field(init=False)
     done: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    told: set[tuple[str, str, str, int, int]] = field(default_factory=set)
+    told: set[tuple[str, str, str, int, int, int]] = field(default_factory=set)
     decider: int = 0
     generation: int = 0
     works: bool = True
@@ -269,7 +269,14 @@ class RealStages:
         def perform(run: Invocation) -> int:
             number = run.environment["ConfigSequenceNumber"]
             self.done[run.folder.name, operation, number] += 1
-            key = (run.folder.name, operation, number, self.decider, self.core.vm.etag_serial)
+            key = (
+                run.folder.name,
+                operation,
+                number,
+                self.decider,
+                self.core.vm.etag_serial,
+                self.core.vm.incarnation,
+            )
             if key in self.told:
                 self.world.fabric.fault(f"{' '.join(key[:3])} was run twice for one decision of one agent")
             self.told.add(key)
