@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tests.appliance.simulation.looking import flows, steady, visited
 from tests.appliance.simulation.networks import GUEST, NOS
 
+from limpet.appliance.phases.suspecting import where
 from limpet.appliance.states import State
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def test_a_network_os_that_reaches_nothing_either_is_told_of_as_such(world: Worl
     assert world.live(15.0, lambda: "the network OS does not reach the fabric either" in told(world))
     world.live(60.0)
     assert not {State.ROLLING_BACK, State.RESCUE} & set(visited(world))
+
+
+def test_where_nobody_can_look_from_the_network_os_nothing_is_said_of_it() -> None:
+    assert where(reached=None) == "the guest shell does not reach the fabric"
+    assert len({where(reached=each) for each in (None, True, False)}) == 3
 
 
 def test_rules_are_put_in_place_again_ever_more_seldom_while_an_operator_blocks_the_guest(

@@ -85,8 +85,8 @@ def probed(appliance: Appliance, network: str, timeout: float) -> str | None:
 def _again(appliance: Appliance, problem: str) -> str | None:
     """Tell a fault of NAT from one of the NIC, put rules and routes in place again, and look once more (F2)."""
     site, driver = appliance.site(), appliance.network_os
-    there = probed(appliance, site.network_os, 2.0) if appliance.look().exists(site.network_os) else problem
-    place = where(reached=not there)
+    there = appliance.look().exists(site.network_os)
+    place = where(reached=probed(appliance, site.network_os, 2.0) is None if there else None)
     appliance.machine.log.warning("handover.not_confirmed", problem=problem, where=place)
     appliance.do(driver.protect(site))
     dress_all(appliance, doubt=True)

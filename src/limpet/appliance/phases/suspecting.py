@@ -75,8 +75,12 @@ class Suspicion:
         if not silent:
             self._dismiss(now)
             return None
+        network = appliance.site().network_os
+        if not appliance.look().exists(network):
+            self._due = now + LONGEST
+            return f"{where(reached=None)} ({silent})"
+        self._begin(network, _NETWORK_OS, now)
         self._problem = silent
-        self._begin(appliance.site().network_os, _NETWORK_OS, now)
         return None
 
     def end(self) -> None:
@@ -97,8 +101,13 @@ class Suspicion:
         self._due = now + max(now - self.heard, SILENT)
 
 
-def where(*, reached: bool) -> str:
-    """Words for where the way to the fabric is shut, when the guest shell does not reach it. reached: by the network OS."""
+def where(*, reached: bool | None) -> str:
+    """Words for where the way to the fabric is shut, when the guest shell does not reach it.
+
+    reached: by the network OS; None where it has no namespace to look from, as vendors' data planes.
+    """
+    if reached is None:
+        return "the guest shell does not reach the fabric"
     if reached:
         return "the network OS reaches the fabric, the guest shell behind it does not"
     return "the network OS does not reach the fabric either"
