@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def test_a_missing_command_is_said_with_its_package() -> None:
     found = missing_commands(lambda name: None if name == "ip" else f"/usr/bin/{name}")
     assert [str(lack) for lack in found] == ["no command `ip`: apt-get install iproute2"]
+    assert all(lack.package for lack in found)
 
 
 def test_who_logs_in_to_machines_needs_a_client() -> None:
@@ -41,6 +42,7 @@ def test_a_refused_feature_is_said_with_the_kernels_answer() -> None:
     assert len(found) == 1
     assert "overlay mounts are refused" in str(found[0])
     assert "operation not permitted" in str(found[0])
+    assert not found[0].package  # so a test is skipped for it
 
 
 @pytest.mark.parametrize(
