@@ -59,7 +59,7 @@ TABLE = {
 
 def limpet(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "limpet", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_a_verb_gets_its_arguments_and_decides_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,7 +196,7 @@ def test_the_version_is_told_by_the_installed_command() -> None:
 def test_the_command_itself_imports_no_argument_parser_and_no_program() -> None:
     code = "import sys\nfrom limpet.cli import main\nmain(['help'])\nprint(*sorted(sys.modules), file=sys.stderr)"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     loaded = set(done.stderr.split())
     assert not loaded & {"argparse", "dataclasses", "inspect", "json", "socket", "subprocess", "difflib"}
@@ -215,7 +215,7 @@ def test_an_interruption_is_an_exit_code_and_no_traceback(error: str, code: int,
         "sys.argv = ['limpet', 'program']\nsys.exit(cli.entry())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (code, "")
 
@@ -226,7 +226,7 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
             [sys.executable, "-m", "limpet", "help"],
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=30,
+            timeout=120,
             check=False,
         )
     assert done.returncode == 1
@@ -240,7 +240,7 @@ def test_a_complaint_that_cannot_be_written_leaves_its_exit_code(words: list[str
             [sys.executable, "-m", "limpet", *words],
             capture_output=False,
             stderr=full,
-            timeout=30,
+            timeout=120,
             check=False,
         )
     assert done.returncode == 2
@@ -255,7 +255,7 @@ def test_output_that_nobody_reads_is_no_traceback(words: list[str]) -> None:
             [sys.executable, "-m", "limpet", *words],
             stdout=writer,
             stderr=subprocess.PIPE,
-            timeout=30,
+            timeout=120,
             check=False,
         )
     finally:
@@ -282,7 +282,7 @@ def test_closed_streams_are_no_traceback(closed: str) -> None:
         ["/bin/sh", "-c", f'"$0" -m limpet help nothing {closed}; echo "ended with $?"', sys.executable],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     assert "ended with 2" in done.stdout
@@ -295,7 +295,7 @@ def test_a_locale_without_the_letters_is_no_traceback(words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "limpet", *words],
         capture_output=True,
-        timeout=30,
+        timeout=120,
         check=False,
         env=environment,
     )

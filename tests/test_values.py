@@ -70,7 +70,7 @@ def test_a_process_that_ends_soon_makes_its_classes_once_and_its_values_do_not_c
         check=True,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.stdout.split() == ["FrozenInstanceError", "True"]
 
@@ -151,7 +151,7 @@ def test_the_boot_stage_makes_its_values_without_the_standard_module() -> None:
         check=True,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.stdout.split() == ["limpet.values", "False"]
 
@@ -167,6 +167,6 @@ def test_patterns_of_the_boot_stage_are_compiled_when_they_are_used_and_do_what_
         check=True,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.stdout.split() == ["LazyPattern", "Y", "azb", "(x)(?P<n>y)", "False"]

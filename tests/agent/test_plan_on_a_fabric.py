@@ -61,7 +61,7 @@ async def plan(fabric: Running, root: Path, *arguments: str) -> int:
 
 def on_a_fabric(talk: Callable[[Running], Any], **settings: Any) -> None:
     async def whole() -> None:
-        async with running(**settings) as fabric, asyncio.timeout(30):
+        async with running(**settings) as fabric, asyncio.timeout(120):
             await talk(fabric)
 
     asyncio.run(whole())

@@ -32,7 +32,7 @@ def repository_files() -> list[Path]:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=120,
     ).stdout
     paths = [ROOT / name.decode() for name in listed.split(b"\0") if name]
     return [path for path in paths if path.is_file() and path.stat().st_size < TEXT_LIMIT]
@@ -56,7 +56,7 @@ def run(*command: str | Path, path: Path, cwd: Path = ROOT) -> subprocess.Comple
         env={"PATH": f"{path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
@@ -72,7 +72,7 @@ def test_every_target_has_a_line_of_help() -> None:
 
 def test_make_alone_lists_the_targets() -> None:
     done = subprocess.run(
-        ["make", "-C", str(ROOT)], capture_output=True, text=True, timeout=30, check=True, env=os.environ
+        ["make", "-C", str(ROOT)], capture_output=True, text=True, timeout=120, check=True, env=os.environ
     )
     assert all(
         re.search(rf"^  {target} +\S", done.stdout, re.MULTILINE) for target in HELPED.findall(makefile())

@@ -15,7 +15,7 @@ def test_the_lifecycle_page_is_drawn_from_the_tables() -> None:
         check=True,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     ).stdout
     written = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
     assert written == drawn, "run: python tools/lifecycle_page.py > docs/lifecycle.md"

@@ -84,7 +84,7 @@ def loaded(code: str) -> set[str]:
         check=True,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     return set(done.stdout.split())
 

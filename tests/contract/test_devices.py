@@ -49,12 +49,12 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plugged]:
         ["losetup", "--find", "--show", "--partscan", image],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     path = Path(found.stdout.strip())
     yield Plugged(RealDevices(), RealFiles(), path)
-    subprocess.run(["losetup", "--detach", path], timeout=30, check=True)
+    subprocess.run(["losetup", "--detach", path], timeout=120, check=True)
 
 
 def test_what_was_written_is_read_back_from_where_it_is(disk: Plugged) -> None:

@@ -45,7 +45,7 @@ class Running:
             writer.write(request)
             if half_close:
                 writer.write_eof()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(120):
                 return await reader.read()
         finally:
             writer.close()

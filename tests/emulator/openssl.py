@@ -21,7 +21,7 @@ def ran(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProce
     if shutil.which("openssl") is None:
         pytest.skip("the openssl program is not installed")
     command = ["openssl", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=30, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
 
 
 def openssl(*arguments: str | Path, stdin: bytes = b"") -> bytes:

@@ -152,7 +152,7 @@ def change(handler: str, level: int, **members: Any) -> dict[str, Any]:
 
 def tell(page: str, vm: str, told: dict[str, Any]) -> httpx.Response:
     """Put a document, as the lab does."""
-    return httpx.put(f"{page}v1/vms/{vm}/appliance", json=told, trust_env=False, timeout=20)
+    return httpx.put(f"{page}v1/vms/{vm}/appliance", json=told, trust_env=False, timeout=120)
 
 
 def ready(wire: str) -> None:

@@ -34,7 +34,7 @@ def asking(talk: Callable[[httpx.AsyncClient, Running], Coroutine[Any, Any, None
     """Run `talk` with a client of the admin API and a fabric that has the VM vm1."""
 
     async def whole() -> None:
-        async with running(**settings) as fabric, asyncio.timeout(30):
+        async with running(**settings) as fabric, asyncio.timeout(120):
             transport = httpx.ASGITransport(app=admin_app(fabric), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
                 assert (await client.post("/v1/vms", json=VM)).status_code == 201

@@ -34,7 +34,7 @@ async def on_a_socket(fabric: Running, path: Path) -> AsyncIterator[httpx.AsyncC
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         transport = httpx.AsyncHTTPTransport(uds=str(path))
-        async with httpx.AsyncClient(transport=transport, base_url="http://admin", timeout=20) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://admin", timeout=120) as client:
             yield client
     finally:
         server.should_exit = server.force_exit = True
@@ -58,7 +58,7 @@ def test_events_stream_over_a_unix_socket_and_resume_after_the_last_one_seen(tmp
     async def whole() -> None:
         async with (
             running() as fabric,
-            asyncio.timeout(30),
+            asyncio.timeout(120),
             on_a_socket(fabric, tmp_path / "admin.sock") as client,
         ):
             await fabric.get(Service.WIRE_SERVER, "/machine/?comp=goalstate")
@@ -79,7 +79,7 @@ def test_a_live_stream_tells_what_happens_after_it_was_opened(tmp_path: Path) ->
     async def whole() -> None:
         async with (
             running() as fabric,
-            asyncio.timeout(30),
+            asyncio.timeout(120),
             on_a_socket(fabric, tmp_path / "admin.sock") as client,
         ):
             await fabric.get(Service.WIRE_SERVER, "/machine/?comp=goalstate")

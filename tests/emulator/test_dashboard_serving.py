@@ -154,7 +154,7 @@ def test_the_stream_tells_the_whole_page_at_once_and_again_when_it_changes(tmp_p
     async def whole() -> None:
         async with (
             running() as fabric,
-            asyncio.timeout(30),
+            asyncio.timeout(120),
             on_a_socket(fabric, tmp_path / "admin.sock") as client,
             client.stream("GET", "/v1/dashboard") as answer,
         ):
@@ -233,7 +233,7 @@ def test_foreign_pages_and_foreign_names_may_not(method: str, headers: dict[str,
 
 def test_a_refused_request_changes_nothing() -> None:
     async def whole() -> None:
-        async with running() as fabric, asyncio.timeout(30):
+        async with running() as fabric, asyncio.timeout(120):
             transport = httpx.ASGITransport(app=admin_app(fabric))
             async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}:10088") as client:
                 rule = {"endpoint": "goal-state", "status": 503}

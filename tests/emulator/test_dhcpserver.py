@@ -67,7 +67,7 @@ async def send(server: DhcpServer, client: socket.socket, packet: bytes) -> None
 
 
 async def heard(client: socket.socket) -> DhcpMessage:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         return parse_dhcp_message(await asyncio.get_running_loop().sock_recv(client, 4096))
 
 

@@ -118,7 +118,7 @@ class Vm:
         }
         return subprocess.run(
             ["/bin/sh", "-c", f"{base}/{manifest.commands[operation]}"],
-            cwd=base, env=environment, capture_output=True, text=True, timeout=30, check=False,
+            cwd=base, env=environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def status(self, handler: str, name: str = "0") -> ExtensionStatus:
@@ -288,6 +288,6 @@ def test_an_unknown_command_is_refused(vm: Vm, handler: str) -> None:
     vm.unpack(handler)
     program = vm.base(handler) / "bin" / handler.split(".")[2].partition("-")[0].lower()
     done = subprocess.run(
-        [program, "dance"], cwd=vm.base(handler), capture_output=True, text=True, timeout=30, check=False
+        [program, "dance"], cwd=vm.base(handler), capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stderr.startswith("usage: ")) == (2, True)

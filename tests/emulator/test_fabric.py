@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await work
 
     asyncio.run(bounded())

@@ -111,7 +111,7 @@ def test_the_same_input_gives_the_same_bytes_whenever_and_wherever(zone: str) ->
         text=True,
         check=True,
         env=environment,
-        timeout=30,
+        timeout=120,
     )
     # Known in advance: not even another day changes it.
     assert shown.stdout.strip() == DIGEST
@@ -236,7 +236,7 @@ def test_the_password_may_come_by_standard_input(tmp_path: Path) -> None:
         encoding="utf-8",
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=120,
     )
     assert parse_ovf_environment(content(out.read_bytes(), DOCUMENT)).user_password == Secret(PASSWORD)
 

@@ -159,7 +159,7 @@ def test_a_table_on_a_terminal_has_colours() -> None:
         stdin=follower,
         stdout=follower,
         check=True,
-        timeout=30,
+        timeout=120,
         env=environment,
     )
     os.close(follower)

@@ -46,7 +46,7 @@ def test_without_json_it_speaks_to_people(tmp_path: Path) -> None:
     assert process.stdout is not None
     shown = [process.stdout.readline() for _ in range(8)]
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert shown[0] == "The fabric is ready.\n"
     assert f"  admin        {admin}\n" in shown
     assert "  imds         none\n" in shown
@@ -71,7 +71,7 @@ def test_a_second_one_at_the_same_addresses_is_told_so(fresh: Process, tmp_path:
             [*COMMAND, "serve", *ON_LOOPBACK, *arguments],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
         )
         assert (done.returncode, done.stdout, done.stderr) == (2, "", problem)
@@ -156,7 +156,7 @@ def test_an_impossible_world_ends_before_it_begins(tmp_path: Path, text: str, pr
     file.write_text(text, encoding="utf-8")
     arguments = [*ON_LOOPBACK, "--admin", f"unix:{tmp_path}/admin.sock", "--scenario", str(file)]
     done = subprocess.run(
-        [*COMMAND, "serve", *arguments], capture_output=True, text=True, timeout=30, check=False
+        [*COMMAND, "serve", *arguments], capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"limpet emulator: {file}, {problem}")
@@ -174,7 +174,7 @@ def test_a_vm_of_the_command_line_is_refused_in_its_words(tmp_path: Path) -> Non
         "a=10.0.0.5",
     ]
     done = subprocess.run(
-        [*COMMAND, "serve", *arguments], capture_output=True, text=True, timeout=30, check=False
+        [*COMMAND, "serve", *arguments], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 2
     assert "the command line: --vm a=10.0.0.5: there is a VM 'a' already, at 10.0.0.4" in done.stderr

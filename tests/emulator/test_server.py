@@ -24,7 +24,7 @@ WIRE = Service.WIRE_SERVER
 
 def on_a_fabric(talk: Callable[[Running], Coroutine[Any, Any, None]], **settings: Any) -> None:
     async def whole() -> None:
-        async with running(**settings) as fabric, asyncio.timeout(30):
+        async with running(**settings) as fabric, asyncio.timeout(120):
             await talk(fabric)
 
     asyncio.run(whole())

@@ -132,7 +132,7 @@ def test_without_a_journal_the_log_is_the_file(tmp_path: Path) -> None:
         env={"JOURNAL_STREAM": "1:2"},
         capture_output=True,
         check=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.stderr == b""
     assert (tmp_path / "log").read_text().endswith(" INFO started a=1\n")

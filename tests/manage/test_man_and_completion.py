@@ -61,7 +61,7 @@ def test_the_page_has_examples_and_exit_codes(page: str) -> None:
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_groff_has_nothing_to_say_about_the_page(page: str) -> None:
     command = ["groff", "-man", "-ww", "-Tutf8"]
-    done = subprocess.run(command, input=page, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, input=page, capture_output=True, text=True, timeout=120, check=True)
     assert done.stderr == ""
     assert "limpet deprovision" in done.stdout
 
@@ -107,7 +107,7 @@ def offered(bash: Path, *words: str, folder: Path) -> set[str]:
     script = 'source "$0"; COMP_WORDS=(limpet "$@"); COMP_CWORD=$#; _limpet; printf "%s\\n" "${COMPREPLY[@]}"'
     done = subprocess.run(
         ["bash", "-u", "-c", script, str(bash), *words],
-        capture_output=True, text=True, timeout=30, check=True, cwd=folder,
+        capture_output=True, text=True, timeout=120, check=True, cwd=folder,
     )  # fmt: skip
     assert done.stderr == ""
     return set(done.stdout.split())
@@ -147,7 +147,9 @@ def test_the_other_shells_find_no_mistake(shell: str, tmp_path: Path) -> None:
         pytest.skip(f"{shell} is not installed")
     script = tmp_path / "completion"
     script.write_text(SHELLS[shell](commands_of(VERBS)), encoding="utf-8")
-    done = subprocess.run([shell, "-n", str(script)], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [shell, "-n", str(script)], capture_output=True, text=True, timeout=120, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -47,7 +47,7 @@ def waagent(tmp_path: Path) -> Path:
 def call(waagent: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(waagent), *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=30, check=False, cwd=waagent.parent
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=waagent.parent
     )
 
 
