@@ -77,11 +77,30 @@ def test_a_guest_shell_that_dies_again_and_again_is_built_anew_then_stood_in_for
 
 
 BROKEN = """
-mkdir -p /var/tmp/broken/sbin /var/tmp/broken/usr/lib/systemd
-for file in sbin/init usr/lib/systemd/systemd; do
+mkdir -p /var/tmp/broken/sbin /var/tmp/broken/usr/lib/systemd /var/tmp/broken/usr/bin
+for file in sbin/init usr/lib/systemd/systemd usr/bin/limpet; do
     echo nothing > /var/tmp/broken/$file; chmod 755 /var/tmp/broken/$file
 done
 """
+
+
+def test_an_image_without_an_agent_that_can_be_led_is_never_started(appliance_parts: Parts) -> None:
+    """R14."""
+    with supervised.steady(appliance_parts, nics=1) as it:
+        it.made.sh(f"{BROKEN}\nrm /var/tmp/broken/usr/bin/limpet")
+        it.made.run(["limpet", "guestshell", "upgrade", "/var/tmp/broken"], timeout=60).checked()
+        last, before = it.last(), it.serial()
+        it.begins()
+        it.made.run(["kill", "-KILL", it.guest()]).checked()
+        report = it.await_guest_report(after=before)
+        it.observed(
+            "R14", f"image without limpet: the good one is started, reports after {it.took(report['at'])} s"
+        )
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "steady")
+        bad = json.loads(it.made.machine.read("/var/lib/limpet/guest/images/slots.json"))["bad"]
+        assert "there is no limpet in the image" in " ".join(bad.values())
+        assert it.states(after=last) == ["repairing", "confirming", "steady"]
+        it.check()
 
 
 def test_an_image_that_does_not_work_is_condemned_and_the_last_good_one_is_started(
