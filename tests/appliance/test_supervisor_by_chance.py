@@ -11,7 +11,22 @@ import pytest
 from tests.appliance.simulation.lives import Life, lived
 from tests.appliance.simulation.troubles import TROUBLES
 
-FOUND = (18, 529, 1443, 100590, 200007, 201463, 300513, 3000190, 3000764, 6000318, 6000869, 7000890)
+FOUND = (
+    18,
+    529,
+    1443,
+    100590,
+    200007,
+    201463,
+    300513,
+    3000190,
+    3000764,
+    6000318,
+    6000869,
+    7000890,
+    10003767,
+    20003213,
+)
 """Seeds of lives that once ended badly."""
 
 
