@@ -166,11 +166,13 @@ class RealStages:
             replace(ALL_OVER, enable_swap=False, execute_custom_data=False),
         )
         begun, known = self._begun(), before is not None and parse_marker(before).vm_id == world.vm_id
-        result = stage.run()
+        try:
+            result = stage.run()
+        finally:  # it may be killed after that, too
+            if self._marked() not in {before, None}:
+                world.fabric.provisioned.append(world.vm_id)
         if known and self._begun() > begun:
             world.fabric.fault("a VM that was provisioned was said to be provisioned again")
-        if self._marked() not in {before, None}:
-            world.fabric.provisioned.append(world.vm_id)
         return result.exit_code, b""
 
     def _begun(self) -> int:
