@@ -51,9 +51,19 @@ def workers() -> list[int]:
             found += [
                 int(child)
                 for child in (task / "children").read_text().split()
-                if b"fetch_worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+                if b"fetch_worker" in command_line(child)
             ]
     return found
+
+
+def command_line(process: str) -> bytes:
+    """What it was started with; one whose program is just being put in its place has none for a moment."""
+    while True:
+        line = Path(f"/proc/{process}/cmdline").read_bytes()
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        if line or state in {"Z", "X"}:
+            return line
+        os.sched_yield()
 
 
 def fetch(
