@@ -82,7 +82,8 @@ def lived(seed: int) -> Life:  # noqa: C901 - one after the other
                 well = world.live(PATIENCE, lambda: is_steady(world))
         if well and seed % 4 == 0:
             # One that hangs is given its two minutes.
-            well = not world.live(LASTS, lambda: world.since_status > SILENT and not world.containers.hangs)
+            silent = SILENT + 2.0 * (world.containers.starting + world.containers.loading)
+            well = not world.live(LASTS, lambda: world.since_status > silent and not world.containers.hangs)
         world.live(1.0)  # the journal is written as soon as there is room
         life.problems += broken(world)
         if not well:
