@@ -138,15 +138,15 @@ def test_a_status_only_agent_that_dies_is_started_again_wherever_one_is_needed(w
         flows(world, within=20.0)
 
 
-@pytest.mark.parametrize(
-    ("overdue", "health"), [("not-ready", "ProvisioningFailed"), ("degraded", "Ready")]
-)
+@pytest.mark.parametrize(("overdue", "health"), [("not-ready", "ProvisioningFailed"), ("degraded", "Ready")])
 def test_with_ready_late_the_platform_is_told_after_the_deadline_that_it_is_not_and_why(
     overdue: str, health: str
 ) -> None:
     world = World(late=True)
     try:
-        world.setting(ready="late", ready_deadline=1100.0, attempts=2, overdue=overdue)  # the fake's uptime begins at 1000 s
+        world.setting(
+            ready="late", ready_deadline=1100.0, attempts=2, overdue=overdue
+        )  # the fake's uptime begins at 1000 s
         world.program.refuses[f"claim {PRIMARY}"] = 1000
         world.live(60.0)
 
