@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,8 @@ def test_a_power_cut_at_any_change_loses_nothing_of_it() -> None:
     while True:
         shell = Shell(machine(loops=True), "lxc", share=64)
         put(shell, "licence", b"kept")
+        files = shell.machine.files
+        files.nodes[SHARE] = replace(files.nodes[SHARE], mode=0o775)
         shell.machine.battery.left = cut
         try:
             shell.do("prepare")
@@ -96,6 +99,7 @@ def test_a_power_cut_at_any_change_loses_nothing_of_it() -> None:
             guest_shell.restarted(shell.machine.files)
             shell.do("prepare")
             assert read(shell, "licence") == b"kept"
+            assert files.nodes[SHARE].mode == 0o775
             cut += 1
         else:
             break

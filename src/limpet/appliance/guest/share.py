@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Step
 
 ADOPT = r"""
-share=$1 content=$2 incoming=$3 new=$4
+share=$1 content=$2 incoming=$3
 if [ "$share" -ef "$content" ]; then exit; fi
 if [ -e "$incoming" ]; then rm -rf "$incoming"; fi
-if [ -n "$new" ]; then chown --reference="$share" "$content" && chmod --reference="$share" "$content" || exit; fi
+if ! [ -d "$content" ]; then
+  rm -rf "$content.new"
+  mkdir "$content.new" && chown --reference="$share" "$content.new" && chmod --reference="$share" "$content.new" || exit
+  mv "$content.new" "$content" || exit
+fi
 full=
 for each in "$share"/* "$share"/.[!.]* "$share"/..?*; do
   if [ -e "$each" ] || [ -L "$each" ]; then full=1; break; fi
@@ -34,7 +38,7 @@ mount --bind "$content" "$share"
 """
 """What is in the folder already moves into the volume, all or nothing of it; then the volume is seen in the folder's place.
 
-Arguments: the folder, its place in the volume, another one there, and a word when the volume is new. A power cut anywhere leaves a file in one of both places at least,
+Arguments: the folder, its place in the volume, another one there. A power cut anywhere leaves a file in one of both places at least,
 and the next start completes it. What the host has written while the volume was not mounted is newer than what is in it.
 """
 _TIME_TO_MOVE = 600.0
@@ -51,15 +55,13 @@ def sharing(plan: ShellPlan, sight: ShellSight, *, bounded: bool) -> tuple[Task,
     if sight.running:
         return ()
     content, incoming = volume.point / "content", volume.point / "incoming"
-    new = "" if sight.share_disk.exists else "new"
     steps: list[Step] = [MakeFolder(plan.store, mode=0o700)]
     if volume.point not in sight.shares:
         steps.append(MakeFolder(folder))
         steps += volume.mounting(sight.share_disk)
-    steps += [
-        MakeFolder(content),
-        Run(("sh", "-c", ADOPT, "sh", str(folder), str(content), str(incoming), new), timeout=_TIME_TO_MOVE),
-    ]
+    steps.append(
+        Run(("sh", "-c", ADOPT, "sh", str(folder), str(content), str(incoming)), timeout=_TIME_TO_MOVE)
+    )
     return (
         Task(
             name="guest-share",

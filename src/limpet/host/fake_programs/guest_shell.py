@@ -267,6 +267,9 @@ def _adopted(files: FakeFiles, share: Path, content: Path) -> Said:
     """What is in a folder moves into its volume, whose place it takes."""
     if any(mount.point == str(share) for line in _mounts(files) for mount in read_mountinfo(line)):
         return Said()
+    if content not in files.nodes:
+        files.before()
+        files.nodes[content] = files.nodes[share]
     for path in _below(files, share):
         files.before()
         files.nodes[content / path] = files.nodes[share / path]
