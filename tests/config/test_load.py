@@ -292,6 +292,11 @@ def test_addresses_with_which_the_guest_shell_would_reach_nobody_stop_the_start(
         load_config(disk(), options=options)
 
 
+def test_a_path_that_begins_with_several_slashes_begins_with_one() -> None:
+    config = load_config(disk(conf="Lib.Dir=//etc\n"), options=["agent.log_dir = //var///log"])
+    assert [str(config.library), str(config.log_dir)] == ["/etc", "/var/log"]
+
+
 def test_the_guest_ports_addresses_and_name_servers_are_taken_as_they_are_written() -> None:
     options = [
         "guest_shell.gateway=10.9.0.1/30",

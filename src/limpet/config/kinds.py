@@ -127,7 +127,7 @@ TEXT = Kind(describe="text", accept=_text)
 def _path(value: object) -> Path:
     if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
         raise ValueError(PATH.describe)
-    return Path(value)
+    return Path(f"/{value.lstrip('/')}")  # two slashes would be another path than one, for everything but the kernel
 
 
 PATH = Kind(describe="an absolute path", accept=_path)
