@@ -127,7 +127,8 @@ TEXT = Kind(describe="text", accept=_text)
 def _path(value: object) -> Path:
     if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
         raise ValueError(PATH.describe)
-    return Path(f"/{value.lstrip('/')}")  # two slashes would be another path than one, for everything but the kernel
+    # Two slashes before it are another path than one to everybody but the kernel.
+    return Path(f"/{value.lstrip('/')}")
 
 
 PATH = Kind(describe="an absolute path", accept=_path)
