@@ -31,6 +31,17 @@ def test_a_secret_is_not_serialised() -> None:
         ),
         ("http://store.example/x?sig=abc", "http://store.example/x?<redacted>"),
         ("the token sig=abc&x=1", "the token sig=<redacted>&x=1"),
+        (
+            r'{"uri": "https://store.example/x?sp=r\u0026sig=abc"}',
+            '{"uri": "https://store.example/x?<redacted>"}',
+        ),
+        (r"sp=r\u0026sig\u003dabc", r"sp=r\u0026sig\u003d<redacted>"),
+        (
+            "to=https%3A%2F%2Fstore.example%2Fx%3Fsp%3Dr%26sig%3Dabc",
+            "to=https%3A%2F%2Fstore.example%2Fx%3Fsp%3Dr%26sig%3D<redacted>",
+        ),
+        ("https://store.example/x%3fsig%3dabc", "https://store.example/x%3fsig%3d<redacted>"),
+        ("https://store.example/x?design=1", "https://store.example/x?design=1"),
         ("https://store.example/x?comp=page", "https://store.example/x?comp=page"),
         ("nothing to hide", "nothing to hide"),
     ],
