@@ -111,6 +111,23 @@ def test_a_reboot_hands_over_again_and_provisions_nothing_twice(router: VmApplia
     tell_story(router)
 
 
+def test_a_clock_that_is_set_forward_and_back_changes_nothing(router: VmAppliance) -> None:
+    """F11: the wall clock of the whole machine, which its guest shell shares."""
+    last = router.last()
+    grant = router.machine.told("cat /run/limpet/appliance/grant.json")
+    agent = router.in_guest("systemctl show --property=MainPID --value limpet-agent").stdout
+    for jump in ("+400 days", "-800 days", "+400 days", "-5 seconds"):
+        before, began = router.serial(), now()
+        router.machine.told(f"date --set '{jump}'")
+        router.rack.world.publish(router.name)
+        report = router.await_guest_report(after=before)
+        tell(f"clock set {jump}: the guest shell reports a new goal state after {now() - began:.0f} s")
+        assert report["status"]["status"] == "Ready"
+    assert router.states(after=last) == []
+    assert router.machine.told("cat /run/limpet/appliance/grant.json") == grant
+    assert router.in_guest("systemctl show --property=MainPID --value limpet-agent").stdout == agent
+
+
 def test_nics_that_the_kernel_gives_back_when_the_network_os_dies_are_handed_over_again(
     router: VmAppliance,
 ) -> None:
