@@ -105,7 +105,8 @@ class WorkerFetcher:
     def warm(self) -> None:
         """Start the worker ahead of need, so that the first job does not wait for it."""
         with self._lock:
-            if self._control is None and not self._aborted:
+            if not self._aborted and (self._control is None or _ended(self._control)):
+                self._let_go()
                 self._control = self._start()
 
     def close(self) -> None:
@@ -213,6 +214,16 @@ def _understood(raw: bytes) -> tuple[dict[str, Any], bytes]:
     if "host" in answer:
         raise HostError(redacted(answer["host"]))
     return answer, content
+
+
+def _ended(control: socket.socket) -> bool:
+    """Whether the worker at the other end is gone; what sees it off may not have been told yet."""
+    try:
+        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _sent(control: socket.socket, stream: socket.socket) -> bool:
