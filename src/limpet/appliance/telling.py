@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.guest.fabric_lease import EXCHANGE
@@ -11,10 +12,19 @@ from limpet.model.errors import HostError, MalformedDocument
 
 if TYPE_CHECKING:
     from limpet.appliance.machine import Machine
-    from limpet.appliance.phases.gaps import Fall
     from limpet.appliance.states import State
 
 _FILE = EXCHANGE / EVENTS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fall:
+    """A handover that is being taken back. left: the state in which it was. before: the last accepted report, where one is known."""
+
+    left: State
+    reason: str | None
+    before: float | None
+    before_up: float | None = None
 
 
 class Telling:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from tests.appliance.networkos.iosxe_cases import SECTIONS, day_zero, environment, site
 
 from limpet.appliance.networkos.iosxe.conflicts import conflicts
-from limpet.appliance.networkos.iosxe.custom_data import ConfigurationLine
-from limpet.appliance.networkos.iosxe.scan import Scan, scan
+from limpet.appliance.networkos.iosxe.scan import ConfigurationLine, Scan, scan
 from limpet.model.secret import Secret
 
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.appliance.states import State
+from limpet.appliance.telling import Fall
 from limpet.guest.stage_events import HANDOVER, ROLL_BACK, StageEvent
 
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
     from limpet.guest.agent_news import AgentNews
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fall:
-    """A handover that is being taken back. left: the state in which it was. before: the last accepted report, where one is known."""
-
-    left: State
-    reason: str | None
-    before: float | None
-    before_up: float | None = None
 
 
 def note_gap(appliance: Appliance) -> None:

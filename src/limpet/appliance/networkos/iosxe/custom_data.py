@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from limpet.appliance.networkos.iosxe.names import LONGEST_LINE
-from limpet.appliance.networkos.iosxe.scan import scan
+from limpet.appliance.networkos.iosxe.scan import ConfigurationLine, scan
 from limpet.guest.custom_data import decoded
 from limpet.model.errors import MalformedDocument
 from limpet.model.secret import Secret
@@ -54,14 +54,6 @@ class Note:
     def describe(self) -> str:
         """One line for people."""
         return self.problem if self.line is None else f"line {self.line}: {self.problem}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConfigurationLine:
-    """One line of IOS configuration, as it came, without its end."""
-
-    number: int
-    text: Secret[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from limpet.appliance.networkos.iosxe.names import interface_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.appliance.networkos.iosxe.custom_data import ConfigurationLine
+    from limpet.model.secret import Secret
 
 _LONGEST = 256
 # What is longer IOS cuts.
@@ -28,6 +28,14 @@ _GLOBAL = re.compile(
     r"ip +(?:access-list|domain|http|local|name-server|nat +(?:inside +source|pool)|prefix-list|route|ssh)|"
     r"license|line|logging|ntp|object-group|policy-map|redundancy|route-map|router|snmp-server|track|username|vrf +definition)\b"
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfigurationLine:
+    """One line of IOS configuration, as it came, without its end."""
+
+    number: int
+    text: Secret[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
