@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
+from tests.appliance.simulation.agents import quick_boot
 from tests.appliance.simulation.looking import flows, shown, steady, visited
 from tests.appliance.simulation.networks import NOS
 from tests.appliance.simulation.troubles import SECOND
@@ -11,8 +14,13 @@ from tests.appliance.simulation.world import PRIMARY, World
 from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.images import image_to_start
 from limpet.appliance.guest.slots import DOCUMENT, FILE, RECORD, Image, Slots, render_image, render_slots
+from limpet.appliance.phases.preparing import LEASE_WITHIN
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import Holder
+from limpet.guest.lease import SAVED_LEASE
+
+if TYPE_CHECKING:
+    from limpet.host.fake_appliance import FakeChild
 
 # the reboot table (§8.5)
 
@@ -90,6 +98,32 @@ def test_steady_with_dhcp_silent_after_the_reboot_goes_by_the_saved_lease(world:
     world.power_on()
     world.reach(State.STEADY)
     flows(world)
+
+
+def forgetful_boot(world: World, child: FakeChild) -> None:
+    """A boot stage whose lease is not on the disk when it has ended."""
+    ended = child.end
+
+    def end(*said: Any, **more: Any) -> None:
+        world.machine.files.remove(SAVED_LEASE)
+        ended(*said, **more)
+
+    child.end = end  # type: ignore[method-assign]
+    quick_boot(world, child)
+
+
+def test_a_lease_that_boot_has_not_kept_is_asked_for_before_anything_moves(world: World) -> None:
+    world.boot_program = forgetful_boot
+    world.reach(State.STEADY)
+    assert visited(world) == AGAIN
+    flows(world)
+
+
+def test_a_network_without_dhcp_puts_a_handover_off_but_does_not_keep_it_from_beginning(world: World) -> None:
+    world.boot_program = forgetful_boot
+    world.children.programs["limpet.appliance.workers.dhcp"] = lambda child: child.end(1)
+    world.reach(State.HANDING_OVER)
+    assert LEASE_WITHIN < world.time.monotonic() - 1000.0 < 3 * LEASE_WITHIN
 
 
 # kills and ends

@@ -101,8 +101,8 @@ class FakeClock:
             heapq.heappush(self._due, (self._monotonic + seconds, next(self._numbers), action))
 
     def step(self, seconds: float) -> None:
-        """Set the date forward or back, as time synchronisation does. No time passes."""
-        self._offset += seconds
+        """Set the date forward or back, as time synchronisation does; no kernel takes one before 1970. No time passes."""
+        self._offset = max(self._offset + seconds, -self._monotonic)
 
 
 class FakeRandom:

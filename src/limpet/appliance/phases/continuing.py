@@ -33,13 +33,16 @@ _SHORTEST = 5.0
 class Leases:
     """One NIC at a time. Nothing is waited for."""
 
-    def __init__(self, appliance: Appliance, *, at_home: bool = False) -> None:
-        """at_home: Linux has the NICs, of which only the primary one matters: an address that changed cuts nobody off."""
+    def __init__(self, appliance: Appliance, *, at_home: bool = False, first: float = _FIRST) -> None:
+        """at_home: Linux has the NICs, of which only the primary one matters: an address that changed cuts nobody off.
+
+        first: when the first one is asked for, seconds from now.
+        """
         self._appliance = appliance
         self._at_home = at_home
         now = appliance.machine.clock.monotonic()
         self._due: dict[str, float] = {}
-        self._first = now + _FIRST
+        self._first = now + first
         self._child: Child | None = None
         self._nic: Nic | None = None
         self._since = 0.0

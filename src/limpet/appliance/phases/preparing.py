@@ -9,6 +9,7 @@ from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.layout import Layout
 from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.inventory import usable
+from limpet.appliance.phases.continuing import Leases
 from limpet.appliance.phases.renewing import failed, renew
 from limpet.appliance.shell import brief
 from limpet.appliance.states import Event, State
@@ -29,6 +30,8 @@ PARKED_WITHIN = 30.0
 without it then."""
 FABRIC_WITHIN = 60.0
 """How long a handover is put off while the fabric does not take reports (F8), seconds."""
+LEASE_WITHIN = 15.0
+"""How long a lease that boot has not kept is waited for before a handover, seconds."""
 OWNER = STORE / "vm-id"
 """Whose guest shell it is that is kept there."""
 _LOOK_EVERY = 0.05
@@ -46,6 +49,7 @@ def prepare(appliance: Appliance) -> Event:
         _renewing(appliance, _mount)
         untold = f"; {appliance.problem}" if appliance.problem else ""
         appliance.start_status_agent(f"{State.PREPARING.words}{untold}")
+        _await_lease(appliance)
         site = usable(appliance.site())
         appliance.apply(appliance.network_os.start(site, appliance.look()))
         _renewing(appliance, start_guest)
@@ -159,6 +163,24 @@ def _await_parked(appliance: Appliance) -> None:
         appliance.pause(_LOOK_EVERY)
     if clock.monotonic() >= deadline:
         appliance.machine.log.warning("guest.not_parked", seconds=round(patience))
+
+
+def _await_lease(appliance: Appliance) -> None:
+    """Ask for the primary NIC's lease where boot has kept none: without its address the network OS would reach nobody.
+
+    The disk may have been full, or DHCP have been the image's own. One that is never given keeps nothing from the network OS.
+    """
+    mac, clock = appliance.site().primary.mac, appliance.machine.clock
+    if mac in appliance.chronicle.leases:
+        return
+    asked = Leases(appliance, at_home=True, first=0.0)
+    deadline = clock.monotonic() + LEASE_WITHIN
+    while mac not in appliance.chronicle.leases and clock.monotonic() < deadline:
+        asked.step()
+        appliance.pause(_LOOK_EVERY)
+    asked.end()
+    if mac not in appliance.chronicle.leases:
+        appliance.machine.log.warning("network.no_lease_before_handover", seconds=LEASE_WITHIN)
 
 
 def _await_fabric(appliance: Appliance) -> None:
