@@ -43,6 +43,20 @@ def asking(talk: Callable[[httpx.AsyncClient, Running], Coroutine[Any, Any, None
     asyncio.run(whole())
 
 
+def refused(method: str, path: str, body: Any, status: int, where: str) -> None:
+    """A request is answered with what is wrong, where, and what to do."""
+
+    async def talk(client: httpx.AsyncClient, _fabric: Running) -> None:
+        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        answer = await client.request(method, path, content=content)
+        problem = answer.json()
+        assert (answer.status_code, problem["where"]) == (status, where)
+        assert problem["what"]
+        assert problem["todo"]
+
+    asking(talk)
+
+
 def from_vm1(fabric: Running) -> Client:
     return Client(fabric.fabric.world)
 
@@ -209,15 +223,7 @@ def test_every_operation_can_be_reached_and_answers_json() -> None:
 def test_what_cannot_be_done_is_said_with_its_place_and_what_to_do(
     method: str, path: str, body: Any, status: int, where: str
 ) -> None:
-    async def talk(client: httpx.AsyncClient, _fabric: Running) -> None:
-        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        answer = await client.request(method, path, content=content)
-        problem = answer.json()
-        assert (answer.status_code, problem["where"]) == (status, where)
-        assert problem["what"]
-        assert problem["todo"]
-
-    asking(talk)
+    refused(method, path, body, status, where)
 
 
 def test_a_publication_with_protected_settings_is_encrypted_to_the_vms_certificate() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.emulator.test_admin import asking, from_vm1
+from tests.emulator.test_admin import asking, from_vm1, refused
 
 if TYPE_CHECKING:
     import httpx
@@ -31,14 +30,7 @@ if TYPE_CHECKING:
 def test_what_would_break_a_reader_is_refused_with_its_place(
     method: str, path: str, body: Any, status: int, where: str
 ) -> None:
-    async def talk(client: httpx.AsyncClient, _fabric: Running) -> None:
-        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        answer = await client.request(method, path, content=content)
-        problem = answer.json()
-        assert (answer.status_code, problem["where"]) == (status, where)
-        assert problem["what"]
-
-    asking(talk)
+    refused(method, path, body, status, where)
 
 
 @pytest.mark.parametrize("value", ["nan", "1e999", "-inf", "9" * 64])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.processes import ended
 
 from limpet.host.capture import Capture, Lingering
 from limpet.host.clock import RealClock
@@ -68,15 +69,6 @@ def test_a_daemon_that_keeps_the_output_open_does_not_hold_the_command_and_lives
     assert (done.exit_code, done.stdout) == (0, b"started\n")
     (tmp_path / "go").write_text("well\n")
     assert (tmp_path / "done").read_text() == "survived well\n"
-
-
-def ended(process: int) -> bool:
-    """Whether it is gone, or at most not yet collected by init."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return True
-    return state.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
 def test_at_the_time_limit_the_whole_group_is_killed(processes: HandlerProcesses, tmp_path: Path) -> None:

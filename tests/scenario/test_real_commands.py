@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.processes import ended
 from tests.scenario.core import Core
 from tests.scenario.handlers import SAMPLE, enable, manifest, raw_package, uninstall, zipped
 from tests.scenario.stage import Stage
@@ -24,6 +24,7 @@ from limpet.model.errors import Code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from limpet.host.ports import Completed
 
@@ -122,15 +123,6 @@ def test_a_command_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> N
     assert "before" in play.message()
     child = int((folder(tmp_path) / "child").read_text())
     wait_for(lambda: ended(child), "what it started to end too", timeout=20)
-
-
-def ended(process: int) -> bool:
-    """Whether it is gone, or at most not yet collected by init."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return True
-    return state.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
 def test_what_a_command_leaves_running_goes_on(tmp_path: Path) -> None:

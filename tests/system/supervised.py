@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.system.noted import Noted, before_others, read
+from tests.system.preempting import before_others
 
+from limpet.appliance.journal import Record, parse_journal
 from limpet.lab import cgroups
 from limpet.lab.appliance_room import CONFIGURATION, Parts, Wish, appliance
 from limpet.lab.appliance_sight import HOST, NOS
@@ -84,7 +85,7 @@ class Supervised:
         self.made.run(["systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT]).checked()
         wait_for(lambda: not self.runs(), "the supervisor to be dead", timeout=60)
 
-    def kill_at(self, record: Callable[[Noted], bool], what: str, *, after: int = 0) -> Noted:
+    def kill_at(self, record: Callable[[Record], bool], what: str, *, after: int = 0) -> Record:
         """Kill it at the moment that such a record is in the journal, while nothing else goes on."""
         with self.halted(record, what, after=after) as found:
             for process in _processes(self.made.machine.cgroup):
@@ -143,10 +144,10 @@ class Supervised:
         agent = self.in_guest("journalctl -u limpet-agent --no-pager -o short-monotonic | tail -n 20")
         return f"{shown}\n{said.stdout[-9000:]}\n{agent[-4000:]}"
 
-    def journal(self) -> list[Noted]:
+    def journal(self) -> list[Record]:
         """What it noted."""
         try:
-            return read(self.made.machine.path(JOURNAL).read_bytes())
+            return list(parse_journal(self.made.machine.path(JOURNAL).read_bytes())[0])
         except OSError:
             return []
 
@@ -161,14 +162,17 @@ class Supervised:
 
     @contextmanager
     def halted(
-        self, holds: Callable[[Noted], bool], what: str, *, after: int = 0, timeout: float = 120
-    ) -> Iterator[Noted]:
+        self, holds: Callable[[Record], bool], what: str, *, after: int = 0, timeout: float = 120
+    ) -> Iterator[Record]:
         """All processes of the machine stand still from such a record of the journal on until the end of this."""
 
         journal = File(self.made.machine, JOURNAL)
 
-        def look() -> Noted | None:
-            return next((each for each in read(journal.news()) if each.number > after and holds(each)), None)
+        def look() -> Record | None:
+            return next(
+                (each for each in parse_journal(journal.news())[0] if each.number > after and holds(each)),
+                None,
+            )
 
         with ExitStack() as halted:
             with before_others():
@@ -319,14 +323,14 @@ class Supervised:
         assert found.stdout == "", found.stdout
 
 
-def moves(name: str) -> Callable[[Noted], bool]:
+def moves(name: str) -> Callable[[Record], bool]:
     """Whether a record says that a NIC is about to go to the network OS."""
     return lambda each: (
         each.kind == "move" and each.facts["name"] == name and each.facts["to"] == "network OS"
     )
 
 
-def enters(state: str) -> Callable[[Noted], bool]:
+def enters(state: str) -> Callable[[Record], bool]:
     """Whether a record says that a state begins."""
     return lambda each: each.kind == "state" and each.facts["state"] == state
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.appliance.networkos.vendor import LEASE, PRIMARY, SECOND, SITE, seen
+from tests.processes import ended
 
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.networkos.hooks.driver import HooksNetworkOs, programs_in
@@ -20,6 +21,9 @@ from limpet.host.facts.vendor_programs import VendorPrograms
 from limpet.host.fake import FakeClock, FakeMachine
 from limpet.host.files import RealFiles
 from limpet.model.errors import HostError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CLAIMED = """echo '{"version": 1, "owner": "network OS"}'"""
 
@@ -91,11 +95,7 @@ def test_a_script_that_hangs_is_ended_with_all_that_it_started(scripts: Scripts,
 def _ends(pid: int) -> bool:
     deadline = Deadline(60.0)
     while not deadline.over:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):  # the second, when it ends while it is read
-            return True
-        if state in {"Z", "X"}:
+        if ended(pid):
             return True
     os.kill(pid, 9)
     return False
