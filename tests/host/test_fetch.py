@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 BODY = bytes(range(256)) * 400
 
 
+@pytest.fixture(autouse=True)
+def no_other_worker() -> None:
+    """Those of tests before, here and elsewhere, may still be ending; they would be counted as this one's."""
+    await_worker_end()
+
+
 @pytest.fixture
 def fetcher() -> Iterator[WorkerFetcher]:
     worker = WorkerFetcher(user_agent="limpet/test")
