@@ -13,8 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.lab import recipes, rootfs, vm_kernel, vm_recipes
+from limpet.lab import recipes, rootfs
 from limpet.lab.commands import LabError
+from limpet.lab.vm import kernel
+from limpet.lab.vm import recipes as vm_recipes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +70,7 @@ def main() -> None:
         with suppress(LabError):
             rootfs.root_file_system(tree, cache, silent)
     with suppress(LabError):
-        vm_kernel.kernel(cache, silent)
+        kernel.kernel(cache, silent)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from tests.system.provisioned import ACCOUNT, VM
 
 from limpet.lab import rootfs
 from limpet.lab.fabric import Fabric, fabric
-from limpet.lab.provisioning_machine import NewMachine, Wish, new_machine
+from limpet.lab.provisioning.machine import NewMachine, Wish, new_machine
 from limpet.lab.recipes import VM as RECIPE
 from limpet.lab.room import room
 

@@ -9,7 +9,7 @@ import pytest
 from tests.system.layers import LAYERS
 
 from limpet.lab import recipes, requirements, rootfs
-from limpet.lab.appliance_room import Parts, prepared
+from limpet.lab.appliance.room import Parts, prepared
 from limpet.lab.room import Room, room
 
 if TYPE_CHECKING:

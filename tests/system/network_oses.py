@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limpet.lab.appliance_room import Appliance, Parts, Wish, appliance
-from limpet.lab.appliance_sight import GUEST, HOST, NOS
+from limpet.lab.appliance.room import Appliance, Parts, Wish, appliance
+from limpet.lab.appliance.sight import GUEST, HOST, NOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

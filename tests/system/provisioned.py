@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.lab import rootfs, waagent
 from limpet.lab.fabric import Fabric, fabric
-from limpet.lab.provisioning_machine import Wish, new_machine
+from limpet.lab.provisioning.machine import Wish, new_machine
 from limpet.lab.room import room
 
 if TYPE_CHECKING:

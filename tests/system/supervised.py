@@ -14,16 +14,16 @@ from tests.system.preempting import before_others
 
 from limpet.appliance.journal import Record, parse_journal
 from limpet.lab import cgroups
-from limpet.lab.appliance_room import CONFIGURATION, Parts, Wish, appliance
-from limpet.lab.appliance_sight import HOST, NOS
-from limpet.lab.appliance_sources import File
+from limpet.lab.appliance.room import CONFIGURATION, Parts, Wish, appliance
+from limpet.lab.appliance.sight import HOST, NOS
+from limpet.lab.appliance.sources import File
 from limpet.lab.clock import now, wait_for
 from limpet.lab.commands import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from limpet.lab.appliance_room import Appliance
+    from limpet.lab.appliance.room import Appliance
 
 UNIT = "limpet-appliance"
 UNIT_TEXT = """\

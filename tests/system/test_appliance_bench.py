@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from limpet.lab.appliance_bench import main
+from limpet.lab.bench.appliance import main
 
 pytestmark = pytest.mark.system
 

@@ -16,7 +16,7 @@ from limpet.lab.clock import pause, wait_for
 from limpet.lab.packages import package_of
 
 if TYPE_CHECKING:
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
 
 pytestmark = pytest.mark.system
 

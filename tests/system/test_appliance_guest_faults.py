@@ -10,13 +10,13 @@ import pytest
 from tests.system import supervised
 from tests.system.supervised import enters
 
-from limpet.lab.appliance_sight import NOS
+from limpet.lab.appliance.sight import NOS
 from limpet.lab.clock import pause
 
 if TYPE_CHECKING:
     from tests.system.supervised import Supervised
 
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
 
 pytestmark = pytest.mark.system
 

@@ -9,11 +9,11 @@ import pytest
 from tests.system import supervised
 from tests.system.supervised import enters, moves
 
-from limpet.lab.appliance_sight import GUEST, HOST, NOS
+from limpet.lab.appliance.sight import GUEST, HOST, NOS
 from limpet.lab.clock import pause, wait_for
 
 if TYPE_CHECKING:
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
 
 pytestmark = pytest.mark.system
 

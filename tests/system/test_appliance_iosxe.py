@@ -13,7 +13,7 @@ from tests.system.test_hooks_handover import SAMPLE
 from limpet.lab.clock import wait_for
 
 if TYPE_CHECKING:
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
 
 pytestmark = pytest.mark.system
 

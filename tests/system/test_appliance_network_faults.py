@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system import supervised
 
-from limpet.lab.appliance_sight import HOST, NOS
+from limpet.lab.appliance.sight import HOST, NOS
 from limpet.lab.clock import pause, wait_for
 
 if TYPE_CHECKING:
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
 
 pytestmark = pytest.mark.system
 

@@ -9,12 +9,12 @@ import pytest
 from tests.system import supervised
 from tests.system.supervised import machine
 
-from limpet.lab.appliance_sight import NOS
+from limpet.lab.appliance.sight import NOS
 
 if TYPE_CHECKING:
     from tests.system.supervised import Supervised
 
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
 
 pytestmark = pytest.mark.system
 

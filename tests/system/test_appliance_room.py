@@ -9,7 +9,7 @@ from tests.system.conftest import say
 from tests.system.provisioned import ACCOUNT
 
 from limpet.lab import waagent
-from limpet.lab.appliance_by_hand import (
+from limpet.lab.appliance.by_hand import (
     STORE,
     await_started,
     give_nics,
@@ -19,9 +19,9 @@ from limpet.lab.appliance_by_hand import (
     start_network_os,
     start_nspawn,
 )
-from limpet.lab.appliance_nics import knock
-from limpet.lab.appliance_room import Appliance, Parts, Wish, appliance, prepared
-from limpet.lab.appliance_sight import GUEST, HOST, NOS
+from limpet.lab.appliance.nics import knock
+from limpet.lab.appliance.room import Appliance, Parts, Wish, appliance, prepared
+from limpet.lab.appliance.sight import GUEST, HOST, NOS
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import LabError, run
 from limpet.lab.recipes import WAAGENT_GUEST_SHELL

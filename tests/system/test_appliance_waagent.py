@@ -9,8 +9,8 @@ from tests.system import supervised
 from tests.system.conftest import say
 
 from limpet.lab import waagent
-from limpet.lab.appliance_room import IMAGE, prepared
-from limpet.lab.appliance_sight import GUEST
+from limpet.lab.appliance.room import IMAGE, prepared
+from limpet.lab.appliance.sight import GUEST
 from limpet.lab.clock import wait_for
 from limpet.lab.recipes import WAAGENT_GUEST_SHELL
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from limpet.lab.bench import main
+from limpet.lab.bench.agent import main
 
 pytestmark = pytest.mark.system
 

@@ -17,8 +17,8 @@ from tests.system.provisioned import CUSTOM_DATA, HOST, KEY, PASSWORD, USER, VM
 
 from limpet.emulator.mediavariants import VARIANTS
 from limpet.lab.clock import wait_for
-from limpet.lab.provisioning_hardware import eject, insert
-from limpet.lab.provisioning_media import disc
+from limpet.lab.provisioning.hardware import eject, insert
+from limpet.lab.provisioning.media import disc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from limpet.lab.boot_bench import main
+from limpet.lab.bench.boot_ns import main
 
 pytestmark = pytest.mark.system
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from limpet.lab.machine import IDLE
-from limpet.lab.provisioning_hardware import Hardware, fit, insert
-from limpet.lab.provisioning_media import disc
+from limpet.lab.provisioning.hardware import Hardware, fit, insert
+from limpet.lab.provisioning.media import disc
 
 if TYPE_CHECKING:
     from pathlib import Path

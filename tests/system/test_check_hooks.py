@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from limpet.lab.appliance_room import Wish, appliance
+from limpet.lab.appliance.room import Wish, appliance
 from limpet.lab.clock import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.appliance_room import Appliance, Parts
+    from limpet.lab.appliance.room import Appliance, Parts
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "appliance-hooks"
 pytestmark = pytest.mark.system

@@ -20,8 +20,8 @@ from tests.system.provisioned import (
     provisioned,
 )
 
-from limpet.lab.provisioning_hardware import swapped
-from limpet.lab.provisioning_machine import Wish
+from limpet.lab.provisioning.hardware import swapped
+from limpet.lab.provisioning.machine import Wish
 from limpet.lab.recipes import CLOUD_INIT_VM
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tests.system.conftest import say
 from tests.system.demos import LONGEST, TO_END, assert_in_order, command, left, started, traces
 
 from limpet.lab import recipes, requirements, rootfs
-from limpet.lab.appliance_story import PROTECTED
+from limpet.lab.demo.appliance_story import PROTECTED
 
 pytestmark = pytest.mark.system
 

@@ -16,7 +16,7 @@ from tests.system import shell_driver
 from tests.system.conftest import say
 
 from limpet.lab import recipes, requirements, rootfs
-from limpet.lab.appliance_room import Appliance, Parts, Wish, appliance
+from limpet.lab.appliance.room import Appliance, Parts, Wish, appliance
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import run
 

@@ -19,7 +19,7 @@ from limpet.lab.clock import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.appliance_room import Appliance, Parts
+    from limpet.lab.appliance.room import Appliance, Parts
 
 pytestmark = pytest.mark.system
 

@@ -9,7 +9,7 @@ from tests.system import supervised
 from tests.system.test_guest_shell import Shell
 
 if TYPE_CHECKING:
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
 
 pytestmark = pytest.mark.system
 

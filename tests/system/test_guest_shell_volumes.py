@@ -11,7 +11,7 @@ from tests.system.test_guest_shell import Shell, booted, give_loops
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.appliance_room import Appliance, Parts
+    from limpet.lab.appliance.room import Appliance, Parts
 
 pytestmark = pytest.mark.system
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from limpet.lab.appliance_room import CONFIGURATION, Wish, appliance
-from limpet.lab.appliance_sight import HOST
+from limpet.lab.appliance.room import CONFIGURATION, Wish, appliance
+from limpet.lab.appliance.sight import HOST
 from limpet.lab.clock import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.appliance_room import Appliance, Parts
+    from limpet.lab.appliance.room import Appliance, Parts
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "appliance-hooks"
 SETTINGS = f"""\

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system.network_oses import NetworkOsLab, network_os_lab
 
-from limpet.lab.appliance_sight import GUEST, HOST, NOS
+from limpet.lab.appliance.sight import GUEST, HOST, NOS
 from limpet.lab.clock import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
     from limpet.lab.commands import Result
 
 pytestmark = pytest.mark.system

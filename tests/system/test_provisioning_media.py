@@ -13,8 +13,8 @@ from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import run
 from limpet.lab.machine import IDLE
-from limpet.lab.provisioning_hardware import Hardware, azure_dmi, eject, fit, insert, vmbus_device
-from limpet.lab.provisioning_media import disc
+from limpet.lab.provisioning.hardware import Hardware, azure_dmi, eject, fit, insert, vmbus_device
+from limpet.lab.provisioning.media import disc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def test_a_disc_goes_with_a_lab_that_was_killed(tmp_path: Path) -> None:
     image.write_bytes(bytes(65536))
     program = (
         "import os, signal, sys\nfrom pathlib import Path\n"
-        "from limpet.lab.provisioning_hardware import loop_device\n"
+        "from limpet.lab.provisioning.hardware import loop_device\n"
         "with loop_device(Path(sys.argv[1])) as device:\n"
         "    print(device, len(device.read_bytes()), flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

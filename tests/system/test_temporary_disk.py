@@ -14,8 +14,8 @@ from tests.system.provisioned import ACCOUNT, VM
 
 from limpet.lab import rootfs
 from limpet.lab.fabric import fabric
-from limpet.lab.provisioning_disk import DISK, forget_reads
-from limpet.lab.provisioning_machine import NewMachine, Wish, new_machine
+from limpet.lab.provisioning.disk import DISK, forget_reads
+from limpet.lab.provisioning.machine import NewMachine, Wish, new_machine
 from limpet.lab.recipes import PROVISIONED_VM
 from limpet.lab.room import room
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system.guide import Typed, Written, as_seen, steps
 
-from limpet.lab.appliance_room import Wish, appliance
+from limpet.lab.appliance.room import Wish, appliance
 from limpet.lab.clock import wait_for
 
 if TYPE_CHECKING:
-    from limpet.lab.appliance_room import Appliance, Parts
+    from limpet.lab.appliance.room import Appliance, Parts
 
 ROOT = Path(__file__).parents[2]
 GUIDE = steps((ROOT / "docs" / "vendors.md").read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ from tests.system.provisioned import (
 )
 
 from limpet.lab import waagent
-from limpet.lab.provisioning_machine import Wish
+from limpet.lab.provisioning.machine import Wish
 from limpet.lab.recipes import PROVISIONED_VM
 
 if TYPE_CHECKING:

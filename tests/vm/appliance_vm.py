@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limpet.lab.appliance_sight import NOS
+from limpet.lab.appliance.sight import NOS
 from limpet.lab.packages import package_of
-from limpet.lab.vm_appliance import PATIENCE, VmAppliance, vm_appliance
-from limpet.lab.vm_appliance_image import appliance_image
+from limpet.lab.vm.appliance import PATIENCE, VmAppliance, vm_appliance
+from limpet.lab.vm.appliance_image import appliance_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.vm_rack import Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Rack
+    from limpet.lab.vm.ssh import Key
 
 USER, HOST_NAME = "ada", "router-1"
 HANDLER = "Lab.Witness"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from limpet.lab.rootfs import default_cache
-from limpet.lab.vm_rack import Rack, rack
-from limpet.lab.vm_ssh import Key, make_key
+from limpet.lab.vm.rack import Rack, rack
+from limpet.lab.vm.ssh import Key, make_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from limpet.lab.clock import wait_for
-from limpet.lab.vm_recipes import LIMPET
+from limpet.lab.vm.recipes import LIMPET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from limpet.lab.vm import Vm
-    from limpet.lab.vm_rack import Place, Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Place, Rack
+    from limpet.lab.vm.ssh import Key
+    from limpet.lab.vm.virtual_machine import Vm
 
 USER, HOST_NAME = "ada", "engine"
 PASSWORD = "Never-2-be-seen!"

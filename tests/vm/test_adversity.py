@@ -20,11 +20,11 @@ from tests.vm.limpet_vm import (
 )
 
 from limpet.lab.clock import pause
-from limpet.lab.vm_guest import RESOURCE_IDS
+from limpet.lab.vm.guest import RESOURCE_IDS
 
 if TYPE_CHECKING:
-    from limpet.lab.vm_rack import Place, Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Place, Rack
+    from limpet.lab.vm.ssh import Key
 
 DROUGHT = 60.0
 """Seconds without DHCP."""

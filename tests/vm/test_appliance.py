@@ -13,16 +13,16 @@ from tests.vm.limpet_vm import PROVISIONING, READY
 
 from limpet.lab.clock import now, wait_for
 from limpet.lab.rootfs import default_cache
-from limpet.lab.vm_appliance import GUEST_GROUP, PATIENCE, VmAppliance, is_stand_in, text_of
-from limpet.lab.vm_appliance_figures import figures
-from limpet.lab.vm_appliance_image import GUEST_MEMORY, GUEST_PIDS
-from limpet.lab.vm_rack import rack
+from limpet.lab.vm.appliance import GUEST_GROUP, PATIENCE, VmAppliance, is_stand_in, text_of
+from limpet.lab.vm.appliance_figures import figures
+from limpet.lab.vm.appliance_image import GUEST_MEMORY, GUEST_PIDS
+from limpet.lab.vm.rack import rack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.vm_rack import Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Rack
+    from limpet.lab.vm.ssh import Key
 
 FORGET_NAMESPACE = "pids=$(ip netns pids limpet-nos); ip netns del limpet-nos; kill -9 $pids"
 """As when all of a network OS dies: the kernel gives its NICs back to Linux."""

@@ -13,11 +13,11 @@ from tests.vm.limpet_vm import READY
 
 from limpet.lab.clock import now, pause, wait_for
 from limpet.lab.rootfs import default_cache
-from limpet.lab.vm_appliance import PATIENCE, VmAppliance
-from limpet.lab.vm_rack import rack
+from limpet.lab.vm.appliance import PATIENCE, VmAppliance
+from limpet.lab.vm.rack import rack
 
 if TYPE_CHECKING:
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.ssh import Key
 
 CUTS = 3
 LONGEST_MORE = 6.0

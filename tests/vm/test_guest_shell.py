@@ -15,16 +15,16 @@ from tests.system.test_guest_shell_limits import EATER, FORKS
 from tests.vm.limpet_vm import settled, told_about, wish
 
 from limpet.lab.clock import wait_for
-from limpet.lab.vm_recipes import LIMPET
+from limpet.lab.vm.recipes import LIMPET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from limpet.lab.commands import Result
     from limpet.lab.recipes import Recipe
-    from limpet.lab.vm import Vm
-    from limpet.lab.vm_rack import Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Rack
+    from limpet.lab.vm.ssh import Key
+    from limpet.lab.vm.virtual_machine import Vm
 
 MIB = 1024 * 1024
 RECIPE: Recipe = LIMPET.recipe.with_packages("lxc", "systemd-container")

@@ -12,7 +12,7 @@ from tests.system.test_guest_shell_build import built, recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from limpet.lab.appliance_room import Parts
+    from limpet.lab.appliance.room import Parts
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1200)]
 

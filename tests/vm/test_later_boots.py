@@ -22,9 +22,9 @@ from tests.vm.limpet_vm import (
 from limpet.lab.clock import wait_for
 
 if TYPE_CHECKING:
-    from limpet.lab.vm import Vm
-    from limpet.lab.vm_rack import Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Rack
+    from limpet.lab.vm.ssh import Key
+    from limpet.lab.vm.virtual_machine import Vm
 
 # What must not change when nothing is to be done again: owners, modes and contents of what provisioning made.
 MADE = (

@@ -14,9 +14,9 @@ from limpet.lab.packages import zipped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.vm import Vm
-    from limpet.lab.vm_rack import Place, Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Place, Rack
+    from limpet.lab.vm.ssh import Key
+    from limpet.lab.vm.virtual_machine import Vm
 
 NAME = "Limpet.Test.Limited"
 SCOPE = "/sys/fs/cgroup/azure.slice/azure-vmextensions.slice/limpet-handlers.scope"

@@ -26,9 +26,9 @@ from tests.vm.limpet_vm import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.vm import Vm
-    from limpet.lab.vm_rack import Place, Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Place, Rack
+    from limpet.lab.vm.ssh import Key
+    from limpet.lab.vm.virtual_machine import Vm
 
 pytestmark = pytest.mark.ci
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from limpet.lab.vm_guest import RESOURCE_IDS
-from limpet.lab.vm_recipes import PLAIN
+from limpet.lab.vm.guest import RESOURCE_IDS
+from limpet.lab.vm.recipes import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from limpet.lab.vm import Vm
-    from limpet.lab.vm_rack import Place, Rack
-    from limpet.lab.vm_ssh import Key
+    from limpet.lab.vm.rack import Place, Rack
+    from limpet.lab.vm.ssh import Key
+    from limpet.lab.vm.virtual_machine import Vm
 
 
 @pytest.fixture(scope="module")

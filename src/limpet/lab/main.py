@@ -18,19 +18,22 @@ limpet lab COMMAND --help says more about each, with its exit codes.
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": (
-        "limpet.lab.demo",
+        "limpet.lab.demo.appliance",
         "Show a network appliance hand over to its network OS, and what it survives.",
     ),
-    "demo-vm": ("limpet.lab.demo_vm", "Show a new VM that provisions itself, and the agent at work in it."),
-    "appliance": ("limpet.lab.appliance_command", "Keep a network appliance running, to look around in."),
-    "bench": ("limpet.lab.bench", "Measure the agent and its peer side by side."),
+    "demo-vm": ("limpet.lab.demo.vm", "Show a new VM that provisions itself, and the agent at work in it."),
+    "appliance": ("limpet.lab.demo.look_around", "Keep a network appliance running, to look around in."),
+    "bench": ("limpet.lab.bench.agent", "Measure the agent and its peer side by side."),
     "bench-boot-ns": (
-        "limpet.lab.boot_bench",
+        "limpet.lab.bench.boot_ns",
         "Measure how limpet and its peers provision machines in namespaces.",
     ),
-    "bench-boot": ("limpet.lab.vm_bench", "Measure the first boot of a VM, with limpet and with its peers."),
+    "bench-boot": (
+        "limpet.lab.bench.boot",
+        "Measure the first boot of a VM, with limpet and with its peers.",
+    ),
     "bench-appliance": (
-        "limpet.lab.appliance_bench",
+        "limpet.lab.bench.appliance",
         "Measure an appliance's handover and what it survives, with limpet and with its peer.",
     ),
 }
