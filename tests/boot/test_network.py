@@ -12,7 +12,7 @@ from limpet.boot.network import connect
 from limpet.guest.lease import SAVED_LEASE, parse_lease
 from limpet.guest.routes import parse_local_addresses, parse_route_table, way_to
 from limpet.host.dhcp_client import publish_host_name
-from limpet.host.facts.leases import saved_wire_server
+from limpet.host.facts.leases import saved_leases, saved_wire_server
 from limpet.host.fake_links import FakeDhcpServer
 from limpet.model.errors import HostError
 
@@ -133,6 +133,35 @@ def test_the_nic_that_leads_to_the_platform_is_found_among_several() -> None:
     found = connect(network(made))
     assert found.interface == "eth2"
     assert {name for name, up in made.links.brought if not up} == {"eth0", "eth1"}
+
+
+def test_the_leases_of_nics_that_were_asked_first_are_kept_beside_the_chosen_one() -> None:
+    made = machine()
+    for number in (0, 1):
+        server = FakeDhcpServer(
+            address=IPv4Address(f"10.{number + 1}.0.4"),
+            router=IPv4Address(f"10.{number + 1}.0.1"),
+            routes=(),
+            wire_server=None,
+        )
+        made.links.add(f"eth{number}", f"00155d00000{number}", server=server)
+    made.links.add("eth2", "00155d000002", server=FakeDhcpServer())
+    found = connect(network(made))
+    apply(made, found)
+    assert [(each.interface, str(each.address)) for each in saved_leases(made.files)] == [
+        ("eth2", "10.0.0.4"), ("eth0", "10.1.0.4"), ("eth1", "10.2.0.4"),
+    ]  # fmt: skip
+    # They are only kept: this machine has the chosen one's address and no other.
+    assert (
+        parse_local_addresses(text(made, TRIE)) & {IPv4Address("10.1.0.4"), IPv4Address("10.2.0.4")} == set()
+    )
+
+
+def test_a_lease_that_will_do_is_not_kept_twice() -> None:
+    made = machine()
+    made.links.add("eth0", server=FakeDhcpServer(routes=("0.0.0.0/0",), wire_server=None))
+    apply(made, connect(network(made)))
+    assert [each.interface for each in saved_leases(made.files)] == ["eth0"]
 
 
 def test_a_lease_that_does_not_know_the_platform_will_do_when_no_other_comes() -> None:

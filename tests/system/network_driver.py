@@ -42,6 +42,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     from limpet.host.commands import RealCommands
     from limpet.host.devices import RealDevices
     from limpet.host.dhcp_client import publish_host_name
+    from limpet.host.facts.leases import saved_leases
     from limpet.host.files import RealFiles
     from limpet.host.http import PlainHttp
     from limpet.host.kernel import RealKernel
@@ -71,7 +72,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         files=files, commands=RealCommands(), devices=RealDevices(), kernel=kernel, clock=clock
     )
     outcomes = [outcome.describe() for outcome in interpreter.apply(found.tasks)]
-    again = connection_of(network, found.lease) if found.lease else None
+    again = connection_of(network, found.lease, others=saved_leases(files)[1:]) if found.lease else None
     answer: dict[str, Any] = {
         "endpoint": found.endpoint,
         "origin": found.origin,

@@ -31,12 +31,18 @@ OTHER_NIC_SECONDS = 10.0
 
 def search(network: Network) -> Connection:
     """A way to the platform by a lease of our own. Raises: HostError, when there was none within the patience."""
-    lease, notes = _Search(network).lease()
-    return connection_of(network, lease, notes)
+    asked = _Search(network)
+    lease, notes = asked.lease()
+    return connection_of(network, lease, notes, asked.others())
 
 
-def connection_of(network: Network, lease: AcquiredLease, notes: tuple[str, ...] = ()) -> Connection:
-    """What a lease makes of this machine, planned."""
+def connection_of(
+    network: Network,
+    lease: AcquiredLease,
+    notes: tuple[str, ...] = (),
+    others: tuple[AcquiredLease, ...] = (),
+) -> Connection:
+    """What a lease makes of this machine, planned. others: of NICs that do not lead to the platform; they are only kept."""
     facts = interfaces.look(network.files)
     if network.endpoint is not None:
         endpoint, origin = network.endpoint, "configured"
@@ -47,7 +53,7 @@ def connection_of(network: Network, lease: AcquiredLease, notes: tuple[str, ...]
     saved = bytes_of(network.files, SAVED_LEASE, at_most=LARGEST)
     tasks = (
         plan_lease(lease, facts, address_or_none(endpoint)),
-        plan_saved_lease(lease, saved),
+        plan_saved_lease(lease, saved, others),
         plan_resolver(lease, resolver.look(network.files)),
     )
     return Connection(
@@ -79,6 +85,10 @@ class _Search:
             for name in self._raised:  # what brought nothing is as it was
                 if name != self._chosen:
                     self._set_up(name, False)
+
+    def others(self) -> tuple[AcquiredLease, ...]:
+        """What was given to other NICs than the chosen one."""
+        return tuple(lease for name, (lease, _) in sorted(self._others.items()) if name != self._chosen)
 
     def _search(self) -> Offer:
         clock = self._network.clock

@@ -1,4 +1,4 @@
-"""The lease that this agent took itself, and the file in which later stages find it."""
+"""The leases that this agent took itself, and the file in which later stages find them: the primary NIC's, and beside it others'."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import json
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from limpet.model.errors import MalformedDocument
 from limpet.model.network import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SAVED_LEASE = Path("/var/lib/limpet/lease.json")
 DOCUMENT = "lease.json"
 VERSION = 1
 LARGEST = 64 * 1024
 _MOST = 256
+_OTHERS = "others"
+MOST_OTHERS = 32
+"""NICs besides the primary one whose leases are kept."""
 
 T = TypeVar("T")
 
@@ -45,9 +51,35 @@ class AcquiredLease:
         return self.obtained <= now and (self.seconds is None or now < self.obtained + self.seconds)
 
 
-def render_lease(lease: AcquiredLease) -> bytes:
-    """The file `parse_lease` reads."""
-    members = {
+def render_lease(lease: AcquiredLease, others: Iterable[AcquiredLease] = ()) -> bytes:
+    """The file `parse_lease` and `parse_other_leases` read. others: of further NICs; what does not fit is left out.
+
+    They stand beside the lease, each a whole document with a version of its own: who knows nothing of them, and read this
+    file before there were any, reads it as ever.
+    """
+    members = _members(lease)
+    further = {each.mac: each for each in others if each.mac != lease.mac}
+    kept = _fitting(further.values(), room=LARGEST - len(_text(members)) - len(_OTHERS) - 16)
+    return _text({**members, _OTHERS: kept} if kept else members)
+
+
+def _fitting(leases: Iterable[AcquiredLease], room: int) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
+    for lease in leases:
+        members = _members(lease)
+        room -= 2 * len(_text(members))  # indented further in, and with a comma
+        if room < 0 or len(kept) == MOST_OTHERS:
+            break
+        kept.append(members)
+    return kept
+
+
+def _text(members: dict[str, Any]) -> bytes:
+    return (json.dumps(members, indent=1) + "\n").encode("ascii")
+
+
+def _members(lease: AcquiredLease) -> dict[str, Any]:
+    return {
         "version": VERSION,
         "interface": lease.interface,
         "mac": lease.mac,
@@ -63,15 +95,43 @@ def render_lease(lease: AcquiredLease) -> bytes:
         "obtained": lease.obtained,
         "seconds": lease.seconds,
     }
-    return (json.dumps(members, indent=1) + "\n").encode("ascii")
 
 
 def parse_lease(content: bytes) -> AcquiredLease:
-    """Read the file. Raises: MalformedDocument, whatever is wrong with it."""
+    """Read the primary NIC's. Raises: MalformedDocument, whatever is wrong with it."""
+    return _lease(_loaded(content))
+
+
+def parse_other_leases(content: bytes) -> tuple[AcquiredLease, ...]:
+    """Read those of further NICs, each MAC once and not the primary NIC's; what cannot be read among them is passed over.
+
+    Raises: MalformedDocument, where `parse_lease` does.
+    """
+    document = _loaded(content)
+    primary = _lease(document)
+    others = document.get(_OTHERS)
+    found: dict[str, AcquiredLease] = {}
+    for members in others[:MOST_OTHERS] if isinstance(others, list) else ():
+        try:
+            lease = _lease(members)
+        except MalformedDocument:
+            continue
+        if lease.mac != primary.mac:
+            found.setdefault(lease.mac, lease)
+    return tuple(found.values())
+
+
+def _loaded(content: bytes) -> Any:
     if len(content) > LARGEST:
         raise MalformedDocument(DOCUMENT, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
     try:
-        found = json.loads(content)
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise MalformedDocument(DOCUMENT, f"it cannot be read: {str(error)[:100]}") from error
+
+
+def _lease(found: Any) -> AcquiredLease:
+    try:
         if not isinstance(found, dict) or found.get("version") != VERSION:
             raise MalformedDocument(DOCUMENT, f"it is not of version {VERSION}")
         wire_server, seconds = found.get("wire_server"), found.get("seconds")
@@ -100,7 +160,7 @@ def parse_lease(content: bytes) -> AcquiredLease:
             obtained=float(obtained),
             seconds=seconds,
         )
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise MalformedDocument(DOCUMENT, f"it cannot be read: {str(error)[:100]}") from error
 
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.lease import SAVED_LEASE, parse_lease, render_lease
+from limpet.guest.lease import SAVED_LEASE, parse_lease, parse_other_leases, render_lease
 from limpet.guest.offers import DIRECTLY, platform_routes
 from limpet.guest.routes import has_route
 from limpet.guest.steps import MakeFolder, Run, Task, Write
@@ -82,15 +82,18 @@ def _commands(lease: AcquiredLease, facts: NetworkFacts, endpoint: IPv4Address |
             yield f"route replace {route.destination} via {route.gateway} dev {name}{far}"
 
 
-def plan_saved_lease(lease: AcquiredLease, saved: bytes | None) -> Task:
-    """Keep the lease for later stages. saved: the file as it is."""
+def plan_saved_lease(
+    lease: AcquiredLease, saved: bytes | None, others: tuple[AcquiredLease, ...] = ()
+) -> Task:
+    """Keep the lease, and those of other NICs, for later stages. saved: the file as it is."""
+    wanted = render_lease(lease, others)
     try:
-        same = saved is not None and parse_lease(saved) == lease
+        same = saved is not None and render_lease(parse_lease(saved), parse_other_leases(saved)) == wanted
     except MalformedDocument:
         same = False
     steps = (
         MakeFolder(path=SAVED_LEASE.parent, mode=0o700),
-        Write(path=SAVED_LEASE, content=render_lease(lease), mode=0o600),
+        Write(path=SAVED_LEASE, content=wanted, mode=0o600),
     )
     return Task(
         name="saved-lease",

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.lease import SAVED_LEASE, parse_lease
+from limpet.guest.lease import SAVED_LEASE, parse_lease, parse_other_leases
 from limpet.host.facts.reading import bytes_of, names_in
 from limpet.model.errors import MalformedDocument
 
@@ -57,6 +57,18 @@ def saved_lease(files: Files) -> AcquiredLease | None:
         return None if content is None else parse_lease(content)
     except MalformedDocument:
         return None
+
+
+def saved_leases(files: Files) -> tuple[AcquiredLease, ...]:
+    """All that the boot stage has kept, the primary NIC's first; none where `saved_lease` gives None.
+
+    They are as boot found them: whether one still `holds`, and whether its NIC is still there, is the reader's to judge.
+    """
+    content = bytes_of(files, SAVED_LEASE, at_most=_LARGEST)
+    try:
+        return () if content is None else (parse_lease(content), *parse_other_leases(content))
+    except MalformedDocument:
+        return ()
 
 
 def saved_wire_server(files: Files) -> str | None:
