@@ -241,29 +241,24 @@ def test_a_worker_can_be_started_ahead_of_need_also_after_the_last_one_ended(tmp
     fetcher.close()
 
 
+def kill_its_worker(peer: Peer) -> None:
+    peer.request()
+    for worker in workers():
+        os.kill(worker, signal.SIGKILL)
+    peer.socket.recv(1)
+
+
 def test_a_worker_that_is_killed_is_replaced_and_its_job_done_again(
     fetcher: WorkerFetcher, tmp_path: Path
 ) -> None:
-    def kill(peer: Peer) -> None:
-        peer.request()
-        for worker in workers():
-            os.kill(worker, signal.SIGKILL)
-        peer.socket.recv(1)
-
-    with serving(kill, answering(b"x")) as server:
+    with serving(kill_its_worker, answering(b"x")) as server:
         assert fetch(fetcher, server.url(), tmp_path) == b"x"
 
 
 def test_a_job_that_kills_every_worker_is_an_error_of_the_host(
     fetcher: WorkerFetcher, tmp_path: Path
 ) -> None:
-    def kill(peer: Peer) -> None:
-        peer.request()
-        for worker in workers():
-            os.kill(worker, signal.SIGKILL)
-        peer.socket.recv(1)
-
-    with serving(kill) as server:
+    with serving(kill_its_worker) as server:
         with pytest.raises(HostError, match="ended without an answer"):
             fetcher.fetch(server.url(), tmp_path / "got", headers={}, limit=1, timeout=20)
         assert len(server.requests) == 2
