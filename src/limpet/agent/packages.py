@@ -5,6 +5,7 @@ Source: extensions.md §1.3 to §1.5, wire-protocol.md §11.5.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -153,7 +154,8 @@ class Packages:
     def _unpack(self, archive: Path, folder: HandlerFolder) -> None:
         files = self._store.files
         if files.info(folder.manifest_file) is None:
-            files.remove(folder.path)  # no package has been here: what is there are our own notes
+            with contextlib.suppress(HostError):  # but what a handler has mounted there
+                files.remove(folder.path)  # no package has been here: what is there are our own notes
         self._fetcher.unpack(archive, folder.path)
         try:
             found = self._find_manifest(folder.path)

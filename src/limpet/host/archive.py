@@ -6,6 +6,7 @@ Modes in the zip are ignored; every regular file can be executed by its owner. S
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -16,11 +17,12 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from limpet.guest.mounts import read_mountinfo
 from limpet.host.files import RealFiles
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 MOST_MEMBERS = 100_000
 LARGEST = 2 * 1024**3
@@ -42,6 +44,7 @@ _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _UNIX = 3
 _EACH_SYNCED = 256
+_MOUNTS = Path("/proc/self/mountinfo")
 _UNREADABLE = (
     zipfile.BadZipFile,
     struct.error,
@@ -57,6 +60,7 @@ _UNREADABLE = (
 def expand(archive: Path, folder: Path) -> None:
     """Expand `archive` into `folder`. What is there and not in the archive stays, but for manifests, which are a package's own.
 
+    The folder is exchanged as a whole; one in which the handler has mounted something stays, and is given its files one by one.
     Raises: HostError, which names what is wrong; then `folder` is as it was.
     """
     beside = folder.with_name(f".{folder.name}.unpacking")
@@ -66,7 +70,7 @@ def expand(archive: Path, folder: Path) -> None:
             before.rename(
                 folder
             )  # what was to take its place had not done so when a worker was killed, or the power cut
-        _clear(before)
+        _set_aside(before)
         _clear(beside)
         with archive.open("rb") as file, opened(file, archive.name) as bundle:
             members = checked(bundle, archive.name, os.fstat(file.fileno()).st_size)
@@ -75,6 +79,10 @@ def expand(archive: Path, folder: Path) -> None:
             _write_all(bundle, members, beside)
         _make_durable(members, beside)
         if folder.is_dir() and not folder.is_symlink():
+            mounted = _mounted_in(folder)
+            if mounted and not _is_covered(members, mounted):
+                _merge(beside, folder, members, mounted)
+                return
             _keep(folder, beside, folder.stat().st_dev)
             folder.rename(before)
         elif os.path.lexists(folder):
@@ -96,6 +104,66 @@ def _clear(folder: Path) -> None:
     """Remove a folder of ours with all in it, but nothing of what a handler has mounted there; such a one stays."""
     with contextlib.suppress(HostError):
         RealFiles().remove(folder)
+
+
+def _set_aside(before: Path) -> None:
+    """Free the name of what is exchanged: of the last one there is something left as long as something is mounted in it."""
+    for left in [*before.parent.glob(f"{before.name}.*"), before]:
+        _clear(left)
+    if os.path.lexists(before):
+        names = (before.with_name(f"{before.name}.{number}") for number in itertools.count(1))
+        before.rename(next(name for name in names if not os.path.lexists(name)))
+
+
+def _mounted_in(folder: Path) -> Collection[str]:
+    """Where something is mounted in a folder: paths below it."""
+    start = f"{os.path.realpath(folder)}/"
+    text = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    points = (mount.point for mount in read_mountinfo(text))
+    return {point.removeprefix(start) for point in points if point.startswith(start)}
+
+
+def _is_covered(members: Mapping[str, zipfile.ZipInfo], mounted: Iterable[str]) -> bool:
+    """Whether a file of the archive belongs where something is mounted."""
+    files = [f"{path}/" for path, info in members.items() if not info.is_dir()]
+    inner = [path for path in members if members[path].is_dir()]
+    return any(
+        any(file.startswith(f"{point}/") or f"{point}/".startswith(file) for file in files)
+        or any(path.startswith(f"{point}/") for path in inner)
+        for point in mounted
+    )
+
+
+def _merge(new: Path, old: Path, members: Mapping[str, zipfile.ZipInfo], mounted: Iterable[str]) -> None:
+    """Move the members from `new` into `old`, the manifest last: until then it is that of before.
+
+    mounted: what in `old` is not looked into.
+    """
+    for path in sorted(members, key=lambda path: path == MANIFEST):
+        folders = [*([path] if members[path].is_dir() else []), *_parents(path)]
+        for each in reversed(folders):
+            target = old / each
+            if target.is_symlink() or not target.is_dir():
+                target.unlink(missing_ok=True)
+                target.mkdir()
+        if not members[path].is_dir():
+            if (old / path).is_dir() and not (old / path).is_symlink():
+                RealFiles().remove(old / path)
+            (new / path).replace(old / path)
+    apart = {str(old / point) for point in mounted}
+    for path in _manifests(old, apart):
+        if str(path.relative_to(old)) not in members:
+            path.unlink(missing_ok=True)
+
+
+def _manifests(folder: Path, apart: Collection[str], depth: int = 0) -> Iterator[Path]:
+    """Every manifest in a folder. apart: folders that are not looked into."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name == MANIFEST and not entry.is_dir(follow_symlinks=False):
+                yield Path(entry.path)
+            elif entry.is_dir(follow_symlinks=False) and entry.path not in apart and depth < DEEPEST_KEPT:
+                yield from _manifests(Path(entry.path), apart, depth + 1)
 
 
 def _keep(old: Path, new: Path, device: int, depth: int = 0) -> None:
