@@ -151,9 +151,9 @@ def _merge(new: Path, old: Path, members: Mapping[str, zipfile.ZipInfo], mounted
                 RealFiles().remove(old / path)
             (new / path).replace(old / path)
     apart = {str(old / point) for point in mounted}
-    for path in _manifests(old, apart):
-        if str(path.relative_to(old)) not in members:
-            path.unlink(missing_ok=True)
+    for found in _manifests(old, apart):
+        if str(found.relative_to(old)) not in members:
+            found.unlink(missing_ok=True)
 
 
 def _manifests(folder: Path, apart: Collection[str], depth: int = 0) -> Iterator[Path]:
