@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 from limpet.guest.interfaces import natural
 from limpet.guest.namespaces import HOST
+from limpet.guest.offers import is_host
 from limpet.guest.site import WIRE_SERVER, GuestPort, Nic, Site
 from limpet.model.errors import HostError
 
@@ -103,7 +104,18 @@ def site_of(nics: Iterable[Nic], leases: Mapping[str, AcquiredLease], config: Co
         dns=_dns(config, lease),
         host_name=host_name,
         programs=config.programs,
+        endpoint=_address(config.fabric_endpoint),
+        metadata=_address(config.metadata_endpoint.partition(":")[0]),
     )
+
+
+def _address(setting: str | None) -> IPv4Address | None:
+    """What a setting says where that is the address of a machine: rules have no names, and loopback is everybody's own."""
+    try:
+        address = IPv4Address(setting or "")
+    except AddressValueError:
+        return None
+    return address if is_host(address) else None
 
 
 def usable(site: Site) -> Site:

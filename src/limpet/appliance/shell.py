@@ -23,10 +23,10 @@ def shell_plan(config: Config, chronicle: Chronicle, site: Site, files: Files) -
     return shell_of(config, image=image_to_start(files), instance=instance, network=site.guest, dns=site.dns)
 
 
-def brief(chronicle: Chronicle, site: Site) -> ShellBrief:
+def brief(config: Config, chronicle: Chronicle, site: Site) -> ShellBrief:
     """What the agent inside begins with."""
     lease = site.leases.get(site.primary.mac)
-    said = chronicle.wire_server or (None if lease is None else lease.wire_server)
+    said = config.fabric_endpoint or chronicle.wire_server or (None if lease is None else lease.wire_server)
     return ShellBrief(
         instance=chronicle.instance or "none",
         vm_id=chronicle.vm_id or "unknown",

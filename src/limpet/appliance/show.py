@@ -102,7 +102,7 @@ def document(appliance: Appliance) -> dict[str, Any]:
     chronicle = appliance.chronicle
     news = appliance.news()
     return {
-        **remembered(chronicle),
+        **remembered(chronicle, appliance.config.fabric_endpoint),
         "problem": None if appliance.problem is None else redacted(appliance.problem),
         "fabricLease": {"holder": appliance.lease.holder.value, "epoch": appliance.lease.epoch},
         "networkOs": _network_os(appliance),
@@ -113,8 +113,8 @@ def document(appliance: Appliance) -> dict[str, Any]:
     }
 
 
-def remembered(chronicle: Chronicle) -> dict[str, Any]:
-    """What the journal alone says: also where no supervisor runs."""
+def remembered(chronicle: Chronicle, endpoint: str | None = None) -> dict[str, Any]:
+    """What the journal alone says: also where no supervisor runs. endpoint: the wire server, where a setting names it."""
     state = chronicle.state or State.BOOTING
     handover = chronicle.handover
     primary = next((nic for nic in chronicle.nics if nic.primary), None)
@@ -127,7 +127,9 @@ def remembered(chronicle: Chronicle) -> dict[str, Any]:
         "vmId": chronicle.vm_id,
         "ready": chronicle.ready,
         "fabricLease": {"holder": chronicle.holder.value, "epoch": chronicle.epoch},
-        "lease": None if primary is None else _lease(chronicle.leases.get(primary.mac)),
+        "lease": None
+        if primary is None
+        else _lease(chronicle.leases.get(primary.mac), endpoint or chronicle.wire_server),
         "handover": {
             "attempts": handover.attempts,
             "startedAt": handover.started,
@@ -216,7 +218,7 @@ def _shown(problem: str | None) -> str | None:
     return None if problem is None else redacted(problem)
 
 
-def _lease(lease: AcquiredLease | None) -> dict[str, Any] | None:
+def _lease(lease: AcquiredLease | None, wire_server: str | None) -> dict[str, Any] | None:
     if lease is None:
         return None
     gateway = next((route.gateway for route in lease.routes if route.destination.prefixlen == 0), None)
@@ -224,7 +226,7 @@ def _lease(lease: AcquiredLease | None) -> dict[str, Any] | None:
         "address": f"{lease.address}/{lease.prefix}",
         "gateway": None if gateway is None else str(gateway),
         "dns": [str(each) for each in lease.dns],
-        "wireServer": None if lease.wire_server is None else str(lease.wire_server),
+        "wireServer": wire_server or (None if lease.wire_server is None else str(lease.wire_server)),
     }
 
 

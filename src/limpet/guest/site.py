@@ -47,7 +47,7 @@ class Site:
     """nics: those that the network OS is to have, the primary one last. leases: what DHCP gave, by MAC.
 
     network_os, guest: names of network namespaces (drivers that bring their own data plane use only the guest's). dns: for
-    the guest. host_name: the VM's.
+    the guest. host_name: the VM's. endpoint, metadata: addresses of wire server and metadata service where settings name them.
     """
 
     nics: tuple[Nic, ...]
@@ -59,8 +59,23 @@ class Site:
     host_name: str = "appliance"
     programs: Path | None = None
     """The folder with a vendor's own programs, for the driver ``hooks``."""
+    endpoint: IPv4Address | None = None
+    metadata: IPv4Address | None = None
 
     @property
     def primary(self) -> Nic:
         """The primary NIC. Raises: StopIteration never: a site without one is not made."""
         return next(nic for nic in self.nics if nic.primary)
+
+    @property
+    def wire_server(self) -> IPv4Address:
+        """Where the wire server is: as the setting says, else DHCP on the primary NIC, else the well-known address."""
+        lease = self.leases.get(self.primary.mac)
+        return self.endpoint or (None if lease is None else lease.wire_server) or WIRE_SERVER
+
+    @property
+    def platform(self) -> tuple[IPv4Address, ...]:
+        """All addresses of the platform, each once: the well-known ones may answer too where others are set."""
+        lease = self.leases.get(self.primary.mac)
+        told = (self.wire_server, self.metadata, None if lease is None else lease.wire_server)
+        return tuple(dict.fromkeys((*PLATFORM, *(each for each in told if each is not None))))

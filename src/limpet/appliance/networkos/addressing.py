@@ -12,7 +12,6 @@ from ipaddress import IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 from limpet.guest.offers import DIRECTLY, platform_routes
-from limpet.guest.site import PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.namespaces import SeenLink
-    from limpet.guest.site import Nic
+    from limpet.guest.site import Nic, Site
     from limpet.model.network import Route
 
 GUEST_RULE, GUEST_NEAR, GUEST_OUT, NIC_RULE = 100, 150, 151, 200
@@ -36,9 +35,9 @@ def table_of(nic: Nic) -> int:
     return _FIRST_TABLE + (zlib.crc32(nic.mac.encode()) & 0x3FFFFFFF)
 
 
-def label(name: str, lease: AcquiredLease, *, primary: bool) -> str:
-    """The label of an address that says which lease was applied."""
-    parts = [str(lease.address), str(lease.prefix), str(lease.wire_server), str(primary)]
+def label(name: str, lease: AcquiredLease, *, primary: bool, endpoint: IPv4Address | None = None) -> str:
+    """The label of an address that says which lease was applied. endpoint: as of `Site`."""
+    parts = [str(lease.address), str(lease.prefix), str(endpoint or lease.wire_server), str(primary)]
     parts += [f"{each.destination} {each.gateway}" for each in lease.routes]
     return f"{name}:{zlib.crc32(' '.join(parts).encode()):08x}"[: len(name) + 1 + _DIGITS]
 
@@ -49,24 +48,24 @@ def _ours(link: SeenLink) -> list[tuple[IPv4Interface, str]]:
     return [(address, mark) for address, mark in every if mark.startswith(f"{link.name}:")]
 
 
-def is_dressed(link: SeenLink, lease: AcquiredLease, *, primary: bool) -> bool:
+def is_dressed(nic: Nic, link: SeenLink, lease: AcquiredLease, site: Site) -> bool:
     """Whether a NIC has what a lease gives, and nothing of another one."""
-    wanted = (IPv4Interface((lease.address, lease.prefix)), label(link.name, lease, primary=primary))
-    return link.up and _ours(link) == [wanted]
+    mark = label(link.name, lease, primary=nic.primary, endpoint=site.endpoint)
+    return link.up and _ours(link) == [(IPv4Interface((lease.address, lease.prefix)), mark)]
 
 
 def lease_lines(
     nic: Nic,
     link: SeenLink,
     lease: AcquiredLease,
+    site: Site,
     *,
     group: int,
     metric: int | None = None,
-    guest: IPv4Address | None = None,
 ) -> Iterator[str]:
     """Lines for `ip` in the network OS. group: of links, for rules. metric: of the default route, None for the best.
 
-    guest: whose default route is by this NIC (R7), whatever other one an operator has: by that it would have no NAT.
+    The guest's default route is by the primary NIC (R7), whatever other one an operator has: by that it would have no NAT.
     """
     name, table = link.name, table_of(nic)
     yield f"rule flush table {table}"
@@ -74,7 +73,7 @@ def lease_lines(
     if not bare:  # a link that is down has no routes: looking for them in a router's tables takes time
         yield f"route flush table all dev {name} {_OURS}"
     yield f"link set dev {name} group {group} up"
-    mark = label(name, lease, primary=nic.primary)
+    mark = label(name, lease, primary=nic.primary, endpoint=site.endpoint)
     address = IPv4Interface((lease.address, lease.prefix))
     stays = _ours(link) == [(address, mark)]
     if not stays and not bare:
@@ -83,14 +82,15 @@ def lease_lines(
             yield f"address delete {address} dev {name}"  # somebody gave it already, without our label
     near = IPv4Network((lease.address, lease.prefix), strict=False)
     yield f"route replace {near} dev {name} {_OURS} scope link table {table}"
-    every = (*lease.routes, *platform_routes(lease))
+    every = (*lease.routes, *platform_routes(lease, site.endpoint))
     # Direct routes first: the others may go by what they reach.
     for route in sorted(every, key=lambda each: (each.gateway != DIRECTLY, -each.destination.prefixlen)):
         yield f"{_route(route, name)} table {table}"
-        if nic.primary or _is_of_its_own(route):
+        if nic.primary or _is_of_its_own(route, site):
             yield _route(route, name) + _metric(route, metric)
     yield f"rule add pref {NIC_RULE} from {lease.address} lookup {table}"
-    if guest is not None:
+    if nic.primary:
+        guest = site.port.inner_address.ip
         yield f"rule flush pref {GUEST_NEAR}"
         yield f"rule add pref {GUEST_NEAR} from {guest} lookup main suppress_prefixlength 0"
         yield f"rule add pref {GUEST_OUT} from {guest} lookup {table}"
@@ -104,9 +104,9 @@ def forget_lines(nic: Nic) -> list[str]:
     return [f"rule flush table {table_of(nic)}"]
 
 
-def _is_of_its_own(route: Route) -> bool:
+def _is_of_its_own(route: Route, site: Site) -> bool:
     """Whether a route of a secondary NIC may be everybody's: not the default one, nor that to the platform."""
-    return route.destination.prefixlen > 0 and not any(each in route.destination for each in PLATFORM)
+    return route.destination.prefixlen > 0 and not any(each in route.destination for each in site.platform)
 
 
 def _route(route: Route, name: str) -> str:

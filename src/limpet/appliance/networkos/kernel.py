@@ -10,7 +10,6 @@ from limpet.appliance.networkos import addressing, moving, port, rules
 from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.iproute import batch, entered, inside
 from limpet.guest.namespaces import Seen
-from limpet.guest.site import WIRE_SERVER
 from limpet.guest.steps import MakeFolder, Run, Task, Write
 from limpet.guest.translation import NOTE, TRANSLATION
 from limpet.host.facts.namespaces import links_in
@@ -113,13 +112,10 @@ class KernelNetworkOs:
         steps: tuple[Run, ...] = ()
         if nic.primary and (seen.doubted or not port.nat_is(site, lease.address, seen)):
             steps += (*rules.nat_steps(site, lease.address), *port.relabelled(site, lease.address))
-        if seen.doubted or not addressing.is_dressed(face, lease, primary=nic.primary):
+        if seen.doubted or not addressing.is_dressed(nic, face, lease, site):
             group = moving.PRIMARY_GROUP if nic.primary else 0
-            guest = site.port.inner_address.ip if nic.primary else None
-            steps += batch(
-                site.network_os,
-                addressing.lease_lines(nic, face, lease, group=group, metric=self.metric, guest=guest),
-            )
+            lines = addressing.lease_lines(nic, face, lease, site, group=group, metric=self.metric)
+            steps += batch(site.network_os, lines)
         return steps
 
     def protect(self, site: Site) -> tuple[Step, ...]:
@@ -194,10 +190,12 @@ def _examined(site: Site, commands: Commands) -> Pulse:
     face, _ = moving.halves(site.primary, links.links(site.network_os))
     if face is None or site.primary.mac not in site.leases:
         return Pulse(health=Health.HEALTHY)
-    asked = ("ip", "-netns", site.network_os, "route", "get", str(WIRE_SERVER))
+    asked = ("ip", "-netns", site.network_os, "route", "get", str(site.wire_server))
     way = commands.run(asked, timeout=10.0)
     if way.exit_code != 0 or f" dev {face.name} ".encode() not in way.stdout:
-        return _wounded(f"there is no route to {WIRE_SERVER} by {face.name} in {site.network_os}", ROUTES)
+        return _wounded(
+            f"there is no route to {site.wire_server} by {face.name} in {site.network_os}", ROUTES
+        )
     return Pulse(health=Health.HEALTHY)
 
 

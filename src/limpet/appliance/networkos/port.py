@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from limpet.appliance.networkos import rules
 from limpet.appliance.networkos.addressing import GUEST_RULE
 from limpet.appliance.networkos.iproute import batch
-from limpet.guest.site import PLATFORM
 from limpet.guest.steps import Task
 
 if TYPE_CHECKING:
@@ -71,7 +70,11 @@ def _steps(site: Site, seen: Seen) -> Iterator[Run]:
             f"link set dev {port.inner} up",
             f"route replace default via {port.outer_address.ip} dev {port.inner}",
             # Another agent may look for routes of their own to these before it believes that there is a network.
-            *(f"route replace {each}/32 via {port.outer_address.ip} dev {port.inner}" for each in PLATFORM),
+            *(
+                f"route replace {each}/32 via {port.outer_address.ip} dev {port.inner}"
+                for each in site.platform
+                if each not in port.outer_address.network
+            ),
         ],
     )
     yield from relabelled(site, rules.primary_address(site))

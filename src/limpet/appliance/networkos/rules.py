@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from limpet.appliance.networkos.iproute import inside
 from limpet.appliance.networkos.moving import PRIMARY_GROUP
 from limpet.guest import firewall
-from limpet.guest.site import PLATFORM, WIRE_SERVER
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address
@@ -29,14 +28,8 @@ if TYPE_CHECKING:
 FORWARD, TRANSIT, NAT = "limpet_forward", "limpet_transit", "limpet_nat"
 
 
-def wire_server(site: Site) -> IPv4Address:
-    """Where the wire server is: as DHCP says on the primary NIC, else the well-known address."""
-    lease = site.leases.get(site.primary.mac)
-    return WIRE_SERVER if lease is None or lease.wire_server is None else lease.wire_server
-
-
 def _platform(site: Site) -> str:
-    return ", ".join(str(each) for each in dict.fromkeys((*PLATFORM, wire_server(site))))
+    return ", ".join(map(str, site.platform))
 
 
 def _replaced(name: str, body: str) -> str:
@@ -114,14 +107,14 @@ def nat_mark(site: Site, address: IPv4Address | None) -> str:
 
 def network_os_steps(site: Site) -> tuple[Run, ...]:
     """All that is owned in the network OS, in one transaction."""
-    own = firewall.script(str(wire_server(site))).decode()
+    own = firewall.script(str(site.wire_server)).decode()
     sets = (own, forward_set(site), transit_set(site), nat_set(site, primary_address(site)))
     return (_loaded(site.network_os, "".join(sets)),)
 
 
 def guest_steps(site: Site) -> tuple[Run, ...]:
     """In the guest: only root opens connections to the wire server, as its agent will have it, too."""
-    return (_loaded(site.guest, firewall.script(str(wire_server(site))).decode()),)
+    return (_loaded(site.guest, firewall.script(str(site.wire_server)).decode()),)
 
 
 def _loaded(namespace: str, script: str) -> Run:

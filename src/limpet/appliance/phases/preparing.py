@@ -148,7 +148,7 @@ def own_state(appliance: Appliance) -> None:
 def _write_brief(appliance: Appliance) -> None:
     files = appliance.machine.files
     files.make_folder(EXCHANGE / NEWS_FOLDER)
-    content = render_brief(brief(appliance.chronicle, appliance.site()))
+    content = render_brief(brief(appliance.config, appliance.chronicle, appliance.site()))
     files.replace(EXCHANGE / BRIEF, content, durable=False)
 
 

@@ -18,7 +18,7 @@ def begin_probe(appliance: Appliance, network: str, timeout: float) -> Child:
     config = appliance.config
     words = {
         "--timeout": f"{timeout:g}",
-        "--wire-server": brief(appliance.chronicle, appliance.site()).wire_server,
+        "--wire-server": brief(config, appliance.chronicle, appliance.site()).wire_server,
         "--wire-port": str(config.fabric_wire_port),
         "--host-plugin-port": str(config.fabric_host_plugin_port),
         "--metadata": config.metadata_endpoint,

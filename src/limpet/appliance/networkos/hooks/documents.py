@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from limpet.appliance.networkos.hooks.verbs import VERSION, Verb
-from limpet.guest.site import PLATFORM
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def request(verb: Verb, site: Site, **more: Any) -> bytes:
         },
         namespaces={"networkOs": site.network_os, "guest": site.guest},
         dns=[str(each) for each in site.dns],
-        platform=[str(each) for each in PLATFORM],
+        platform=[str(each) for each in site.platform],
         **more,
     )
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.networkos.iosxe.custom_data import CustomData
 from limpet.appliance.networkos.iosxe.names import plain
-from limpet.guest.site import METADATA, WIRE_SERVER, GuestPort
+from limpet.guest.site import PLATFORM, WIRE_SERVER, GuestPort
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ class IosXeWish:
     """Everything a rendering is made from; every name has passed names.py. nics: the primary one first.
 
     touched: interfaces that custom data configures. exposed: those of them that are none of the NICs and let packets in, such as
-    tunnels. listed: interfaces on which custom data puts an access list of its own for what comes in.
+    tunnels. listed: interfaces on which custom data puts an access list of its own for what comes in. platform: the addresses that
+    are for the guest alone. probing: those of them from which health probes come.
     """
 
     vm_id: str
@@ -109,6 +110,8 @@ class IosXeWish:
     touched: frozenset[str] = frozenset()
     exposed: tuple[str, ...] = ()
     listed: frozenset[str] = frozenset()
+    platform: tuple[IPv4Address, ...] = PLATFORM
+    probing: tuple[IPv4Address, ...] = (WIRE_SERVER,)
 
 
 def render(wish: IosXeWish) -> Secret[str]:
@@ -200,8 +203,7 @@ def _lists(wish: IosXeWish) -> Iterator[str]:
     yield f" permit {network.network_address} {network.hostmask}"
     yield "! Nobody behind the router reaches the platform in its name."
     yield f"ip access-list extended {TRANSIT_LIST}"
-    yield f" deny ip any host {WIRE_SERVER}"
-    yield f" deny ip any host {METADATA}"
+    yield from (f" deny ip any host {address}" for address in wish.platform)
     yield " permit ip any any"
 
 
@@ -238,7 +240,7 @@ def _probes(wish: IosXeWish) -> Iterator[str]:
         if nic.address is not None:
             yield "!"
             yield f"ip access-list extended GS_PROBE_{nic.number}"
-            yield f" permit ip host {nic.address.ip} host {WIRE_SERVER}"
+            yield from (f" permit ip host {nic.address.ip} host {address}" for address in wish.probing)
             yield f"route-map {PROBES} permit {10 * nic.number}"
             yield f" match ip address GS_PROBE_{nic.number}"
             yield f" set ip next-hop {nic.gateway}"

@@ -31,6 +31,7 @@ from limpet.appliance.networkos.iosxe.names import domain_of, host_name_of, user
 from limpet.appliance.networkos.iosxe.scan import scan
 from limpet.appliance.networkos.iosxe.secret import salt_of, type_nine
 from limpet.guest.openssh import parse_keys
+from limpet.guest.site import WIRE_SERVER
 from limpet.model.errors import MalformedDocument
 from limpet.model.secret import Secret
 
@@ -167,6 +168,8 @@ def _wish(
         touched=touched,
         exposed=_exposed(scanned, nics),
         listed=_listed(scanned),
+        platform=site.platform,
+        probing=tuple(dict.fromkeys((WIRE_SERVER, site.wire_server))),
     )
 
 
