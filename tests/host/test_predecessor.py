@@ -28,17 +28,20 @@ class Left:
     def __init__(self, record: Path) -> None:
         self.record = record
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.told: list[tuple[str, float]] = []
 
-    def start(self, command: str, *, seconds: float = 60.0) -> subprocess.Popen[bytes]:
+    def start(self, command: str, *, seconds: float = 60.0, folder: str = "") -> subprocess.Popen[bytes]:
         """seconds: its time limit."""
         self.processes.append(
             subprocess.Popen(["/bin/sh", "-c", command], start_new_session=True, stdout=subprocess.PIPE)
         )
-        predecessor.note(self.record, self.processes[-1].pid, CLOCK.monotonic() + seconds)
+        predecessor.note(self.record, self.processes[-1].pid, CLOCK.monotonic() + seconds, folder)
         return self.processes[-1]
 
     def settled(self) -> float | None:
-        return HandlerProcesses(CLOCK, record=self.record).await_earlier()
+        return HandlerProcesses(CLOCK, record=self.record).await_earlier(
+            lambda folder, seconds: self.told.append((folder, seconds))
+        )
 
 
 @pytest.fixture
@@ -70,6 +73,26 @@ def test_when_its_time_is_over_it_is_killed_with_its_group(left: Left) -> None:
 def test_one_that_has_ended_is_not_waited_for(left: Left) -> None:
     left.start("exit 0").wait()
     assert left.settled() is None
+    assert left.told == []
+
+
+@pytest.mark.parametrize(("limit", "most"), [(300.0, 300.0), (5000.0, 900.0)])
+def test_whose_command_it_is_and_how_much_of_its_time_is_left_is_told_before_the_waiting(
+    left: Left, limit: float, most: float
+) -> None:
+    process = left.start("sleep 0.3", seconds=limit, folder="Contoso.Sample-1.0.0")
+    assert left.settled() is not None
+    ((folder, seconds),) = left.told
+    assert folder == "Contoso.Sample-1.0.0"
+    assert most - 60 < seconds <= most
+    assert process.wait() == 0
+
+
+def test_a_record_of_an_agent_that_named_no_folder_is_one(left: Left) -> None:
+    left.start("sleep 0.3")
+    left.record.write_text(left.record.read_text().splitlines()[0] + "\n")
+    assert left.settled() is not None
+    assert [folder for folder, _ in left.told] == [""]
 
 
 def test_a_process_that_has_its_number_by_now_is_left_alone(left: Left) -> None:
@@ -111,8 +134,11 @@ def test_what_is_no_file_is_as_good_as_none(left: Left) -> None:
 def test_the_record_is_there_while_a_command_runs_and_no_longer(tmp_path: Path) -> None:
     record = tmp_path / ".command"
     processes = HandlerProcesses(CLOCK, record=record)
-    look = f"while ! test -s {record}; do :; done; read pid rest < {record}; test $pid = $$ || exit 1; stat -c %a {record}"
+    look = (
+        f"while ! test -s {record}; do :; done; read pid rest < {record}; test $pid = $$ || exit 1; "
+        f"stat -c %a {record}; tail -n 1 {record}"
+    )
     done = processes.run_handler_command(look, folder=tmp_path, environment=PATH, timeout=30)
-    assert (done.exit_code, done.stdout) == (0, b"600\n")
+    assert (done.exit_code, done.stdout) == (0, f"600\n{tmp_path.name}\n".encode())
     assert not record.exists()
-    assert processes.await_earlier() is None
+    assert processes.await_earlier(lambda *_: pytest.fail("nothing is waited for")) is None

@@ -53,7 +53,7 @@ def test_a_restart_while_an_extension_is_in_transition_reports_it_as_it_goes_on(
 def test_a_command_that_an_earlier_agent_left_running_has_ended_before_another_runs() -> None:
     play = stage()
     play.enabled()
-    play.machine.processes.earlier = 100.0
+    play.machine.processes.earlier = ("Contoso.Sample-0.9.0", 100.0)
     play.restart()
     began = play.clock.monotonic()
     times: list[float] = []
@@ -62,6 +62,32 @@ def test_a_command_that_an_earlier_agent_left_running_has_ended_before_another_r
     assert len(times) == 1
     assert times[0] >= 100
     assert len(play.log.of("handler.earlier_command_ended")) == 1
+
+
+def test_while_the_command_of_an_earlier_agent_is_waited_for_the_status_says_so() -> None:
+    play = stage()
+    for name in (SAMPLE, "Contoso.Other"):
+        play.host(name)
+    play.publish(enable(), enable("Contoso.Other"))
+    play.turn()
+
+    def says() -> tuple[str, ...]:
+        play.agent.reporter.report(last=True)
+        return play.status.message.message, play.message(), play.message("Contoso.Other")
+
+    idle = says()
+    waiting: list[tuple[str, ...]] = []
+    play.machine.processes.earlier = ("Contoso.Sample-0.9.0", 290.0)
+    play.restart()
+    play.clock.after(100, lambda: waiting.append(says()))
+    play.turn()
+    text = (
+        "a command that an earlier agent has left running in Contoso.Sample-0.9.0 is waited for "
+        "before any other is run, for at most 290 s"
+    )
+    assert waiting == [(f"{idle[0]}; {text}", f"{idle[1]}; {text}", idle[2])]
+    assert says() == idle
+    assert len(play.log.of("handler.earlier_command")) == 1
 
 
 def test_a_restart_in_the_middle_of_an_install_installs_again() -> None:

@@ -41,6 +41,7 @@ class Board:
         self._reported = False
         self._refusals: dict[str, HandlerStatus] = {}
         self._troubles: dict[str, str] = {}
+        self._awaited: tuple[str, str] | None = None
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -98,6 +99,22 @@ class Board:
             rest = {name: text for name, text in self._troubles.items() if name != topic}
             self._troubles = rest if problem is None else {**rest, topic: problem}
             self._ring()
+
+    @property
+    def awaited(self) -> tuple[str, str] | None:
+        """The handler whose command everything here waits for, as long as that is so, and what people are told of it."""
+        return self._awaited
+
+    def await_command(self, handler: str, text: str) -> None:
+        """Everything waits for a command of a handler that an earlier agent has left running."""
+        with self._changed:
+            self._awaited = (handler, text)
+        self.trouble("earlier command", text)
+
+    def await_no_command(self) -> None:
+        """Nothing waits for it any more."""
+        self._awaited = None
+        self.trouble("earlier command", None)
 
     def refuse(self, status: HandlerStatus) -> None:
         """Note a handler that cannot be worked on at all, by its name in the goal state being processed."""

@@ -122,7 +122,7 @@ class Report:
         gone = handler.wanted is Wanted.UNINSTALL and self._store.state(folder) is HandlerState.NOT_INSTALLED
         if gone and known.code == Code.SUCCESS:
             return
-        status = self._corrected(folder, known)
+        status = self._while_waiting(self._corrected(folder, known))
         readable = (
             self._store.state(folder) is not HandlerState.NOT_INSTALLED
             or handler.multi_config
@@ -137,6 +137,14 @@ class Report:
         yield from entries or (
             status,
         )  # a handler without extensions, or with none that is not withdrawn, is here all the same
+
+    def _while_waiting(self, status: HandlerStatus) -> HandlerStatus:
+        """`status` with what is waited for, where that is a command of this handler."""
+        awaited = self._board.awaited
+        if awaited is None or awaited[0] != status.name:
+            return status
+        before = status.message.message if status.message is not None else ""
+        return replace(status, message=Message(message="; ".join(filter(None, (before, awaited[1])))))
 
     def _is_refused(self, handler: Handler) -> bool:
         refused = self._policy_file is not None and self._policy_file.refusal(handler.name) is not None

@@ -73,13 +73,25 @@ class Worker:
         return True
 
     def _take_over(self) -> None:
-        waited = self._processes.await_earlier()
+        try:
+            waited = self._processes.await_earlier(self._tell_of_earlier)
+        finally:
+            self._board.await_no_command()
         if waited is not None:
             self._log.info("handler.earlier_command_ended", seconds=f"{waited:.1f}")
         try:
             self._store.prepare_all()
         except HostError as error:
             self._log.warning("handlers.unprepared", problem=error)
+
+    def _tell_of_earlier(self, folder: str, seconds: float) -> None:
+        where = f" in {folder}" if folder else ""
+        text = (
+            f"a command that an earlier agent has left running{where} is waited for before any other is run, "
+            f"for at most {seconds:.0f} s"
+        )
+        self._log.info("handler.earlier_command", folder=folder or None, at_most=f"{seconds:.0f}")
+        self._board.await_command(folder.rpartition("-")[0], text)
 
     def _process(self, snapshot: Snapshot) -> GoalStateAggregate | None:
         extensions = snapshot.extensions

@@ -60,7 +60,7 @@ class FakeProcesses:
     scripts: dict[str, Script] = field(default_factory=dict)
     ran: list[Invocation] = field(default_factory=list)
     control_groups: FakeControlGroups | None = None
-    earlier: float | None = None
+    earlier: tuple[str, float] | None = None
     _stopped: bool = False
 
     def run_handler_command(
@@ -102,11 +102,14 @@ class FakeProcesses:
             exit_code=exit_code, stdout=_kept(done.stdout), stderr=_kept(done.stderr), seconds=seconds
         )
 
-    def await_earlier(self) -> float | None:
-        """Wait for what an earlier agent has left running, for `earlier` seconds."""
-        waited, self.earlier = self.earlier, None
-        self.clock.sleep(waited or 0.0)
-        return waited
+    def await_earlier(self, tell: Callable[[str, float], None]) -> float | None:
+        """Wait for what an earlier agent has left running: `earlier`, a folder's name and seconds."""
+        found, self.earlier = self.earlier, None
+        if found is None:
+            return None
+        tell(*found)
+        self.clock.sleep(found[1])
+        return found[1]
 
     def stop_current(self) -> None:
         """End the command that is running now; it is a script that calls this."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from limpet.host.network_ports import LinkNews as LinkNews  # noqa: PLC0414 - everybody takes them from here
@@ -171,8 +171,11 @@ class Processes(Protocol):
         Raises: HostError, when it cannot be started. Source: extensions.md §4.
         """
 
-    def await_earlier(self) -> float | None:
-        """Wait for the command that an earlier agent has left running, within its time. Gives the seconds, None where there is none."""
+    def await_earlier(self, tell: Callable[[str, float], None]) -> float | None:
+        """Wait for the command that an earlier agent has left running, within its time. Gives the seconds, None where there is none.
+
+        tell: is given its handler's folder by name, and the most seconds that this will take, before it begins.
+        """
 
     def stop_current(self) -> None:
         """End the command that is running now, if any, with its whole group."""

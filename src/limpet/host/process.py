@@ -18,7 +18,7 @@ from limpet.host.ports import Completed
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from limpet.host.ports import Clock
@@ -66,7 +66,7 @@ class HandlerProcesses:
             except (OSError, ValueError) as error:
                 raise HostError(f"cannot start a command in {folder}: {error}") from error
             if self._record is not None:
-                predecessor.note(self._record, process.pid, began + timeout)
+                predecessor.note(self._record, process.pid, began + timeout, folder.name)
             try:
                 exit_code = self._outcome(process, streams, Deadline(timeout))
             except OSError as error:
@@ -85,9 +85,12 @@ class HandlerProcesses:
                 seconds=self._clock.monotonic() - began,
             )
 
-    def await_earlier(self) -> float | None:
-        """Wait for the command that an earlier agent has left running, within its time. Gives the seconds, None where there is none."""
-        return None if self._record is None else predecessor.settle(self._record, self._clock)
+    def await_earlier(self, tell: Callable[[str, float], None]) -> float | None:
+        """Wait for the command that an earlier agent has left running, within its time. Gives the seconds, None where there is none.
+
+        tell: is given its handler's folder by name, and the most seconds that this will take, before it begins.
+        """
+        return None if self._record is None else predecessor.settle(self._record, self._clock, tell)
 
     def stop_current(self) -> None:
         """End the command that is running now, if any, with its whole group."""
