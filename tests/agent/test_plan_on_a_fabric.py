@@ -10,11 +10,11 @@ import pytest
 from tests.emulator.fabrics import HOST, Running, running
 
 from limpet.agent.plan_command import main
-from limpet.emulator.changes import Change, NewSettings
 from limpet.emulator.exchange import Service
-from limpet.emulator.goalstates import Publication, publish
-from limpet.emulator.hosting import host_package
-from limpet.emulator.packages import HostedPackage
+from limpet.emulator.storage.hosting import host_package
+from limpet.emulator.storage.packages import HostedPackage
+from limpet.emulator.world.changes import Change, NewSettings
+from limpet.emulator.world.goalstates import Publication, publish
 from limpet.model.errors import FabricUnreachable
 from limpet.model.extensions import Source
 from limpet.model.version import Version

@@ -11,7 +11,7 @@ from tests.appliance.simulation.world import World
 from tests.scenario.handlers import enable, package
 
 from limpet.appliance.states import State
-from limpet.emulator.goalstates import Publication
+from limpet.emulator.world.goalstates import Publication
 from limpet.guest.fabric_lease import Holder
 
 if TYPE_CHECKING:

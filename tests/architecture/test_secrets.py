@@ -29,7 +29,7 @@ REVIEWED = {
     "appliance/requests/desk.py": 1,
     "appliance/networkos/hooks/documents.py": 2,
     "boot/media.py": 1,
-    "emulator/pfx.py": 1,
+    "emulator/certificates/pfx.py": 1,
     "emulator/routes/imds.py": 1,
     "guest/custom_data.py": 4,
     "appliance/guest/jobs.py": 1,  # URLs and arguments of scripts, for a shell's standard input
@@ -42,7 +42,7 @@ REVIEWED = {
     "host/passwords.py": 2,
     "emulator/routes/storage.py": 2,
     "emulator/routes/wireserver.py": 1,
-    "emulator/world.py": 1,
+    "emulator/world/state.py": 1,
     "wire/extensionsconfig.py": 2,
     "wire/handlerfiles.py": 1,
     "wire/ovfenv.py": 2,

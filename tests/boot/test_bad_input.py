@@ -19,7 +19,7 @@ from tests.plans.cases import put
 
 from limpet.boot.preview import preview
 from limpet.boot.result import Result, as_document, as_text
-from limpet.emulator.mediavariants import medium
+from limpet.emulator.media.variants import medium
 from limpet.model.provisioning import PublicKey
 from limpet.model.secret import Secret
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.boot.whole import ALL_OVER, KEY, VM_ID, WISH, Vm
 
 from limpet.boot.result import as_document, as_text
-from limpet.emulator.mediavariants import medium
+from limpet.emulator.media.variants import medium
 from limpet.host.fake import PowerCut
 from limpet.model.ids import Thumbprint
 from limpet.model.provisioning import KeyPair, OvfEnvironment, PlatformSettings, PublicKey

@@ -9,7 +9,7 @@ from tests.boot.whole import ALL_OVER, WISH, Vm
 from tests.plans.cases import put
 
 from limpet.boot.preview import preview
-from limpet.emulator.mediavariants import medium
+from limpet.emulator.media.variants import medium
 from limpet.host.fake_commands import Said
 from limpet.host.fake_devices import by_the_kernel
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from limpet.boot.media import Machine, Media, eject, find_media, kept_media, redacted_document
-from limpet.emulator.mediaimage import FileSystem, disc
-from limpet.emulator.mediavariants import VARIANTS, medium
+from limpet.emulator.media.image import FileSystem, disc
+from limpet.emulator.media.variants import VARIANTS, medium
 from limpet.guest.media import plan_kept_copy
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_devices import Disk, show_disk

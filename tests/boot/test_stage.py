@@ -23,7 +23,7 @@ from tests.boot.whole import (
 
 from limpet.boot.result import Result, as_document, as_text
 from limpet.config.settings import Config
-from limpet.emulator.mediavariants import VARIANTS, medium
+from limpet.emulator.media.variants import VARIANTS, medium
 from limpet.host.fake import PowerCut
 from limpet.host.fake_files import Node
 from limpet.model.provisioning import PlatformSettings, PublicKey

@@ -13,8 +13,8 @@ from tests.scenario.core import Core
 from limpet.boot.machine import Machine
 from limpet.boot.stage import Stage
 from limpet.config.settings import Config
-from limpet.emulator.mediavariants import medium
-from limpet.emulator.vm import Account
+from limpet.emulator.media.variants import medium
+from limpet.emulator.world.vm import Account
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_commands import Call, Said
 from limpet.host.fake_devices import Disk, show_disk

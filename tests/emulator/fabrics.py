@@ -14,16 +14,16 @@ from limpet.emulator.admin.base import Api
 from limpet.emulator.clock import SystemClock
 from limpet.emulator.exchange import Service
 from limpet.emulator.fabric import Fabric
-from limpet.emulator.packages import read_package
 from limpet.emulator.server import FabricServer, Listen
-from limpet.emulator.world import Settings, World
+from limpet.emulator.storage.packages import read_package
+from limpet.emulator.world.state import Settings, World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from starlette.applications import Starlette
 
-    from limpet.emulator.pki import TenantCertificate
+    from limpet.emulator.certificates.pki import TenantCertificate
 
 HOST = "127.0.0.1"
 

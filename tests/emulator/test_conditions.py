@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.emulator.worlds import NAME, Client, world
 
-from limpet.emulator.conditions import Condition
 from limpet.emulator.exchange import Service
-from limpet.emulator.ledger import Entry
-from limpet.emulator.vm import ProvisioningReport, Received, StatusReport
+from limpet.emulator.world.conditions import Condition
+from limpet.emulator.world.ledger import Entry
+from limpet.emulator.world.vm import ProvisioningReport, Received, StatusReport
 from limpet.model.extensions import BlobType
 from limpet.model.health import ProvisioningState, ProvisioningSubStatus, RoleProperties
 from limpet.model.ids import SequenceNumber
@@ -25,7 +25,7 @@ from limpet.model.status import (
 )
 
 if TYPE_CHECKING:
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 TIME = "2027-01-15T08:00:00Z"
 

@@ -23,7 +23,7 @@ from limpet.emulator.dashboard.appliance import (
 from limpet.emulator.dashboard.gap import Gap, accepted, opened
 from limpet.emulator.dashboard.members import member
 from limpet.emulator.dashboard.story import status_accepted, told
-from limpet.emulator.vm import StatusReport, VirtualMachine
+from limpet.emulator.world.vm import StatusReport, VirtualMachine
 from limpet.model.extensions import BlobType
 from limpet.model.status import AgentStatus, GuestInfo, Message
 

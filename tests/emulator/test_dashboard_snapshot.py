@@ -13,7 +13,6 @@ from tests.emulator.scenes import document, entry
 from tests.emulator.test_dashboard_appliance import plain_vm, reported
 from tests.emulator.worlds import MANIFEST, NAME, NOW, change, published, world
 
-from limpet.emulator.changes import NewSettings
 from limpet.emulator.dashboard import shown, switches
 from limpet.emulator.dashboard.appliance import read_appliance
 from limpet.emulator.dashboard.levels import levels, unasked
@@ -21,16 +20,17 @@ from limpet.emulator.dashboard.snapshot import choices, snapshot
 from limpet.emulator.dashboard.story import told
 from limpet.emulator.exchange import Service
 from limpet.emulator.faults import read_rule, with_rule
-from limpet.emulator.ledger import Entry
 from limpet.emulator.routes.table import NAMES
-from limpet.emulator.world import World
+from limpet.emulator.world.changes import NewSettings
+from limpet.emulator.world.ledger import Entry
+from limpet.emulator.world.state import World
 from limpet.model.extensions import Dependency, Wanted
 from limpet.model.ids import Thumbprint
 from limpet.model.secret import Secret
 from limpet.model.status import ExtensionState, HandlerStatus, Message, Substatus
 
 if TYPE_CHECKING:
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.world.vm import VirtualMachine
 
 SERVICES: dict[str, dict[str, Any]] = {
     service.value: {"open": True, "addresses": ["127.0.0.1:80"] if service is Service.WIRE_SERVER else []}

@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.emulator.worlds import ADDRESS, NAME, NOW, world
 
-from limpet.emulator import dhcp
-from limpet.emulator.dhcp import SERVER, Answer
-from limpet.emulator.dhcp_kinds import Kind
-from limpet.emulator.dhcplies import LIES, OTHER_ADDRESS, OTHER_SERVER, payloads
+from limpet.emulator.dhcp import answers
+from limpet.emulator.dhcp.answers import SERVER, Answer
+from limpet.emulator.dhcp.kinds import Kind
+from limpet.emulator.dhcp.lies import LIES, OTHER_ADDRESS, OTHER_SERVER, payloads
 from limpet.emulator.faults import Facts, Fault, FaultRefused, decide, read_rule, with_rule
 from limpet.emulator.routes.table import NAMES
-from limpet.emulator.vm import Nic
+from limpet.emulator.world.vm import Nic
 from limpet.model.errors import MalformedDocument
 from limpet.model.network import DhcpMessage, Route
 from limpet.wire.dhcp import parse_dhcp_message, render_dhcp_message
 
 if TYPE_CHECKING:
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 PRIMARY, SECONDARY, STRANGER = "000D3A000004", "000D3A0000FF", "020000000001"
 SECOND_ADDRESS = "10.0.1.9"
@@ -44,7 +44,7 @@ def ask(kind: Kind, mac: str = PRIMARY, **members: Any) -> DhcpMessage:
 
 
 def answered(start: World, message: DhcpMessage) -> tuple[World, Answer]:
-    return dhcp.answer(start, message, NOW + 5)
+    return answers.answer(start, message, NOW + 5)
 
 
 def proper(kind: Kind = Kind.DISCOVER, /, **members: Any) -> DhcpMessage:
@@ -179,17 +179,17 @@ def test_the_dns_takes_the_host_name_of_requests_and_not_of_discoveries() -> Non
     ],
 )
 def test_each_message_has_its_endpoint(message: DhcpMessage, endpoint: str | None) -> None:
-    assert dhcp.endpoint_of(message) == endpoint
+    assert answers.endpoint_of(message) == endpoint
     assert endpoint is None or endpoint in NAMES
 
 
 def test_answers_go_to_everybody_unless_the_client_has_an_address() -> None:
     asked = ask(Kind.REQUEST, client_address=IPv4Address(ADDRESS))
     good, bad = proper(Kind.REQUEST, client_address=IPv4Address(ADDRESS)), proper(Kind.REQUEST)
-    assert dhcp.destination(asked, good) == IPv4Address(ADDRESS)
-    assert dhcp.destination(replace(asked, broadcast=True), good) is None
-    assert dhcp.destination(asked, bad) is None
-    assert dhcp.destination(ask(Kind.DISCOVER), proper()) is None
+    assert answers.destination(asked, good) == IPv4Address(ADDRESS)
+    assert answers.destination(replace(asked, broadcast=True), good) is None
+    assert answers.destination(asked, bad) is None
+    assert answers.destination(ask(Kind.DISCOVER), proper()) is None
 
 
 @given(st.binary(max_size=600))
@@ -198,7 +198,7 @@ def test_no_packet_is_too_odd_for_it(packet: bytes) -> None:
         message = parse_dhcp_message(packet)
     except MalformedDocument:
         return
-    dhcp.answer(two_nics(), message, NOW)
+    answers.answer(two_nics(), message, NOW)
 
 
 def lied(lie: str, kind: Kind = Kind.DISCOVER, *, times: int | None = None) -> list[DhcpMessage]:
@@ -249,7 +249,7 @@ def test_the_other_lies() -> None:
 def test_every_lie_is_tested_and_described() -> None:
     assert set(LIES) == {*LIED, *UNREADABLE, "nak", "repeat", "two-servers"}
     page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
-    for name in (*LIES, *dhcp.ENDPOINTS):
+    for name in (*LIES, *answers.ENDPOINTS):
         assert f"`{name}`" in page
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.emulator.fabrics import fabric
 
-from limpet.emulator.dhcp_kinds import Kind
-from limpet.emulator.dhcpserver import DhcpServer
+from limpet.emulator.dhcp.kinds import Kind
+from limpet.emulator.dhcp.server import DhcpServer
 from limpet.emulator.exchange import Service
 from limpet.emulator.faults import Fault, Rule, with_rule
 from limpet.emulator.server import FabricServer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from limpet.emulator.fabric import Fabric
-    from limpet.emulator.ledger import Entry
+    from limpet.emulator.world.ledger import Entry
 
 ADDRESS = "127.0.0.1"
 MAC = bytes.fromhex("000D3A000001")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.emulator.openssl import openssl
 
-from limpet.emulator import pki
-from limpet.emulator.packages import load_package, manifest_of
+from limpet.emulator.certificates import pki
+from limpet.emulator.storage.packages import load_package, manifest_of
 from limpet.model.extensions import ExtensionSettings
 from limpet.model.ids import SequenceNumber
 from limpet.model.manifest import Operation
@@ -25,7 +25,7 @@ from limpet.wire.handlerfiles import render_handler_environment, render_settings
 from limpet.wire.statusfile import parse_status_file
 
 if TYPE_CHECKING:
-    from limpet.emulator.pki import TenantCertificate
+    from limpet.emulator.certificates.pki import TenantCertificate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PASSWORD = "between you and the vm"

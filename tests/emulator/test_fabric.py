@@ -9,7 +9,7 @@ from tests.emulator.fabrics import fabric
 from tests.emulator.worlds import OpenSealer, certificate
 
 from limpet.emulator.fabric import Fabric, NameTaken
-from limpet.emulator.world import Settings, World
+from limpet.emulator.world.state import Settings, World
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

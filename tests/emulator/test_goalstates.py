@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.emulator.worlds import NAME, NOW, Client, change, published, world
 
-from limpet.emulator.changes import ChangeRefused, NewSettings
-from limpet.emulator.goalstates import Publication, publish
-from limpet.emulator.hosting import host_package
-from limpet.emulator.packages import HostedPackage
-from limpet.emulator.vm import StatusReport
+from limpet.emulator.storage.hosting import host_package
+from limpet.emulator.storage.packages import HostedPackage
+from limpet.emulator.world.changes import ChangeRefused, NewSettings
+from limpet.emulator.world.goalstates import Publication, publish
+from limpet.emulator.world.vm import StatusReport
 from limpet.model.extensions import BlobType, Handler, Source, Wanted
 from limpet.model.status import AgentStatus, GuestInfo, HandlerStatus, Message
 from limpet.model.version import Version
@@ -20,7 +20,7 @@ from limpet.wire.extensionsconfig import parse_extensions_config, render_extensi
 from limpet.wire.manifest import parse_manifest
 
 if TYPE_CHECKING:
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 
 def handlers(start: World) -> tuple[Handler, ...]:

@@ -6,9 +6,9 @@ import json
 import pytest
 from tests.emulator.worlds import Client, certificate, change, header, published, world
 
-from limpet.emulator.changes import NewSettings
-from limpet.emulator.goalstates import StatusBlob, hibernate
-from limpet.emulator.world import Settings
+from limpet.emulator.world.changes import NewSettings
+from limpet.emulator.world.goalstates import StatusBlob, hibernate
+from limpet.emulator.world.state import Settings
 from limpet.model.extensions import BlobType, Source
 from limpet.model.ids import Etag, Url
 from limpet.model.status import AgentStatus, GuestInfo, Message

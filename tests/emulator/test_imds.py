@@ -8,8 +8,8 @@ import pytest
 from tests.emulator.worlds import ADDRESS, NAME, Client, world
 
 from limpet.emulator.exchange import Reply, Service
-from limpet.emulator.metadata import VERSIONS
-from limpet.emulator.vm import Account, Nic
+from limpet.emulator.world.metadata import VERSIONS
+from limpet.emulator.world.vm import Account, Nic
 from limpet.model.secret import Secret
 from limpet.wire.imds import parse_compute, parse_instance
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from limpet.emulator.events import LONGEST_TEXT, MOST_ITEMS, EventLog
 from limpet.emulator.exchange import Service
-from limpet.emulator.ledger import ENTRIES_PER_VM, Entry, Ledger
-from limpet.emulator.ring import Ring
+from limpet.emulator.world.ledger import ENTRIES_PER_VM, Entry, Ledger
+from limpet.emulator.world.ring import Ring
 
 
 def entry(

@@ -13,8 +13,8 @@ import pytest
 from pycdlib import PyCdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
-from limpet.emulator.mediaimage import FileSystem, disc
-from limpet.emulator.mediavariants import DOCUMENT, VARIANTS, medium
+from limpet.emulator.media.image import FileSystem, disc
+from limpet.emulator.media.variants import DOCUMENT, VARIANTS, medium
 from limpet.model.errors import MalformedDocument
 from limpet.model.ids import Thumbprint
 from limpet.model.provisioning import KeyPair, OvfEnvironment, PlatformSettings, PublicKey
@@ -101,7 +101,7 @@ def test_a_disc_has_only_the_file_systems_that_were_asked_for() -> None:
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
 def test_the_same_input_gives_the_same_bytes_whenever_and_wherever(zone: str) -> None:
     program = (
-        "import hashlib; from limpet.emulator.mediaimage import disc;"
+        "import hashlib; from limpet.emulator.media.image import disc;"
         "print(hashlib.sha256(disc({'ovf-env.xml': b'x' * 5000})).hexdigest())"
     )
     environment = {**os.environ, "TZ": zone}

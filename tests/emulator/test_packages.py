@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.emulator import broken_packages
 
-from limpet.emulator import packages
-from limpet.emulator.packages import PackageRefused, load_package, read_package, zip_of
+from limpet.emulator.storage import packages
+from limpet.emulator.storage.packages import PackageRefused, load_package, read_package, zip_of
 from limpet.model.manifest import Operation
 
 SIGNED = b"""[{"handlerManifest": {"enableCommand": "do"},

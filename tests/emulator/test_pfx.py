@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.emulator.pfx import EMPTY_PASSWORD, Purpose, derived
+from limpet.emulator.certificates.pfx import EMPTY_PASSWORD, Purpose, derived
 
 SMEG = "smeg".encode("utf-16-be") + b"\0\0"
 QUEEG = "queeg".encode("utf-16-be") + b"\0\0"

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.emulator.openssl import Transport, openssl, pem_blocks, ran, transport
 
-from limpet.emulator import pki
-from limpet.emulator.cms import ContentCipher, Recipient, UnusableCertificate
+from limpet.emulator.certificates import pki
+from limpet.emulator.certificates.cms import ContentCipher, Recipient, UnusableCertificate
 from limpet.wire.certificates import Cipher
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from limpet.emulator.pki import TenantCertificate
+    from limpet.emulator.certificates.pki import TenantCertificate
 
 NOW = 1_800_000_000.0  # January 2027
 

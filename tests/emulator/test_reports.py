@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.emulator.worlds import Client, path_of, world
 
-from limpet.emulator.vm import ProvisioningReport
+from limpet.emulator.world.vm import ProvisioningReport
 from limpet.model.health import (
     HealthReport,
     Observation,

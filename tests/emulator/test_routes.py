@@ -14,7 +14,7 @@ from limpet.emulator.routes.context import Context
 from limpet.emulator.routes.dispatch import answer
 
 if TYPE_CHECKING:
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 WORLD = published(world(), change(), on_hold=False)
 IDENTITY = WORLD.vm(NAME).identity

@@ -10,13 +10,13 @@ from tests.emulator.fabrics import HOST, Running, running
 from limpet.emulator.connection import LARGEST_BODY, Room
 from limpet.emulator.exchange import Service
 from limpet.emulator.faults import Fault, Rule
-from limpet.emulator.ledger import HEADERS_COPY
 from limpet.emulator.server import FabricServer, Listen
+from limpet.emulator.world.ledger import HEADERS_COPY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from limpet.emulator.ledger import Entry
+    from limpet.emulator.world.ledger import Entry
 
 GOAL_STATE = "/machine/?comp=goalstate"
 WIRE = Service.WIRE_SERVER

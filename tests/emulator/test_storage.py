@@ -7,9 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.emulator.worlds import NOW, Client, header, world
 
-from limpet.emulator.blobs import PAGE, Blob, BlobRefused, BlobStore, create_page_blob, slice_of, write_pages
-from limpet.emulator.goalstates import status_path
-from limpet.emulator.signatures import check, token
+from limpet.emulator.storage.blobs import (
+    PAGE,
+    Blob,
+    BlobRefused,
+    BlobStore,
+    create_page_blob,
+    slice_of,
+    write_pages,
+)
+from limpet.emulator.storage.signatures import check, token
+from limpet.emulator.world.goalstates import status_path
 from limpet.model.extensions import BlobType
 from limpet.model.ids import Url
 from limpet.wire.storage import Padding, block_blob_request, page_blob_requests

@@ -10,8 +10,8 @@ import pytest
 from tests.emulator.worlds import NAME, Client, world
 
 from limpet.emulator.exchange import Service
-from limpet.emulator.vm import Nic
-from limpet.emulator.world import Settings
+from limpet.emulator.world.state import Settings
+from limpet.emulator.world.vm import Nic
 from limpet.model.health import HealthReport, ProvisioningState, ProvisioningSubStatus, RoleProperties
 from limpet.model.ids import ContainerId, InstanceId
 from limpet.wire.health import health_request, role_properties_request
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from limpet.emulator.exchange import Reply
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.world.vm import VirtualMachine
 
 OTHER_NIC = "10.0.1.9"
 WIRE = {

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.emulator.worlds import ADDRESS, NAME, Client, certificate, change, path_of, published, world
 
-from limpet.emulator.changes import NewSettings
-from limpet.emulator.goalstates import StatusBlob, hibernate, list_users, rotate_certificates
-from limpet.emulator.vm import JitUser
+from limpet.emulator.world.changes import NewSettings
+from limpet.emulator.world.goalstates import StatusBlob, hibernate, list_users, rotate_certificates
+from limpet.emulator.world.vm import JitUser
 from limpet.model.extensions import Source, Wanted
 from limpet.model.ids import Incarnation
 from limpet.model.secret import Secret

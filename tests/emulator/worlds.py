@@ -6,19 +6,19 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.changes import Change, NewSettings
 from limpet.emulator.exchange import Call, Reply, Service
-from limpet.emulator.goalstates import Publication, new_vm, publish
-from limpet.emulator.identity import Identity
 from limpet.emulator.routes import table
 from limpet.emulator.routes.context import Context
 from limpet.emulator.routes.dispatch import answer
-from limpet.emulator.world import Settings, World
+from limpet.emulator.world.changes import Change, NewSettings
+from limpet.emulator.world.goalstates import Publication, new_vm, publish
+from limpet.emulator.world.identity import Identity
+from limpet.emulator.world.state import Settings, World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.world.vm import VirtualMachine
     from limpet.wire.certificates import Cipher
 
 NOW = 1_800_000_000.0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from limpet.emulator.certificates.pki import Sealer, new_tenant_certificate
 from limpet.emulator.clock import SystemClock
-from limpet.emulator.pki import Sealer, new_tenant_certificate
 from limpet.guest.jit_users import password_of
 from limpet.host.sealed import TransportKey
 from limpet.host.vault import OpensslVault

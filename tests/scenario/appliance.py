@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from limpet.agent.bridge import Ask
-    from limpet.emulator.vm import ProvisioningReport
+    from limpet.emulator.world.vm import ProvisioningReport
     from limpet.wire.http import Request, Response
 
 PORTS = ("http", "files", "commands", "processes", "workers", "cgroups", "vault", "fetcher", "clock", "chance", "guest")  # fmt: skip

@@ -11,21 +11,21 @@ from urllib.parse import urlsplit
 
 from limpet.emulator.exchange import Call, Reply, Service
 from limpet.emulator.faults import Facts, Fault, Rule, decide, with_rule
-from limpet.emulator.goalstates import Publication, new_vm, publish
-from limpet.emulator.hosting import host_package
-from limpet.emulator.identity import Identity
 from limpet.emulator.routes import table
 from limpet.emulator.routes.context import Context
 from limpet.emulator.routes.dispatch import answer
-from limpet.emulator.world import Settings, World
+from limpet.emulator.storage.hosting import host_package
+from limpet.emulator.world.goalstates import Publication, new_vm, publish
+from limpet.emulator.world.identity import Identity
+from limpet.emulator.world.state import Settings, World
 from limpet.model.errors import FabricUnreachable
 from limpet.wire.http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from limpet.emulator.packages import HostedPackage
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.storage.packages import HostedPackage
+    from limpet.emulator.world.vm import VirtualMachine
     from limpet.host.ports import Clock
     from limpet.wire.certificates import Cipher
     from limpet.wire.http import Request

@@ -7,8 +7,8 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.changes import Change, NewSettings
-from limpet.emulator.packages import HostedPackage
+from limpet.emulator.storage.packages import HostedPackage
+from limpet.emulator.world.changes import Change, NewSettings
 from limpet.model.extensions import Wanted
 from limpet.model.ids import Thumbprint
 from limpet.model.secret import Secret

@@ -15,8 +15,8 @@ from tests.scenario.stage import Stage, stage
 from limpet.agent.remote_access import WORKER
 from limpet.agent.remote_access_settle import Hands, Settled, settle
 from limpet.agent.remote_access_worker import wanted
-from limpet.emulator.goalstates import list_users
-from limpet.emulator.vm import JitUser
+from limpet.emulator.world.goalstates import list_users
+from limpet.emulator.world.vm import JitUser
 from limpet.guest.passwd import User, parse_passwd, parse_shadow
 from limpet.host.apply import Interpreter
 from limpet.host.fake_programs import install

@@ -14,14 +14,14 @@ from limpet.agent.layout import HandlerFolder, Layout
 from limpet.agent.machine import Machine
 from limpet.agent.store import Store
 from limpet.config.settings import Config
-from limpet.emulator.goalstates import Publication
+from limpet.emulator.world.goalstates import Publication
 from limpet.host.fake import FakeMachine
 from limpet.host.log import EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from limpet.emulator.changes import Change
+    from limpet.emulator.world.changes import Change
     from limpet.host.fake import FakeClock
     from limpet.host.fake_files import FakeFiles
     from limpet.host.fake_work import Invocation

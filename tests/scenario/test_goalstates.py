@@ -10,7 +10,7 @@ from tests.scenario.core import certificate
 from tests.scenario.handlers import enable
 from tests.scenario.stage import LAYOUT, Stage, stage
 
-from limpet.emulator.goalstates import hibernate, rotate_certificates
+from limpet.emulator.world.goalstates import hibernate, rotate_certificates
 from limpet.model.errors import Code
 from limpet.model.extensions import Source
 

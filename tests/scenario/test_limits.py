@@ -15,7 +15,7 @@ from limpet.host.fake_cgroups import AGENT as AGENT_PID
 if TYPE_CHECKING:
     from tests.scenario.stage import Stage
 
-    from limpet.emulator.packages import HostedPackage
+    from limpet.emulator.storage.packages import HostedPackage
     from limpet.host.fake_work import Invocation
 
 TREE = Path("/sys/fs/cgroup")

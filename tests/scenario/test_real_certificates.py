@@ -14,9 +14,9 @@ from tests.scenario.handlers import SAMPLE, enable, package
 from tests.scenario.stage import Stage
 
 from limpet.config.settings import Config
+from limpet.emulator.certificates.pki import Sealer, TenantCertificate, encrypt_for, new_tenant_certificate
 from limpet.emulator.clock import SystemClock
-from limpet.emulator.goalstates import rotate_certificates
-from limpet.emulator.pki import Sealer, TenantCertificate, encrypt_for, new_tenant_certificate
+from limpet.emulator.world.goalstates import rotate_certificates
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_work import FakeFetcher, FakeProcesses
 from limpet.host.files import RealFiles

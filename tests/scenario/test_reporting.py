@@ -9,7 +9,7 @@ import pytest
 from tests.scenario.handlers import SAMPLE, enable, status_file, uninstall
 from tests.scenario.stage import stage
 
-from limpet.emulator.goalstates import StatusBlob, hibernate
+from limpet.emulator.world.goalstates import StatusBlob, hibernate
 from limpet.model.extensions import BlobType
 
 if TYPE_CHECKING:

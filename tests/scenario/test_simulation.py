@@ -13,14 +13,14 @@ from tests.scenario.core import certificate
 from tests.scenario.handlers import OPERATIONS, TENANT, disable, enable, uninstall, withdraw
 from tests.scenario.stage import Stage, stage
 
-from limpet.emulator.changes import ChangeRefused
-from limpet.emulator.goalstates import hibernate, rotate_certificates
+from limpet.emulator.world.changes import ChangeRefused
+from limpet.emulator.world.goalstates import hibernate, rotate_certificates
 from limpet.model.extensions import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from limpet.emulator.changes import Change
+    from limpet.emulator.world.changes import Change
     from limpet.host.fake_work import Invocation
 
 SINGLE, MULTI = "Contoso.Single", "Contoso.Multi"

@@ -11,7 +11,7 @@ from tests.scenario.appliance import Appliance, appliance, in_guest, reports_of
 from tests.scenario.core import certificate
 from tests.scenario.handlers import SAMPLE, TENANT, enable, uninstall
 
-from limpet.emulator.goalstates import hibernate, rotate_certificates
+from limpet.emulator.world.goalstates import hibernate, rotate_certificates
 from limpet.guest.fabric_lease import Holder
 
 if TYPE_CHECKING:

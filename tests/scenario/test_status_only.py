@@ -6,7 +6,7 @@ from tests.scenario.appliance import Appliance, appliance, in_guest, reports_of
 from tests.scenario.core import certificate
 from tests.scenario.handlers import TENANT, enable
 
-from limpet.emulator.goalstates import hibernate
+from limpet.emulator.world.goalstates import hibernate
 from limpet.guest.fabric_lease import EXCHANGE, Holder
 from limpet.guest.saying import SAYING
 from limpet.host.reported import Accepted, note_accepted

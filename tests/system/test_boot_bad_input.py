@@ -15,7 +15,7 @@ from tests.system.booted import Stand, stand
 from tests.system.conftest import say
 from tests.system.provisioned import CUSTOM_DATA, HOST, KEY, PASSWORD, USER, VM
 
-from limpet.emulator.mediavariants import VARIANTS
+from limpet.emulator.media.variants import VARIANTS
 from limpet.lab.clock import wait_for
 from limpet.lab.provisioning.hardware import eject, insert
 from limpet.lab.provisioning.media import disc

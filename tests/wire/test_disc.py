@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limpet.emulator.mediaimage import FileSystem, disc
+from limpet.emulator.media.image import FileSystem, disc
 from limpet.model.errors import HostError, MalformedDocument
 from limpet.wire.disc import content, find_files, gathered, recognized
 from limpet.wire.sectors import SECTOR

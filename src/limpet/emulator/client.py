@@ -15,7 +15,7 @@ from limpet.model.errors import LimpetError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from limpet.emulator.packages import HostedPackage
+    from limpet.emulator.storage.packages import HostedPackage
 
 DEFAULT_ADMIN = "127.0.0.1:10088"
 ADMIN_VARIABLE = "LIMPET_EMULATOR"

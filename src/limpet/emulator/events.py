@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from limpet.emulator.ring import Ring
+from limpet.emulator.world.ring import Ring
 
 CAPACITY = 5000
 LONGEST_TEXT = 4096

@@ -6,26 +6,26 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from limpet.emulator import dhcp
+from limpet.emulator.dhcp import answers as dhcp
 from limpet.emulator.faults import Facts, decide
-from limpet.emulator.goalstates import new_vm
-from limpet.emulator.identity import Identity
 from limpet.emulator.routes.context import Context
 from limpet.emulator.routes.dispatch import answer
+from limpet.emulator.world.goalstates import new_vm
+from limpet.emulator.world.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from limpet.emulator.certificates.pki import TenantCertificate
     from limpet.emulator.clock import Clock
-    from limpet.emulator.dhcp import Answer
+    from limpet.emulator.dhcp.answers import Answer
     from limpet.emulator.exchange import Call, Reply
     from limpet.emulator.faults import Fault
-    from limpet.emulator.ledger import Entry
-    from limpet.emulator.pki import TenantCertificate
     from limpet.emulator.routes.context import Sealer
     from limpet.emulator.routes.table import Endpoint
-    from limpet.emulator.vm import VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.ledger import Entry
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import VirtualMachine
     from limpet.model.network import DhcpMessage
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.dhcplies import LIES
+from limpet.emulator.dhcp.lies import LIES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from limpet.emulator.packages import PackageRefused, load_package
+from limpet.emulator.storage.packages import PackageRefused, load_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from starlette.applications import Starlette
 
-    from limpet.emulator.packages import HostedPackage
     from limpet.emulator.scenario import Scenario
+    from limpet.emulator.storage.packages import HostedPackage
 
 # What is asked of the API inside the process has no network to be slow on; only keys are made meanwhile.
 _SECONDS = 300.0

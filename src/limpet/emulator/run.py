@@ -16,17 +16,17 @@ import uvicorn
 
 from limpet.emulator.admin.app import create_app
 from limpet.emulator.admin.base import Api
+from limpet.emulator.certificates.pki import Sealer, encrypt_for, new_tenant_certificate
 from limpet.emulator.clock import SystemClock
-from limpet.emulator.dhcpserver import DhcpServer
+from limpet.emulator.dhcp.server import DhcpServer
 from limpet.emulator.exchange import Service
 from limpet.emulator.fabric import Fabric
 from limpet.emulator.listening import HostPort, admin_socket, explained, page_socket, page_url
 from limpet.emulator.narration import line
 from limpet.emulator.opening import play
-from limpet.emulator.packages import read_package
-from limpet.emulator.pki import Sealer, encrypt_for, new_tenant_certificate
 from limpet.emulator.server import FabricServer, Listen
-from limpet.emulator.world import World
+from limpet.emulator.storage.packages import read_package
+from limpet.emulator.world.state import World
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from limpet.emulator.events import Event
     from limpet.emulator.scenario import Scenario
-    from limpet.emulator.world import Settings
+    from limpet.emulator.world.state import Settings
 
 STORAGE_ON_WIRE_SERVER = "/storage"
 """Where blobs are when they have no port of their own."""

@@ -12,13 +12,13 @@ import h11
 from limpet.emulator.connection import Connection, Room, Unreadable
 from limpet.emulator.exchange import Call, Reply, Service
 from limpet.emulator.injury import Injured, inflict
-from limpet.emulator.ledger import BODY_COPY, Entry, copied
 from limpet.emulator.routes import table
+from limpet.emulator.world.ledger import BODY_COPY, Entry, copied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from limpet.emulator.dhcpserver import DhcpServer
+    from limpet.emulator.dhcp.server import DhcpServer
     from limpet.emulator.fabric import Fabric
 
 MOST_CONNECTIONS = 1024

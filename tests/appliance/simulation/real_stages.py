@@ -26,9 +26,9 @@ from limpet.agent.status_only import Means, StatusOnly
 from limpet.boot.machine import Machine as BootMachine
 from limpet.boot.stage import Stage
 from limpet.config.settings import Config
-from limpet.emulator.goalstates import Publication, hibernate, rotate_certificates
-from limpet.emulator.mediavariants import medium
-from limpet.emulator.vm import Account
+from limpet.emulator.media.variants import medium
+from limpet.emulator.world.goalstates import Publication, hibernate, rotate_certificates
+from limpet.emulator.world.vm import Account
 from limpet.guest.fabric_lease import EXCHANGE
 from limpet.guest.marker import MARKER, parse_marker
 from limpet.guest.namespaces import HOST

@@ -8,8 +8,8 @@ from limpet.emulator.admin import views
 from limpet.emulator.admin.base import Api, answer, body, flag, number
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.reading import Member
-from limpet.emulator.conditions import Condition
 from limpet.emulator.routes.table import NAMES
+from limpet.emulator.world.conditions import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from limpet.emulator.ledger import Entry
+    from limpet.emulator.world.ledger import Entry
 
 MOST_AT_ONCE = 1000
 LONGEST_WAIT = 3600.0

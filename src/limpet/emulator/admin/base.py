@@ -10,15 +10,15 @@ from starlette.responses import JSONResponse
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.reading import LARGEST_BODY, Body, Member, read_object
 from limpet.emulator.exchange import Service
-from limpet.emulator.world import UnknownVm
+from limpet.emulator.world.state import UnknownVm
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from limpet.emulator.admin.publishing import Encrypt
     from limpet.emulator.fabric import Fabric
-    from limpet.emulator.packages import HostedPackage
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.storage.packages import HostedPackage
+    from limpet.emulator.world.vm import VirtualMachine
 
 
 _NUMBER = re.compile(r"[0-9]{1,20}\Z")

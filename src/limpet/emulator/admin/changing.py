@@ -6,16 +6,16 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING
 
-from limpet.emulator import goalstates
 from limpet.emulator.admin import views
 from limpet.emulator.admin.base import Api, answer, body
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.publishing import PUBLICATION, SOURCES, publication
 from limpet.emulator.admin.reading import Body, Member, check
-from limpet.emulator.changes import ChangeRefused
 from limpet.emulator.fabric import NameTaken
-from limpet.emulator.goalstates import Publication
-from limpet.emulator.vm import Account, JitUser, Nic, VirtualMachine
+from limpet.emulator.world import goalstates
+from limpet.emulator.world.changes import ChangeRefused
+from limpet.emulator.world.goalstates import Publication
+from limpet.emulator.world.vm import Account, JitUser, Nic, VirtualMachine
 from limpet.model.extensions import Source
 from limpet.model.secret import Secret
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 LONGEST_NAME = 60
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 LARGEST_TOLD = 16 * 1024
 """Events are kept by the thousand: one of a larger document goes without it."""

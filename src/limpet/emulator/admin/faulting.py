@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from limpet.emulator.admin.base import Api, answer, body
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.reading import Member
-from limpet.emulator.dhcplies import LIES
+from limpet.emulator.dhcp.lies import LIES
 from limpet.emulator.exchange import Service
 from limpet.emulator.faults import FaultRefused, read_rule, with_rule
 from limpet.emulator.routes.table import NAMES

@@ -13,7 +13,7 @@ from limpet.emulator.admin.base import Api, answer, body, bounded
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.reading import Member
 from limpet.emulator.exchange import Service
-from limpet.emulator.hosting import HostingRefused, host_package, hosted_by, package_path
+from limpet.emulator.storage.hosting import HostingRefused, host_package, hosted_by, package_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from limpet.emulator.events import Event
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 LARGEST_PACKAGE = 200 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0

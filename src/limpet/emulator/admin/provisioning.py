@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from limpet.emulator.admin import views
 from limpet.emulator.admin.base import Api, answer, body
 from limpet.emulator.admin.reading import Member
-from limpet.emulator.disc import environment_of
+from limpet.emulator.media.disc import environment_of
 from limpet.model.secret import Secret
 from limpet.wire.ovfenv import render_ovf_environment
 

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from limpet.emulator.admin.reading import Body, Member, check
-from limpet.emulator.changes import Change, NewSettings
-from limpet.emulator.goalstates import Publication, StatusBlob
+from limpet.emulator.world.changes import Change, NewSettings
+from limpet.emulator.world.goalstates import Publication, StatusBlob
 from limpet.model.extensions import AgentFamily, Dependency, Source, Wanted
 from limpet.model.ids import Thumbprint, Url
 from limpet.model.secret import Secret
@@ -16,7 +16,7 @@ from limpet.model.version import Version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from limpet.emulator.pki import TenantCertificate
+    from limpet.emulator.certificates.pki import TenantCertificate
 
     Encrypt = Callable[[TenantCertificate, bytes], str]
 

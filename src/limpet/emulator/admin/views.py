@@ -6,14 +6,14 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.conditions import health_words
-from limpet.emulator.goalstates import summary
+from limpet.emulator.world.conditions import health_words
+from limpet.emulator.world.goalstates import summary
 from limpet.model.redact import redacted
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
-    from limpet.emulator.vm import StatusReport, VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import StatusReport, VirtualMachine
 
 
 def plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from limpet.emulator.commands.arguments import (
     print_json,
     say,
 )
-from limpet.emulator.dhcplies import LIES
+from limpet.emulator.dhcp.lies import LIES
 from limpet.emulator.text import print_table
 
 if TYPE_CHECKING:

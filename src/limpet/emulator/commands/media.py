@@ -26,7 +26,7 @@ from limpet.model.secret import Secret
 from limpet.wire.ovfenv import parse_ovf_environment
 
 if TYPE_CHECKING:
-    from limpet.emulator.mediavariants import Medium
+    from limpet.emulator.media.variants import Medium
 
 EXAMPLE = """\
   limpet emulator media dvd.iso --host-name vm1 --user-name ada --key ~/.ssh/id_ed25519.pub
@@ -187,7 +187,7 @@ def _content(path: Path, option: str) -> bytes:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from limpet.emulator.mediavariants import VARIANTS, medium  # noqa: PLC0415 - pycdlib is slow to start
+    from limpet.emulator.media.variants import VARIANTS, medium  # noqa: PLC0415 - pycdlib is slow to start
 
     if arguments.list:
         return _list(as_json=arguments.json)
@@ -214,7 +214,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _list(*, as_json: bool) -> int:
-    from limpet.emulator.mediavariants import VARIANTS  # noqa: PLC0415 - as above
+    from limpet.emulator.media.variants import VARIANTS  # noqa: PLC0415 - as above
     from limpet.emulator.text import print_table  # noqa: PLC0415 - not needed to write a disc
 
     if as_json:

@@ -19,7 +19,7 @@ from limpet.emulator.commands.arguments import (
     say,
 )
 from limpet.emulator.commands.outcome import Outcome, Wanted, outcome
-from limpet.emulator.packages import load_package
+from limpet.emulator.storage.packages import load_package
 from limpet.emulator.text import plain
 
 if TYPE_CHECKING:

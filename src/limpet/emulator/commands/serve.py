@@ -13,7 +13,7 @@ from limpet.emulator.commands.arguments import Exit, Parsers, add_command
 from limpet.emulator.exchange import Service
 from limpet.emulator.listening import HostPort
 from limpet.emulator.tomllines import Lines
-from limpet.emulator.world import Settings
+from limpet.emulator.world.state import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

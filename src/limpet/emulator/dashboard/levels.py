@@ -8,7 +8,7 @@ from limpet.emulator.dashboard.shown import name, text
 from limpet.model.extensions import Wanted
 
 if TYPE_CHECKING:
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.world.vm import VirtualMachine
     from limpet.model.extensions import ExtensionSettings, Handler
     from limpet.model.status import HandlerStatus
 

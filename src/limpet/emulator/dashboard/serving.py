@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from limpet.emulator.admin.base import Api
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 FRAME_SECONDS = 0.2
 """At most so often the page is told anew: a busy VM asks a hundred times a second."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from limpet import __version__
-from limpet.emulator.conditions import health_words
 from limpet.emulator.dashboard import levels, shown, switches
 from limpet.emulator.dashboard.members import member
 from limpet.emulator.dashboard.shown import name, text
-from limpet.emulator.goalstates import summary
 from limpet.emulator.narration import outcome
+from limpet.emulator.world.conditions import health_words
+from limpet.emulator.world.goalstates import summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from limpet.emulator.dashboard.gap import Gap
-    from limpet.emulator.ledger import Entry
-    from limpet.emulator.vm import StatusReport, VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.ledger import Entry
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import StatusReport, VirtualMachine
     from limpet.model.status import AgentStatus
 
 MOST_VMS = 60

@@ -12,7 +12,7 @@ from limpet.emulator.dashboard.members import member
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.world.vm import VirtualMachine
 
 BAD_STAGES = frozenset({"rolling-back", "rescue", "repairing", "degraded", "stopped"})
 HEALTHY = "healthy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.dhcplies import LIES
+from limpet.emulator.dhcp.lies import LIES
 from limpet.emulator.exchange import Service
 from limpet.emulator.routes.table import NAMES
 

@@ -11,9 +11,9 @@ from limpet.model.goalstate import PROTOCOL_VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from limpet.emulator.pki import TenantCertificate
-    from limpet.emulator.vm import VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.certificates.pki import TenantCertificate
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import VirtualMachine
     from limpet.wire.certificates import Cipher
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from limpet.emulator.exchange import Call, Reply
     from limpet.emulator.routes.context import Context
     from limpet.emulator.routes.table import Endpoint
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
 
 
 def answer(world: World, endpoint: Endpoint | None, call: Call, context: Context) -> tuple[World, Reply]:

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 from limpet.emulator.exchange import JSON, Call, Objection, Reply, Service
 from limpet.emulator.routes import storage
 from limpet.emulator.routes.context import text
-from limpet.emulator.vm import Received, UploadedLog
+from limpet.emulator.world.vm import Received, UploadedLog
 from limpet.model.errors import MalformedDocument
 from limpet.wire.hostplugin import API_VERSION, parse_status_request
 from limpet.wire.vmsettings_render import render_vm_settings
 
 if TYPE_CHECKING:
     from limpet.emulator.routes.context import Context
-    from limpet.emulator.vm import VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import VirtualMachine
 
 
 def versions(world: World, _vm: VirtualMachine, _call: Call, _context: Context) -> tuple[World, Reply]:

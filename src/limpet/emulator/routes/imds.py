@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator import metadata
 from limpet.emulator.exchange import JSON, XML, Objection, Reply
+from limpet.emulator.world import metadata
 
 if TYPE_CHECKING:
     from limpet.emulator.exchange import Call
     from limpet.emulator.routes.context import Context
-    from limpet.emulator.vm import VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import VirtualMachine
 
 NEWEST_TOLD = 3
 

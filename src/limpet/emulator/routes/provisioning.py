@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from limpet.emulator.exchange import Objection, Reply
 from limpet.emulator.routes.context import text, version_objections
 from limpet.emulator.schema import HEALTH, ROLE_PROPERTIES, deviations
-from limpet.emulator.vm import ProvisioningReport, Received
+from limpet.emulator.world.vm import ProvisioningReport, Received
 from limpet.model.errors import MalformedDocument
 from limpet.model.health import ProvisioningState, ProvisioningSubStatus
 from limpet.model.redact import redacted
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from limpet.emulator.exchange import Call
     from limpet.emulator.routes.context import Context
     from limpet.emulator.schema import Shape
-    from limpet.emulator.vm import VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import VirtualMachine
     from limpet.model.ids import ContainerId, InstanceId
 
 DOCUMENT = "provisioning health"

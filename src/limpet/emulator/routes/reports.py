@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from limpet.emulator.exchange import Objection, Reply
 from limpet.emulator.routes.context import text
-from limpet.emulator.vm import Received
+from limpet.emulator.world.vm import Received
 from limpet.model.errors import MalformedDocument
 from limpet.wire.healthservice import MOST_OBSERVATIONS, NAME_LIMIT, TEXT_LIMIT, parse_observations
 from limpet.wire.telemetry import parse_telemetry
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from limpet.emulator.exchange import Call
     from limpet.emulator.routes.context import Context
-    from limpet.emulator.vm import VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import VirtualMachine
     from limpet.model.health import Observation
     from limpet.model.telemetry import Event
 

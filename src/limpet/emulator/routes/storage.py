@@ -7,17 +7,17 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from limpet.emulator import signatures
-from limpet.emulator.blobs import Blob, BlobRefused, create_page_blob, slice_of, write_pages
 from limpet.emulator.exchange import Call, Headers, Reply
-from limpet.emulator.intake import status_written
+from limpet.emulator.storage import signatures
+from limpet.emulator.storage.blobs import Blob, BlobRefused, create_page_blob, slice_of, write_pages
+from limpet.emulator.world.intake import status_written
 from limpet.model.extensions import BlobType
 
 if TYPE_CHECKING:
-    from limpet.emulator.blobs import BlobStore
     from limpet.emulator.routes.context import Context
-    from limpet.emulator.vm import VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.storage.blobs import BlobStore
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import VirtualMachine
 
 API_VERSION = "2014-02-14"
 

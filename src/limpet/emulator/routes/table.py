@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from limpet.emulator import dhcp
+from limpet.emulator.dhcp import answers
 from limpet.emulator.exchange import Call, Service
 from limpet.emulator.routes import hostplugin, imds, provisioning, reports, storage, wireserver
 
@@ -98,7 +98,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _endpoint("blob-upload", Service.STORAGE, "PUT", r"/.+", storage.put_blob),
 )
 
-NAMES = frozenset(endpoint.name for endpoint in ENDPOINTS) | frozenset(dhcp.ENDPOINTS) | {UNKNOWN}
+NAMES = frozenset(endpoint.name for endpoint in ENDPOINTS) | frozenset(answers.ENDPOINTS) | {UNKNOWN}
 
 
 def find(call: Call, storage_prefix: str) -> Endpoint | None:

@@ -29,8 +29,8 @@ from limpet.wire.sharedconfig import render_shared_config
 if TYPE_CHECKING:
     from limpet.emulator.exchange import Call, Reply
     from limpet.emulator.routes.context import Context
-    from limpet.emulator.vm import VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import VirtualMachine
 
 VERSIONS = Versions(preferred="2015-04-05", supported=("2015-04-05", PROTOCOL_VERSION, "2012-09-15"))
 

@@ -17,8 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from limpet.emulator.cms import ContentCipher, KeyTransport, Recipient, UnusableCertificate, enveloped
-from limpet.emulator.pfx import Entry, pfx
+from limpet.emulator.certificates.cms import (
+    ContentCipher,
+    KeyTransport,
+    Recipient,
+    UnusableCertificate,
+    enveloped,
+)
+from limpet.emulator.certificates.pfx import Entry, pfx
 from limpet.model.ids import Thumbprint
 from limpet.model.secret import Secret
 from limpet.wire.certificates import Cipher

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from limpet.emulator.ring import Ring
+from limpet.emulator.world.ring import Ring
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from limpet.emulator.blobs import Blob
-from limpet.emulator.changes import Hosted
+from limpet.emulator.storage.blobs import Blob
+from limpet.emulator.world.changes import Hosted
 from limpet.model.extensions import BlobType
 from limpet.model.manifest import Package
 from limpet.wire.manifest import render_manifest
 
 if TYPE_CHECKING:
-    from limpet.emulator.packages import HostedPackage
-    from limpet.emulator.world import World
+    from limpet.emulator.storage.packages import HostedPackage
+    from limpet.emulator.world.state import World
 
 MOST_PACKAGES = 500
 

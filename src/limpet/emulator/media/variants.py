@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from limpet.emulator.mediaimage import FileSystem, disc
+from limpet.emulator.media.image import FileSystem, disc
 from limpet.model.provisioning import PublicKey
 from limpet.model.secret import Secret
 from limpet.wire.ovfenv import AZURE, render_ovf_environment

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from limpet.emulator.dhcp_kinds import Kind
+from limpet.emulator.dhcp.kinds import Kind
 from limpet.wire.dhcp import render_dhcp_message
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
-from limpet.emulator.dhcp_kinds import Kind
-from limpet.emulator.vm import Received
+from limpet.emulator.dhcp.kinds import Kind
+from limpet.emulator.world.vm import Received
 from limpet.model.network import DhcpMessage, Route
 
 if TYPE_CHECKING:
-    from limpet.emulator.vm import Nic, VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import Nic, VirtualMachine
 
 SERVER = IPv4Address("168.63.129.16")
 """The platform's own address: DHCP, DNS and the wire server are one."""

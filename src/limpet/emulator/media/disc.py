@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from limpet.model.provisioning import OvfEnvironment, PlatformSettings, PublicKey
 
 if TYPE_CHECKING:
-    from limpet.emulator.vm import VirtualMachine
+    from limpet.emulator.world.vm import VirtualMachine
 
 
 def environment_of(vm: VirtualMachine) -> OvfEnvironment:

@@ -11,7 +11,7 @@ from limpet.model.ids import SequenceNumber
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from limpet.emulator.vm import Plan
+    from limpet.emulator.world.vm import Plan
     from limpet.model.ids import Thumbprint, Url
     from limpet.model.secret import Secret
 

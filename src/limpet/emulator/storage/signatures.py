@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from limpet.emulator.blobs import BlobRefused
+from limpet.emulator.storage.blobs import BlobRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

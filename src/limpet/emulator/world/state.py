@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from limpet.emulator.blobs import BlobStore
 from limpet.emulator.events import EventLog
-from limpet.emulator.ledger import Ledger
-from limpet.emulator.signatures import token
+from limpet.emulator.storage.blobs import BlobStore
+from limpet.emulator.storage.signatures import token
+from limpet.emulator.world.ledger import Ledger
 from limpet.model.ids import Url
 from limpet.model.secret import Secret
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from limpet.emulator.faults import Rule
-    from limpet.emulator.packages import HostedPackage
-    from limpet.emulator.vm import Nic, VirtualMachine
+    from limpet.emulator.storage.packages import HostedPackage
+    from limpet.emulator.world.vm import Nic, VirtualMachine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

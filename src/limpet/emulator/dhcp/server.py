@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from limpet.emulator import dhcp, dhcplies
+from limpet.emulator.dhcp import answers, lies
 from limpet.emulator.exchange import Call, Service
-from limpet.emulator.ledger import Entry
 from limpet.emulator.routes.table import UNKNOWN
+from limpet.emulator.world.ledger import Entry
 from limpet.model.errors import MalformedDocument
 from limpet.wire.dhcp import CLIENT_PORT, SERVER_PORT, parse_dhcp_message
 
@@ -105,7 +105,7 @@ class DhcpServer:
             call = Call(service=Service.DHCP, source=source, method="?", target="?", body=packet)
             name, sent = UNKNOWN, _Sent(kind=None, size=0, remarks=(str(error),))
         else:
-            name, call = dhcp.endpoint_of(message) or UNKNOWN, self._call(message, packet)
+            name, call = answers.endpoint_of(message) or UNKNOWN, self._call(message, packet)
             fault = self._fabric.fault_for(name, call)
             if fault is not None and fault.delay:
                 await asyncio.sleep(fault.delay)
@@ -121,8 +121,8 @@ class DhcpServer:
         proper, size = answer.message, 0
         if proper is None:
             return _Sent(kind=None, size=0, remarks=answer.remarks)
-        to = dhcp.destination(message, proper)
-        sent = dhcplies.payloads(proper, fault)
+        to = answers.destination(message, proper)
+        sent = lies.payloads(proper, fault)
         for payload in sent:
             # Clients behind port 68 hear answers there; a relay or a test has another port.
             self._send(payload, to, CLIENT_PORT if to is None else port)
@@ -134,7 +134,7 @@ class DhcpServer:
             return
         target = (BROADCAST if to is None else str(to), port)
         # From the platform's address, where this machine has it: a client that renews expects it there.
-        info = (socket.IPPROTO_IP, IP_PKTINFO, _PACKET_INFO.pack(0, dhcp.SERVER.packed, bytes(4)))
+        info = (socket.IPPROTO_IP, IP_PKTINFO, _PACKET_INFO.pack(0, answers.SERVER.packed, bytes(4)))
         try:
             self._socket.sendmsg([payload], [info], 0, target)
         except OSError:
@@ -143,8 +143,8 @@ class DhcpServer:
 
     def _call(self, message: DhcpMessage, packet: bytes) -> Call:
         """The message as a call, so that rules and the ledger see it like any other."""
-        found = self._fabric.world.with_mac(dhcp.mac_of(message))
-        kind = dhcp.kind_of(message)
+        found = self._fabric.world.with_mac(answers.mac_of(message))
+        kind = answers.kind_of(message)
         said = {
             "host-name": message.host_name,
             "requested-address": message.requested_address,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from limpet.emulator.ring import Ring
+from limpet.emulator.world.ring import Ring
 from limpet.model.extensions import BlobType, ExtensionsGoalState, Source
 from limpet.model.ids import Incarnation
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Network, IPv6Network
 
+    from limpet.emulator.certificates.pki import TenantCertificate
     from limpet.emulator.dashboard.appliance import Appliance
-    from limpet.emulator.identity import Identity
-    from limpet.emulator.pki import TenantCertificate
+    from limpet.emulator.world.identity import Identity
     from limpet.model.extensions import AgentFamily, Handler
     from limpet.model.health import Observation, ProvisioningState, ProvisioningSubStatus, RoleProperties
     from limpet.model.ids import ContainerId, Etag, InstanceId

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.emulator.dashboard.story import status_accepted
-from limpet.emulator.goalstates import status_path
-from limpet.emulator.vm import StatusReport
+from limpet.emulator.world.goalstates import status_path
+from limpet.emulator.world.vm import StatusReport
 from limpet.model.errors import MalformedDocument
 from limpet.model.extensions import BlobType
 from limpet.wire.statusblob import parse_status
 
 if TYPE_CHECKING:
-    from limpet.emulator.ring import Ring
-    from limpet.emulator.world import World
+    from limpet.emulator.world.ring import Ring
+    from limpet.emulator.world.state import World
     from limpet.model.status import AgentStatus
 
 LARGEST_KEPT = 1024 * 1024

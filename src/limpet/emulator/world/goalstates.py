@@ -6,10 +6,17 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from limpet.emulator.blobs import Blob
-from limpet.emulator.changes import changed, settled
-from limpet.emulator.hosting import hosted_by
-from limpet.emulator.vm import CERTIFICATES_KEPT, INCARNATIONS_KEPT, JitUser, Plan, Published, VirtualMachine
+from limpet.emulator.storage.blobs import Blob
+from limpet.emulator.storage.hosting import hosted_by
+from limpet.emulator.world.changes import changed, settled
+from limpet.emulator.world.vm import (
+    CERTIFICATES_KEPT,
+    INCARNATIONS_KEPT,
+    JitUser,
+    Plan,
+    Published,
+    VirtualMachine,
+)
 from limpet.model.extensions import BlobType, Channel, ExtensionsGoalState, Source, StatusUpload
 from limpet.model.ids import Url
 from limpet.model.metadata import Compute
@@ -18,10 +25,10 @@ from limpet.wire.artifactsprofile import ArtifactsProfile, render_artifacts_prof
 from limpet.wire.ticks import ticks_to_text, unix_to_ticks
 
 if TYPE_CHECKING:
-    from limpet.emulator.changes import Change
-    from limpet.emulator.identity import Identity
-    from limpet.emulator.pki import TenantCertificate
-    from limpet.emulator.world import World
+    from limpet.emulator.certificates.pki import TenantCertificate
+    from limpet.emulator.world.changes import Change
+    from limpet.emulator.world.identity import Identity
+    from limpet.emulator.world.state import World
     from limpet.model.extensions import AgentFamily
 
 LEAST_TICKS_APART = 10_000

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from limpet.emulator.vm import ProvisioningReport, StatusReport, VirtualMachine
-    from limpet.emulator.world import World
+    from limpet.emulator.world.state import World
+    from limpet.emulator.world.vm import ProvisioningReport, StatusReport, VirtualMachine
     from limpet.model.status import HandlerStatus
 
 

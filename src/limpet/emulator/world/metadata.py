@@ -11,7 +11,7 @@ from limpet.wire.imds import instance_members
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from limpet.emulator.vm import Nic, VirtualMachine
+    from limpet.emulator.world.vm import Nic, VirtualMachine
 
 VERSIONS = (
     "2017-03-01", "2017-04-02", "2017-08-01", "2017-10-01", "2017-12-01", "2018-02-01", "2018-04-02", "2018-10-01",
