@@ -96,6 +96,44 @@ def test_a_goal_state_without_a_list_removes_every_account_of_ours_and_only_thos
     assert set(played.users()) == {"root", "daemon", "alice"}
 
 
+def test_a_home_that_cannot_go_with_its_account_is_told_with_what_is_to_be_done_and_not_tried_again() -> None:
+    played = scene()
+    played.list("jit")
+    played.live(SEEN)
+    played.machine.files.broken[Path("/home/jit")] = "cannot remove /home/jit: Device or resource busy"
+    played.unlist()
+    played.live(SEEN)
+    assert "jit" not in played.users()
+    log = played.play.log
+    assert [entry.get("removed") for entry in log.of("remote_access.settled")][-1] == "jit"
+    (told,) = log.of("remote_access.user_failed")
+    assert told["user"] == "jit"
+    assert told["problem"].startswith("its account is gone, but not all that it has left: ")
+    assert "/home/jit: Device or resource busy" in told["problem"]
+    assert "remove it by hand" in told["problem"]
+    workers = played.workers
+    played.live(300)
+    assert played.workers == workers
+
+
+def test_an_account_that_cannot_go_is_not_told_to_be_gone_and_is_tried_again() -> None:
+    played = scene()
+    played.list("jit")
+    played.live(SEEN)
+    real = played.machine.commands.programs["userdel"]
+    played.machine.commands.programs["userdel"] = lambda _files, _call: Said(exit_code=1, stderr="locked")
+    played.unlist()
+    played.live(SEEN)
+    log = played.play.log
+    assert "jit" in played.users()
+    assert not [entry for entry in log.of("remote_access.settled") if "removed" in entry]
+    assert "locked" in log.of("remote_access.user_failed")[0]["problem"]
+    played.machine.commands.programs["userdel"] = real
+    played.live(90)
+    assert "jit" not in played.users()
+    assert log.of("remote_access.settled")[-1]["removed"] == "jit"
+
+
 def test_a_longer_access_moves_the_accounts_expiry() -> None:
     played = scene()
     played.list("jit")

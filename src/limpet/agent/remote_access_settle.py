@@ -76,9 +76,12 @@ def settle(access: RemoteAccess, hands: Hands) -> Settled:
     settled = Settled(problems=dict(decision.problems), soonest=decision.soonest)
     for name in decision.remove:
         problem = _remove(name, hands)
-        if problem is None:
+        gone = problem is None or _facts(hands, name).user(name) is None
+        if gone:
             settled.removed.append(name)
-        else:
+        if problem is not None and gone:  # no later run knows of it any more: it is told, and not tried again
+            settled.problems[name] = f"its account is gone, but not all that it has left: {problem}"
+        elif problem is not None:
             settled.failures[name] = problem
     for user in decision.make:
         problem = _make(user, hands)
