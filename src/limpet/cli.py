@@ -83,22 +83,22 @@ VERBS: Mapping[str, Verb] = {
         "limpet.manage.deprovision_command", "main", "Make this machine ready to become an image."
     ),
     "install": Verb(
-        "limpet.manage.install_command",
+        "limpet.manage.install.command",
         "main",
         "Set up the services on this machine or in an image.",
         table=True,
     ),
-    "uninstall": Verb("limpet.manage.uninstall_command", "main", "Take the services out again.", table=True),
-    "install-shim": Verb("limpet.manage.shim_command", "main", "Put a waagent command in place for scripts."),
-    "man": Verb("limpet.manage.man_page", "main", "Print the manual page of this command.", table=True),
+    "uninstall": Verb("limpet.manage.install.uninstall", "main", "Take the services out again.", table=True),
+    "install-shim": Verb("limpet.manage.shim.command", "main", "Put a waagent command in place for scripts."),
+    "man": Verb("limpet.manage.reference.man_page", "main", "Print the manual page of this command.", table=True),
     "completion": Verb(
-        "limpet.manage.completion", "main", "Print the completion of this command for a shell.", table=True
+        "limpet.manage.reference.completion", "main", "Print the completion of this command for a shell.", table=True
     ),
     "collect-logs": Verb(
-        "limpet.manage.collect_logs", "main", "Put this machine's logs into a zip, without secrets."
+        "limpet.manage.logs.command", "main", "Put this machine's logs into a zip, without secrets."
     ),
     "support-bundle": Verb(
-        "limpet.manage.support_bundle", "main", "Put all that explains an appliance's state into a zip."
+        "limpet.manage.logs.support_bundle", "main", "Put all that explains an appliance's state into a zip."
     ),
     "serial-console": Verb(
         "limpet.manage.serial_console_command", "main", "Give the kernel the serial console's arguments."

@@ -1,6 +1,6 @@
 """The modules of a start from one file, instead of two hundred that are looked for one by one.
 
-`limpet install` makes the file (`limpet.manage.packing`), and the launcher that it installs begins with `begin`. Nothing depends
+`limpet install` makes the file (`limpet.manage.install.packing`), and the launcher that it installs begins with `begin`. Nothing depends
 on it: what is not in the file, was changed since, or was made by another interpreter is imported as ever.
 Decision: docs/decisions/0024-packed-start.md. What is imported here is imported before the file is open: next to nothing.
 

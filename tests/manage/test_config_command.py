@@ -9,7 +9,7 @@ import pytest
 
 from limpet.config.settings import SETTINGS
 from limpet.manage.config_command import main
-from limpet.manage.settings_page import page
+from limpet.manage.reference.settings_page import page
 from limpet.model.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]

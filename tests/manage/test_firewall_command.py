@@ -15,8 +15,8 @@ from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_programs import install
 from limpet.host.fake_programs.firewall import BROKEN, TABLES
-from limpet.manage import units
 from limpet.manage.firewall_command import WELL_KNOWN, endpoint, parser, run
+from limpet.manage.install import units
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from limpet.cli import VERBS
 from limpet.host.fake import PowerCut
 from limpet.host.fake_commands import Said
 from limpet.host.fake_programs.deprovision import RUNNING
-from limpet.manage.install_command import install, parser, uninstall, uninstall_parser
-from limpet.manage.units import MARK, SUPERVISED, VM
+from limpet.manage.install.command import install, parser, uninstall, uninstall_parser
+from limpet.manage.install.units import MARK, SUPERVISED, VM
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from tests.manage.machines import acting, exists, machine_with, text_of
 from limpet.cli import VERBS
 from limpet.host.commands import RealCommands
 from limpet.host.fake_commands import Said
-from limpet.manage.install_command import install, parser, uninstall, uninstall_parser
-from limpet.manage.lean_start import LAUNCHER, PACKED, folders, launcher, lean_start
+from limpet.manage.install.command import install, parser, uninstall, uninstall_parser
+from limpet.manage.install.lean_start import LAUNCHER, PACKED, folders, launcher, lean_start
 from limpet.packed import MARK
 
 if TYPE_CHECKING:
@@ -113,11 +113,11 @@ def test_the_launcher_runs_the_command_without_a_packed_start(tmp_path: Path) ->
     place.write_bytes(text)
     place.chmod(0o755)
     for arguments in (["--version"], ["boot", "--help"]):
-        done = subprocess.run([place, *arguments], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run([place, *arguments], capture_output=True, text=True, timeout=120, check=True)
         assert done.stderr == ""
         assert "limpet" in done.stdout
     refused = subprocess.run(
-        [place, "boot", "--config", "/nonexistent"], check=False, capture_output=True, text=True, timeout=60
+        [place, "boot", "--config", "/nonexistent"], check=False, capture_output=True, text=True, timeout=120
     )
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "/nonexistent" in refused.stderr
@@ -136,6 +136,6 @@ def test_a_start_that_is_packed_here_is_used_whole(tmp_path: Path) -> None:
         "print('re._compiler' in sys.modules, len(limpet.patterns.READY) > 50)"
     )
     done = subprocess.run(
-        [sys.executable, "-ISOOc", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-ISOOc", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.splitlines() == ["True", "limpet limpet.packed", "False True"]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from limpet.cli import VERBS
-from limpet.manage.commands_tree import commands_of
-from limpet.manage.completion import SHELLS
-from limpet.manage.completion import main as completion
-from limpet.manage.man_page import main as man
-from limpet.manage.man_page import man_page
+from limpet.manage.reference.commands_tree import commands_of
+from limpet.manage.reference.completion import SHELLS
+from limpet.manage.reference.completion import main as completion
+from limpet.manage.reference.man_page import main as man
+from limpet.manage.reference.man_page import man_page
 
 if TYPE_CHECKING:
     import argparse

@@ -13,7 +13,7 @@ from tests.plans.cases import picture
 from limpet import __version__
 from limpet.host.fake import PowerCut
 from limpet.host.fake_programs.installing import OWNERS
-from limpet.manage.shim_command import parser, run
+from limpet.manage.shim.command import parser, run
 
 if TYPE_CHECKING:
     from limpet.host.fake import FakeMachine

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from limpet.manage.shim import text
+from limpet.manage.shim.plan import text
 from limpet.wire.tld import parse_event_file
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limpet.cli import VERBS
-from limpet.manage.shim import text
-from limpet.manage.shim_program import WrongUsage, command_line, understood
+from limpet.manage.shim.plan import text
+from limpet.manage.shim.program import WrongUsage, command_line, understood
 
 if TYPE_CHECKING:
     from pathlib import Path

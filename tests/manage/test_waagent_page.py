@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from limpet.manage import shim_names
-from limpet.manage.shim_program import _COMMANDS, _OPTIONS, _WHOLE
-from limpet.manage.units import ALIASES, VM
+from limpet.manage.install.units import ALIASES, VM
+from limpet.manage.shim import names as shim_names
+from limpet.manage.shim.program import _COMMANDS, _OPTIONS, _WHOLE
 
 ROOT = Path(__file__).parents[2]
 

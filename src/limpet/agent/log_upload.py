@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from limpet.agent.machine import Machine
     from limpet.host.ports import Completed, Work
 
-WORKER = "limpet.manage.collect_logs"
+WORKER = "limpet.manage.logs.command"
 MIB = 1024 * 1024
 LIMITS = Limits(cpu=5, memory=170 * MIB, ceiling=256 * MIB)
 """Percent of one processor; the first amount of memory is the documented one. Source: guest-setup.md §D.3."""

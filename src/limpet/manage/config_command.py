@@ -14,7 +14,7 @@ from limpet.config.load import load_config
 from limpet.config.options import add_options
 from limpet.config.settings import SETTINGS, shown
 from limpet.host.files import RealFiles
-from limpet.manage.settings_page import page
+from limpet.manage.reference.settings_page import page
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:

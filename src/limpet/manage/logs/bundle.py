@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from limpet.guest.log_manifest import Copy, Listing, Printed, choose
 from limpet.guest.log_redaction import Lines, Redactor
-from limpet.manage.collect_logs_sources import pieces, unpacked
+from limpet.manage.logs.sources import pieces, unpacked
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from limpet.guest.log_manifest import Bounds, Choice, Item
     from limpet.host.ports import Commands
-    from limpet.manage.collect_logs_sources import Found, Sources
+    from limpet.manage.logs.sources import Found, Sources
 
 RESULTS = "results.txt"
 KEPT_FREE = 64 * 1024 * 1024

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.host.facts import peers
 from limpet.host.facts.reading import is_there
-from limpet.manage.appliance_unit import APPLIANCE
-from limpet.manage.interface_names import NETWORK_FOLDER
-from limpet.manage.lean_start import LAUNCHER
-from limpet.manage.units import (
+from limpet.manage.install.appliance_unit import APPLIANCE
+from limpet.manage.install.interface_names import NETWORK_FOLDER
+from limpet.manage.install.lean_start import LAUNCHER
+from limpet.manage.install.units import (
     AGENT,
     ALIASES,
     CONFIGURATION,

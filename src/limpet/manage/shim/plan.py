@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from limpet import __version__
 from limpet.guest.steps import Remove, Run, Task, Write
 from limpet.host.facts.reading import bytes_of
-from limpet.manage.units import MARK
+from limpet.manage.install.units import MARK
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def text(command: str) -> bytes:
     """The whole program. command: where limpet is."""
     folder = Path(__file__).parent
     names, program = (
-        (folder / name).read_text(encoding="utf-8") for name in ("shim_names.py", "shim_program.py")
+        (folder / name).read_text(encoding="utf-8") for name in ("names.py", "program.py")
     )
     # One file of two: what must stand first stands first once.
     whole = _HEAD + names + "\n\n" + program.replace(_FUTURE, "")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from limpet.manage import appliance_unit, interface_names
-from limpet.manage.appliance_unit import APPLIANCE
+from limpet.manage.install import appliance_unit, interface_names
+from limpet.manage.install.appliance_unit import APPLIANCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -66,7 +66,7 @@ def packed_start(commands: Commands, python: str, places: Sequence[str]) -> byte
 
     Raises: HostError, when the interpreter cannot be started.
     """
-    start = f"import sys; sys.path.extend({list(places)!r}); from limpet.manage.packing import main; sys.exit(main(sys.argv[1:]))"
+    start = f"import sys; sys.path.extend({list(places)!r}); from limpet.manage.install.packing import main; sys.exit(main(sys.argv[1:]))"
     argv = (python, "-I", "-S", "-OO", "-X", "no_debug_ranges", "-c", start, f"/{PACKED}")
     done = commands.run(argv, timeout=_TIME_TO_PACK, at_most=LARGEST)
     return done.stdout if done.exit_code == 0 and done.stdout.startswith(PACKED_MARK) else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.manage.commands_tree import commands_of
-from limpet.manage.completion import bash, fish, zsh
-from limpet.manage.man_page import man_page
+from limpet.manage.reference.commands_tree import commands_of
+from limpet.manage.reference.completion import bash, fish, zsh
+from limpet.manage.reference.man_page import man_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from limpet.manage.commands_tree import Verb
+    from limpet.manage.reference.commands_tree import Verb
 
 _SHARE = "usr/local/share"
 

@@ -14,9 +14,9 @@ from limpet.guest.log_manifest import Bounds
 from limpet.host.commands import RealCommands
 from limpet.host.files import RealFiles
 from limpet.host.lock import SingleInstance
-from limpet.manage.collect_logs import FOLDER, places, plan_text, progress, result_text
-from limpet.manage.collect_logs_bundle import Work, make
-from limpet.manage.collect_logs_sources import Sources
+from limpet.manage.logs.bundle import Work, make
+from limpet.manage.logs.command import FOLDER, places, plan_text, progress, result_text
+from limpet.manage.logs.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,13 +7,13 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from limpet.manage.commands_tree import commands_of
-from limpet.manage.units import MARK
+from limpet.manage.install.units import MARK
+from limpet.manage.reference.commands_tree import commands_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from limpet.manage.commands_tree import Command, Option, Verb
+    from limpet.manage.reference.commands_tree import Command, Option, Verb
 
 EPILOG = """\
 examples:

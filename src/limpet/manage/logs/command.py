@@ -15,8 +15,8 @@ from limpet.guest.log_manifest import Bounds, Places, manifest, must_have
 from limpet.host.commands import RealCommands
 from limpet.host.files import RealFiles
 from limpet.host.lock import SingleInstance
-from limpet.manage.collect_logs_bundle import Work, chosen, make
-from limpet.manage.collect_logs_sources import Sources
+from limpet.manage.logs.bundle import Work, chosen, make
+from limpet.manage.logs.sources import Sources
 from limpet.manage.telling import plain
 from limpet.model.redact import redacted
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from limpet.config.settings import Config
-    from limpet.manage.collect_logs_bundle import Outcome
+    from limpet.manage.logs.bundle import Outcome
 
 EPILOG = """\
 examples:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.manage.acting import interpreter, require_root
-from limpet.manage.install_command import uninstall, uninstall_parser
+from limpet.manage.install.command import uninstall, uninstall_parser
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-    from limpet.manage.commands_tree import Verb
+    from limpet.manage.reference.commands_tree import Verb
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.manage.acting import interpreter, require_root
-from limpet.manage.install_command import carry_out, checked_root, command_in
-from limpet.manage.shim import look, plan_removal, plan_shim, text
+from limpet.manage.install.command import carry_out, checked_root, command_in
+from limpet.manage.shim.plan import look, plan_removal, plan_shim, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

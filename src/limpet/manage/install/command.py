@@ -12,11 +12,11 @@ from limpet.config.settings import Config
 from limpet.guest.persistent_names import plan_return
 from limpet.host.facts import persistent_names
 from limpet.manage.acting import interpreter, require_root
-from limpet.manage.installing import InstallFacts, look, plan_install, plan_uninstall
-from limpet.manage.lean_start import LAUNCHER, PACKED, lean_start
-from limpet.manage.shared_files import shared_files
+from limpet.manage.install.lean_start import LAUNCHER, PACKED, lean_start
+from limpet.manage.install.plan import InstallFacts, look, plan_install, plan_uninstall
+from limpet.manage.install.shared_files import shared_files
+from limpet.manage.install.units import ALIASES, SUPERVISED, UNIT_FOLDER, VM, Role
 from limpet.manage.telling import ended, planned, say, say_json, say_outcome, say_plan
-from limpet.manage.units import ALIASES, SUPERVISED, UNIT_FOLDER, VM, Role
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Task
     from limpet.host.apply import Interpreter
     from limpet.host.ports import Files
-    from limpet.manage.commands_tree import Verb
+    from limpet.manage.reference.commands_tree import Verb
 
 EPILOG = """\
 examples:

@@ -1,0 +1,1 @@
+"""A stand-in for the command and module `waagent`: put in place, taken away again, and what it consists of."""
