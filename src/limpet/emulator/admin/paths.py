@@ -28,9 +28,9 @@ class Parameter:
     default: Any = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path.
+    """One method of one path: a row of the table.
 
     name: the operation's id. members: of the JSON body; None when there is none. upload: the media type of a body that
     is not JSON. answers: status and meaning of success. stream: the media type of an answer that is not JSON.
@@ -39,8 +39,8 @@ class Operation:
     method: str
     path: str
     name: str
-    about: str
     handler: Handler
+    about: str
     parameters: tuple[Parameter, ...] = ()
     members: tuple[Member, ...] | None = None
     upload: str | None = None
