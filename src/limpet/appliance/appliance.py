@@ -11,6 +11,7 @@ from limpet.appliance.inventory import site_of
 from limpet.appliance.revivals import Revivals
 from limpet.appliance.shell import shell_plan
 from limpet.appliance.telling import Telling
+from limpet.appliance.terms import led
 from limpet.guest.agent_news import LARGEST, NEWS, parse_news
 from limpet.guest.fabric_lease import EXCHANGE, Holder
 from limpet.guest.saying import FAILED, NOT_READY, READY, SAYING, Saying, one_line, render_saying
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from limpet.appliance.journal import Journal
     from limpet.appliance.machine import Machine
     from limpet.appliance.networkos.contract import NetworkOs, Pulse
+    from limpet.appliance.terms import Change, Led
     from limpet.config.settings import Config
     from limpet.guest.agent_news import AgentNews
     from limpet.guest.lease import AcquiredLease
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from limpet.guest.site import Nic, Site
     from limpet.guest.steps import Outcome, Step, Task
     from limpet.host.appliance_ports import Child
+    from limpet.host.ports import Files
 
 NETWORKS = ("limpet-nos", "limpet-guest")
 _LEFT_FIRST, _LEFT_LONGEST = 30.0, 600.0
@@ -68,6 +71,9 @@ class Appliance:
         self.config = config
         self.network_os = network_os
         self.runtime = runtime
+        self.led: Callable[[Config, Files], Led] = led
+        self.change: Change | None = None
+        """While what was handed over by other settings is being taken back."""
         self.journal = journal
         self.options = tuple(options)
         self.boot = boot_id(machine.files)
@@ -114,6 +120,11 @@ class Appliance:
         """Called whenever the supervisor lets time pass: it must be quick."""
 
     # --- memory
+
+    @property
+    def same_boot(self) -> bool:
+        """Whether the last state that the journal knows is of this boot of the machine."""
+        return bool(self.boot) and self.chronicle.boot == self.boot
 
     def note(self, kind: str, **facts: object) -> None:
         """Write something into the journal, on the disk, before it takes effect. Raises: HostError, for what is no record."""
@@ -203,6 +214,11 @@ class Appliance:
             found = self.network_os.health(self.site(), self.machine.files, self.machine.commands, deep=deep)
             self._pulse = (now, found)
         return self._pulse[1]
+
+    def go_by(self, led: Led) -> None:
+        """Be led by other settings from now on."""
+        self.config, self.network_os, self.runtime = led.config, led.network_os, led.runtime
+        self._site = self._shell = self._sight = self._pulse = None
 
     def known_shell(self) -> ShellPlan:
         """As it was to be when it was started. Raises: HostError."""

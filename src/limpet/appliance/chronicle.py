@@ -56,6 +56,8 @@ class Chronicle:
     holder: Holder = Holder.NOBODY
     epoch: int = 0
     handover: Handover = field(default_factory=Handover)
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """Settings by which the network OS was started last (limpet.appliance.terms)."""
     instance: str | None = None
     image: str | None = None
     failures: tuple[float, ...] = ()
@@ -154,6 +156,10 @@ def _handover(found: Chronicle, record: Record) -> Chronicle:
     )
     return replace(found, handover=changed)
 
+def _terms(found: Chronicle, record: Record) -> Chronicle:
+    return replace(found, terms={name: str(value) for name, value in record.facts.items()})
+
+
 
 def _guest(found: Chronicle, record: Record) -> Chronicle:
     facts = record.facts
@@ -184,3 +190,4 @@ _CHANGES = {
     "handover": _handover,
     "guest": _guest,
 }
+    "terms": _terms,

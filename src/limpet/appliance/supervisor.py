@@ -17,6 +17,7 @@ from limpet.appliance.requests.keeping import CommandKeeper
 from limpet.appliance.show import Window
 from limpet.appliance.states import AFTER_A_CRASH, AFTER_A_START, Event, State, follow
 from limpet.model.errors import HostError
+from limpet.appliance.terms import go_by_the_old
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,11 +77,14 @@ def run(
     defects = Defects(appliance)
     state = beginning(appliance)
     if state is State.ROLLING_BACK:
-        appliance.with_problem(interrupted(appliance))
+        appliance.with_problem(changed or interrupted(appliance))
     window = Window(appliance)
     keeper = CommandKeeper(appliance)
 
     def tick() -> None:
+    changed = go_by_the_old(appliance) if appliance.same_boot or state is State.ROLLING_BACK else None
+    if changed is not None:
+        state = State.ROLLING_BACK
         defects.contained(window.tick)
         defects.contained(keeper.tick)
 

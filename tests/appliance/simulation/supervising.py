@@ -46,8 +46,9 @@ def begin(world: World) -> Supervisor:
 
     def body() -> None:
         try:
-            journal = Journal(world.journal, world.aside)
+            journal = Journal(world.journal, world.aside, world.damaged)
             found.appliance = Appliance(ports, world.config, world.driver, world.runtime, journal)
+            found.appliance.led = world.led
             found.ended = run(found.appliance, until=lambda state: _entered(world, state))
         except HostError as error:
             world.tell(f"the supervisor ends: {error}")

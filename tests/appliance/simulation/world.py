@@ -24,6 +24,7 @@ from limpet.appliance.guest.images import FACTORY
 from limpet.appliance.guest.wanted import Wanted, noting, wanted
 from limpet.appliance.journal import parse_journal
 from limpet.appliance.networkos.kernel import KernelNetworkOs
+from limpet.appliance.terms import Led
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import EXCHANGE, GRANT
 from limpet.guest.steps import Write
@@ -99,6 +100,8 @@ class World:
     locks: dict[Process, str] = field(default_factory=dict)
     states: list[tuple[float, State]] = field(default_factory=list)
     heard: Callable[[State], object] = lambda _state: None
+    former: tuple[NetworkOs, SimulatedRuntime] | None = None
+    """What led it before its settings were changed, where that is another driver or runtime."""
 
     def __post_init__(self) -> None:
         self.time = Time()
@@ -121,6 +124,7 @@ class World:
         self.lock = StubbornLock(self.time)
         self.journal = TornJournal(before=self.battery.spend)
         self.aside = FakeJournalFile()
+        self.damaged = FakeJournalFile()
         self.children = Brood(clock=self.time)
         self.surroundings = FakeSurroundings(self.time)
         macs = [PRIMARY] + [f"00:15:5d:00:00:{number:02x}" for number in range(2, self.nics + 1)]
@@ -160,6 +164,12 @@ class World:
         for number, mac in enumerate(macs):
             self.networks.plug(f"eth{number}", mac, device=f"vmbus-{number}")
         self.power_on()
+
+    def led(self, config: Config, files: object) -> Led:
+        """What leads by other settings than those of now."""
+        del files
+        former = self.former or (self.driver, self.runtime)
+        return Led(config=config, network_os=former[0], runtime=former[1])
 
     # --- the machine
 

@@ -146,7 +146,7 @@ class StandIn:
         """Keep it running, and its way open. Raises: HostError."""
         appliance = self._appliance
         text = f"{State.DEGRADED.words}: {appliance.problem or 'no reason is known'}"
-        if wanted(appliance.machine.files) is Wanted.DISABLED:
+        if appliance.problem == DISABLED or wanted(appliance.machine.files) is Wanted.DISABLED:
             text = f"{DISABLED}; a status-only agent reports in its place"
         appliance.keep_status_agent(text, state=NOT_READY, network=appliance.site().guest)
         news = appliance.news()

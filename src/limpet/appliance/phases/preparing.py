@@ -13,6 +13,7 @@ from limpet.appliance.phases.continuing import Leases
 from limpet.appliance.phases.renewing import failed, renew
 from limpet.appliance.shell import brief
 from limpet.appliance.states import Event, State
+from limpet.appliance.terms import note_terms
 from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER
 from limpet.guest.identity import same_vm
 from limpet.guest.shell_brief import BRIEF, render_brief
@@ -51,6 +52,7 @@ def prepare(appliance: Appliance) -> Event:
         appliance.start_status_agent(f"{State.PREPARING.words}{untold}")
         _await_lease(appliance)
         site = usable(appliance.site())
+        note_terms(appliance)
         appliance.apply(appliance.network_os.start(site, appliance.look()))
         _renewing(appliance, start_guest)
         _await_parked(appliance)

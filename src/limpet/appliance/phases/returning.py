@@ -9,6 +9,7 @@ from limpet.appliance.guest.wanted import Wanted, wanted
 from limpet.appliance.phases.continuing import Leases, put_at_home
 from limpet.appliance.phases.gaps import fell, note_fall
 from limpet.appliance.states import Event, State
+from limpet.appliance.terms import go_by_the_new
 from limpet.guest.namespaces import HOST
 from limpet.guest.saying import NOT_READY
 from limpet.model.errors import HostError
@@ -52,6 +53,7 @@ def roll_back(appliance: Appliance) -> Event:
         appliance.apply(appliance.network_os.stop(site, appliance.look()))
     except HostError as error:
         appliance.machine.log.warning("rollback.network_os_stays", problem=error)
+    go_by_the_new(appliance)
     return Event.ROLLED_BACK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest.storage import GROWTH, relief, room_of, unfit
-from limpet.appliance.guest.wanted import Wanted, wanted
+from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.inventory import nics_of
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.networkos.rule_watch import RuleWatch
@@ -213,6 +213,8 @@ def watch_degraded(appliance: Appliance) -> Event:
     """DEGRADED: a status-only agent stands in the guest's place. Raises: Stopped."""
     event = Watch(appliance, degraded=True).watch()
     if event is Event.RETRY:  # one more try, or all of them when an operator says so
+        if appliance.problem == DISABLED:
+            appliance.with_problem(None)
         tries = 0 if appliance.wishes else appliance.config.guest_failures - 1
         appliance.note("guest", failures=list(appliance.chronicle.failures[-tries:]) if tries else [])
     appliance.wishes.discard("retry")

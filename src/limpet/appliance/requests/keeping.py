@@ -24,10 +24,13 @@ class CommandKeeper:
         self._appliance = appliance
         self._child: Child | None = None
         self._next = appliance.machine.clock.monotonic()
-        self._wanted = _takes_commands(appliance)
+        self._network_os, self._wanted = appliance.network_os, _takes_commands(appliance)
 
     def tick(self) -> None:
         """Start it where it should run and does not. Cheap."""
+        if self._network_os is not self._appliance.network_os:
+            self._network_os, self._wanted = self._appliance.network_os, _takes_commands(self._appliance)
+            self.end()
         if not self._wanted or (self._child is not None and self._child.ended() is None):
             return
         machine = self._appliance.machine
