@@ -310,7 +310,7 @@ def test_everything_is_known_where_there_is_no_source_tree(tmp_path: Path) -> No
         [sys.executable, "-m", "limpet", "man"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         cwd=tmp_path,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},

@@ -11,7 +11,7 @@ def said(code: str) -> list[str]:
         f"import sys; sys.path[:] = {sys.path!r}; from limpet.lean import lean_hints; lean_hints()\n{code}"
     )
     done = subprocess.run(
-        [sys.executable, "-ISc", start], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-ISc", start], check=True, capture_output=True, text=True, timeout=120
     )
     return done.stdout.splitlines()
 

@@ -9,7 +9,7 @@ import sys
 def said(code: str) -> list[str]:
     start = f"import sys; sys.path[:] = {sys.path!r}\n{code}"
     done = subprocess.run(
-        [sys.executable, "-ISc", start], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-ISc", start], check=True, capture_output=True, text=True, timeout=120
     )
     return done.stdout.splitlines()
 

@@ -63,7 +63,7 @@ def imported(folder: Path, *flags: str, place: Path | None = None) -> list[str]:
     """
     code = START.format(paths=[str(place or folder), *sys.path], file=str(folder / "file"))
     done = subprocess.run(
-        [sys.executable, "-IS", *flags, "-c", code], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-IS", *flags, "-c", code], check=True, capture_output=True, text=True, timeout=120
     )
     assert done.stderr == ""
     return done.stdout.split()

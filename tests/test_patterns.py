@@ -73,6 +73,6 @@ def test_what_it_has_not_comes_from_the_standard_library_and_others_still_get_it
         "print(re.escape('a b')); import re as again; import tomllib; print(again is re, tomllib.loads('a = 1'))"
     )
     done = subprocess.run(
-        [sys.executable, "-ISc", code], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-ISc", code], check=True, capture_output=True, text=True, timeout=120
     )
     assert done.stdout.splitlines() == ["a\\ b", "True {'a': 1}"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PLENTY = 20.0
+PLENTY = 60.0
 
 
 @contextmanager

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from limpet.host.ports import Clock
 
-PLENTY = 20.0
+PLENTY = 60.0
 
 
 @dataclass
@@ -43,6 +43,7 @@ class SlowCommands:
     """A network OS that ends a line when the test says so. ran: the lines, in order."""
 
     may_end: threading.Event = field(default_factory=threading.Event)
+    began: threading.Event = field(default_factory=threading.Event)
     ran: list[str] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
     stdout: bytes = b"Acme NOS 1.0\n"
@@ -53,6 +54,7 @@ class SlowCommands:
     ) -> Completed:
         self.ran.append(argv[1])
         self.timeouts.append(timeout)
+        self.began.set()
         self.may_end.wait(PLENTY)
         return Completed(exit_code=self.exit_code, stdout=self.stdout, stderr=b"warning\n", seconds=0.0)
 
@@ -256,6 +258,7 @@ def test_commands_are_done_one_after_the_other_and_only_so_many_wait(desk: Desk)
     desk.commands.may_end.clear()
     clients = [desk.ask(f"show {number}") for number in range(serving.MOST_WAITING)]
     desk.turn(12)
+    assert desk.commands.began.wait(PLENTY)
     late = desk.reply(desk.ask("show late"))
     assert (late.refused, late.problem) == (True, "too many commands wait; try again")
     assert len(desk.commands.ran) == 1

@@ -15,18 +15,24 @@ if TYPE_CHECKING:
     from tests.host.servers import Conversation, Peer
 
 
+UNHEARD = {"it was not asked", "no connection was made", "no answer came"}
+
+
 def target(port: int, word: bytes = b"<Versions") -> Target:
     return Target("127.0.0.1", port, "/?comp=versions", "", is_right=lambda _, body: word in body)
 
 
-def told(*conversations: Conversation, timeout: float = 0.6) -> dict[str, object]:
+def told(*conversations: Conversation) -> dict[str, object]:
     """What the probe says of a server that talks so, one connection after the other."""
+    one: dict[str, object] = {}
     with serving(*conversations) as server:
-        found = probe([target(int(server.url().split(":")[2].rstrip("/")))], RealClock(), timeout)
-    every = found["targets"]
-    assert isinstance(every, list)
-    one = every[0]
-    assert isinstance(one, dict)
+        for limit in (0.6, 6.0, 60.0):  # on a busy machine the first may be over before the server had a turn
+            found = probe([target(server.port)], RealClock(), limit)
+            every = found["targets"]
+            assert isinstance(every, list)
+            one = dict(every[0])
+            if one["problem"] not in UNHEARD:
+                break
     return one
 
 
@@ -46,7 +52,7 @@ def test_a_refusal_is_an_answer_and_told_apart(status: str) -> None:
     ("body", "status"), [(b"<html/>", "200 OK"), (b"<Versions/>", "503 Busy"), (b"<Versions/>", "500 No")]
 )
 def test_something_else_that_answers_is_not_the_platform(body: bytes, status: str) -> None:
-    found = told(*[answering(body, status=status)] * 100)
+    found = told(answering(body, status=status))
     assert str(found["problem"]).startswith(f"it answers with {status.split(maxsplit=1)[0]}")
     assert found["refused"] is None
 
@@ -56,15 +62,18 @@ def test_what_speaks_no_http_is_not_the_platform() -> None:
         peer.request()
         peer.say(b"SSH-2.0-x\r\n\r\n")
 
-    assert told(*[greet] * 100)["problem"] == "what answers does not speak HTTP"
+    assert told(greet)["problem"] == "what answers does not speak HTTP"
 
 
 def test_it_is_tried_again_until_it_answers() -> None:
     def reset(peer: Peer) -> None:
         peer.reset()
 
-    found = told(reset, answering(b"busy", status="503 Busy"), answering(b"<Versions/>"), timeout=5.0)
-    assert found["problem"] is None
+    with serving(reset, answering(b"busy", status="503 Busy"), answering(b"<Versions/>")) as server:
+        asked = target(server.port)
+        probe([asked], RealClock(), 60.0)
+    assert asked.answered
+    assert server.connections >= 3
 
 
 def test_where_nobody_is_there_is_a_problem_in_time() -> None:

@@ -97,7 +97,7 @@ def test_the_hypervisors_daemon_is_kept_out_meanwhile_and_waited_for(tmp_path: P
     clock = FakeClock()
     with pytest.raises(HostError, match="cannot write to"):
         RealKeyValues(clock, UPTIME, [tmp_path]).tell([("a", "1")])
-    clock.after(0.5, lambda: holder.communicate(timeout=10))
+    clock.after(0.5, lambda: holder.communicate(timeout=120))
     assert RealKeyValues(clock, UPTIME, [tmp_path]).tell([("a", "1")])
     assert len(place.read_bytes()) == RECORD_SIZE
     with place.open("r+b") as descriptor:

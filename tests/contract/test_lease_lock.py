@@ -108,6 +108,27 @@ def test_a_change_ends_the_wait_also_one_that_came_before(
     news.wait(3600.0)
 
 
+def test_a_thread_that_does_not_block_the_news_does_not_take_them(tmp_path: Path) -> None:
+    over = threading.Event()
+    other = threading.Thread(target=over.wait, args=(60,))
+    other.start()
+    before, mask = signal.getsignal(signal.SIGIO), signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    news = SignalledFolder(tmp_path)
+    try:
+        (tmp_path / "grant.json").write_bytes(b"")
+        for _ in range(100):  # where the kernel could give it to the other one, that one has a turn
+            os.sched_yield()
+        assert signal.SIGIO in signal.sigpending()
+        news.wait(3600.0)
+    finally:
+        os.close(news._descriptor)
+        signal.sigtimedwait({signal.SIGIO}, 0)
+        signal.signal(signal.SIGIO, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        over.set()
+        other.join(60)
+
+
 def test_a_change_is_told_to_who_wants_to_be_called(folder: tuple[FolderNews, Callable[[], object]]) -> None:
     news, change = folder
     heard: list[str] = []

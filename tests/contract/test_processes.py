@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from limpet.host.fake_work import Invocation
     from limpet.host.ports import Files, Processes
 
-SHORT, PLENTY = 1.0, 60.0
-"""Seconds for what does not end, which must have begun in them, and for all else."""
+LIMITS, PLENTY = (0.5, 5.0, 50.0), 120.0
+"""Seconds for what does not end, which must have begun in the first or, on a busy machine, in one of the others; and for all else."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ SHELL = {
     "ok.sh": "exit 0",
     "fails.sh": "echo out; echo err >&2; exit 51",
     "writes.sh": 'printf %s "$NAME" > written',
-    "hangs.sh": "echo begun; exec sleep 60",
+    "hangs.sh": "echo begun; exec sleep 600",
     "prints.sh": "printf '%05000d' 0; printf '%05000d' 1",
 }
 
@@ -102,9 +102,12 @@ def test_a_command_works_in_its_folder_with_its_environment(bench: Bench) -> Non
 
 
 def test_a_command_that_does_not_end_is_killed_at_its_time_limit_and_its_output_kept(bench: Bench) -> None:
-    done = bench.run("hangs.sh", timeout=SHORT)
+    for limit in LIMITS:
+        done = bench.run("hangs.sh", timeout=limit)
+        assert done.seconds >= limit
+        if done.stdout:
+            break
     assert (done.exit_code, done.stdout) == (None, b"begun\n")
-    assert done.seconds >= SHORT
 
 
 def test_of_long_output_beginning_and_end_are_kept_and_the_rest_is_counted(bench: Bench) -> None:
@@ -114,7 +117,9 @@ def test_of_long_output_beginning_and_end_are_kept_and_the_rest_is_counted(bench
 
 def test_a_command_cannot_start_where_there_is_no_folder(bench: Bench) -> None:
     with pytest.raises(HostError, match="cannot start a command"):
-        bench.processes.run_handler_command("true", folder=bench.folder / "no", environment={}, timeout=SHORT)
+        bench.processes.run_handler_command(
+            "true", folder=bench.folder / "no", environment={}, timeout=PLENTY
+        )
 
 
 def test_stopping_where_nothing_runs_does_nothing(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ def test_what_is_published_reaches_the_vm_and_opens_there(
 
 def test_publishing_can_wait_for_the_outcome(fresh: Process, command: Command) -> None:
     vm = SmallAgent(fresh.wire)
-    admin = ("--admin", fresh.admin, "--wait", "--timeout", "20")
+    admin = ("--admin", fresh.admin, "--wait", "--timeout", "120")
     outcomes = (
         (("publish", HELLO), ExtensionState.SUCCESS, 0, "vm1: Limpet.Sample.Hello 1.0.0 success: well\n"),
         (
@@ -82,7 +83,7 @@ def test_publishing_can_wait_for_the_outcome(fresh: Process, command: Command) -
         for number, (arguments, word, expected, words) in enumerate(outcomes, 2):
             reporting = pool.submit(report_when_published, api, vm, str(number), word)
             code, output, errors = command(*arguments, *admin)
-            reporting.result(20)
+            reporting.result(120)
             assert (code, errors) == (expected, "")
             assert output.endswith(words)
 
@@ -184,7 +185,7 @@ def test_waiting_ends_when_it_has_happened_or_when_time_is_up(fresh: Process, co
     SmallAgent(fresh.wire).goal_state()
     code, output, _ = command("wait", "--endpoint", "goal-state", "--requests", "1", *admin)
     assert code == 0
-    assert output.startswith("vm1: after 0.")
+    assert re.match(r"vm1: after \d+\.\d{3} s\n", output)
 
 
 def test_vms_are_added_and_removed(fresh: Process, command: Command) -> None:

@@ -76,7 +76,7 @@ async def recorded(owner: Fabric, vm: str | None, count: int = 1) -> list[Entry]
         found = list(world.ledger.entries(vm))
         return found if len(found) >= count else None
 
-    found = await owner.until(look, 10)
+    found = await owner.until(look, 60)
     assert found is not None
     return found
 
@@ -140,7 +140,7 @@ def test_what_is_no_dhcp_is_recorded_and_not_answered(packet: bytes) -> None:
     async def scene(owner: Fabric, server: DhcpServer, client: socket.socket) -> None:
         await send(server, client, packet)
         found = await owner.until(
-            lambda world: [each for vm in (None, "vm1") for each in world.ledger.entries(vm)] or None, 10
+            lambda world: [each for vm in (None, "vm1") for each in world.ledger.entries(vm)] or None, 60
         )
         assert found is not None
         assert (found[0].endpoint, found[0].status, len(found[0].remarks)) == ("unknown", None, 1)

@@ -91,7 +91,7 @@ def test_a_strict_one_refuses_what_a_lenient_one_only_remarks_on(
 def test_a_socket_that_a_killed_one_left_is_taken_over(tmp_path: Path) -> None:
     with emulator(tmp_path) as first:
         first.process.kill()
-        first.process.wait(20)
+        first.process.wait(60)
     assert (tmp_path / "admin.sock").is_socket()
     with emulator(tmp_path) as second, second.client() as api:
         assert api.vms() == []

@@ -37,7 +37,7 @@ async def entries(fabric: Running, count: int) -> list[Entry]:
         found = [entry for ring in world.ledger.rings.values() for entry in ring]
         return found if len(found) >= count else None
 
-    found = await fabric.fabric.until(recorded, 5)
+    found = await fabric.fabric.until(recorded, 60)
     assert found is not None
     return found
 

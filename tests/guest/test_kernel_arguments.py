@@ -121,7 +121,7 @@ def test_a_shell_reads_grubs_defaults_as_meant(tmp_path: Path, defaults: str, sa
     (tmp_path / "grub").write_text("set -e\n" + defaults + grub_lines(PC) * times, encoding="utf-8")
     script = f'. {tmp_path}/grub; echo "$GRUB_CMDLINE_LINUX|$GRUB_CMDLINE_LINUX_DEFAULT|$GRUB_TERMINAL"'
     done = subprocess.run(
-        ["sh", "-c", script], capture_output=True, text=True, timeout=10, check=True, cwd="/"
+        ["sh", "-c", script], capture_output=True, text=True, timeout=120, check=True, cwd="/"
     )
     assert [" ".join(part.split()) for part in done.stdout.strip().split("|")] == [
         *said.split("|"),

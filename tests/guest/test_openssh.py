@@ -88,7 +88,7 @@ def test_a_key_and_its_fingerprints_are_what_ssh_keygen_says(kind: str, tmp_path
             check=True,
             capture_output=True,
             text=True,
-            timeout=10,
+            timeout=120,
         ).stdout.split()[1]
         assert said in {ours, f"MD5:{':'.join(ours[i : i + 2] for i in range(0, 32, 2))}"}
 
@@ -206,7 +206,7 @@ def foreign(kind: str, form: str, folder: Path) -> str:
         case "PuTTY":
             (folder / "key.pub").write_text(line_of(kind))
             argv = ["ssh-keygen", "-e", "-m", "RFC4716", "-f", str(folder / "key.pub")]
-            return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout
+            return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stdout
         case "PEM":
             return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         case "PKCS #1":

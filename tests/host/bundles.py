@@ -16,7 +16,7 @@ DES = ("-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1
 
 def openssl(*arguments: str, folder: Path) -> bytes:
     command = ["openssl", *arguments]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60).stdout
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120).stdout
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Conversation = Callable[["Peer"], None]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass

@@ -46,7 +46,7 @@ def fetcher() -> Iterator[WorkerFetcher]:
 def await_worker_end() -> None:
     for thread in threading.enumerate():
         if thread.name == "fetch-worker-end":
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -179,11 +179,12 @@ def endless(peer: Peer) -> None:
 
 
 def test_the_deadline_holds_against_an_endless_body(fetcher: WorkerFetcher, tmp_path: Path) -> None:
-    with (
-        serving(endless) as server,
-        pytest.raises(FabricUnreachable, match=r"no complete answer within 0\.3 s"),
-    ):
-        fetch(fetcher, server.url(), tmp_path, timeout=0.3)
+    short = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx")
+    with serving(short, endless) as server:
+        fetch(fetcher, server.url(), tmp_path)  # the worker has all loaded from here on
+        (tmp_path / "got").unlink()
+        with pytest.raises(FabricUnreachable, match=r"no complete answer within 0\.3 s"):
+            fetch(fetcher, server.url(), tmp_path, timeout=0.3)
     assert not list(tmp_path.iterdir())
 
 
@@ -366,7 +367,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost", "-days", "2",
          "-addext", "subjectAltName=DNS:localhost", "-keyout", "k.pem", "-out", "c.pem"],
-        cwd=folder, check=True, capture_output=True, timeout=60,
+        cwd=folder, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     return folder
 
@@ -378,7 +379,7 @@ def over_tls(folder: Path, host: str, trusted: str) -> list[str]:
         check=True,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
     )
     return done.stdout.splitlines()
 

@@ -191,7 +191,7 @@ def test_the_deadline_holds_against_a_peer_that_is_slow_or_silent(
     with serving(conversation) as server:
         with pytest.raises(FabricUnreachable, match=f"no complete answer within {SHORT:g} s"):
             get(http, server.url(), timeout=SHORT)
-        assert server.connections == 1
+        assert server.connections <= 1  # none, where this process's other thread had no turn in all that time
 
 
 def test_the_deadline_holds_against_a_peer_that_does_not_read(http: PlainHttp) -> None:

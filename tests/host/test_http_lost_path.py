@@ -54,7 +54,7 @@ def test_what_changes_nothing_is_asked_again_on_a_new_path_and_the_rest_is_told_
         capture_output=True,
         text=True,
         check=True,
-        timeout=50,
+        timeout=250,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
     )
     assert json.loads(done.stdout) == [[200, "Connection timed out"], 3]

@@ -97,7 +97,7 @@ def test_a_line_is_always_one_printable_line(one: str, two: str) -> None:
 def journal(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "journal"))
-        listener.settimeout(10)
+        listener.settimeout(60)
         yield listener
 
 

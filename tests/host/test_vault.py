@@ -237,7 +237,7 @@ def test_the_worker_imports_next_to_nothing() -> None:
     code = "import sys; sys.path.insert(0, sys.argv[1]); import limpet.host.keys_worker; print(*sys.modules)"
     source = str(Path(__file__).parents[2] / "src")
     done = subprocess.run(
-        ["python3", "-I", "-S", "-c", code, source], capture_output=True, text=True, check=True, timeout=30
+        ["python3", "-I", "-S", "-c", code, source], capture_output=True, text=True, check=True, timeout=120
     )
     assert not {"re", "json", "subprocess", "pathlib", "typing", "dataclasses", "socket"} & set(
         done.stdout.split()

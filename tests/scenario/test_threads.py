@@ -72,14 +72,14 @@ class Running:
 
     def until(self, arrived: Callable[[], bool]) -> None:
         """Let them run until something has come true, or for long enough that it never will."""
-        deadline = RealClock().monotonic() + 30
+        deadline = RealClock().monotonic() + 120
         while not arrived() and not self.failures and RealClock().monotonic() < deadline:
             self.board.pause(0.005)
 
     def end(self) -> None:
         self.board.stop()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(60)
 
     def _repeat(self, step: Callable[[], object]) -> None:
         try:
@@ -120,7 +120,7 @@ def test_what_a_handler_comes_to_while_the_agent_ends_is_reported(tmp_path: Path
         os.kill(os.getpid(), signal.SIGTERM)
         for thread in threading.enumerate():
             if thread.name == "report":
-                thread.join(10)
+                thread.join(60)
         play.say(run, "success")
 
     play.parts["enable"] = end

@@ -6,6 +6,7 @@ import atexit
 import fcntl
 import os
 import signal
+import struct
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import HostError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC  # in a guest shell the folder is not to be written to
 _CHANGES = fcntl.DN_MODIFY | fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT
+_SET_OWNER, _A_THREAD = 15, 0
+"""F_SETOWN_EX and F_OWNER_TID of <fcntl.h>, which the standard library does not name."""
 _FALLBACK = 0.05
 """How long is waited where the kernel tells nothing, seconds."""
 
@@ -72,6 +75,8 @@ class SignalledFolder:
         self._told = True
         try:
             self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            # The main thread alone: a thread that does not block the signal would take it, and `wait` would not end.
+            fcntl.fcntl(self._descriptor, _SET_OWNER, struct.pack("ii", _A_THREAD, os.getpid()))
             fcntl.fcntl(self._descriptor, fcntl.F_NOTIFY, _CHANGES)
         except OSError:
             self._told = False
