@@ -36,7 +36,7 @@ def test_everything_is_measured_unless_less_is_asked_for() -> None:
 
 def test_agents_and_rounds_are_chosen() -> None:
     options = bench.parse(["--quick", "--agents", "WALINUXAGENT", "--rounds", "2", "--page", "x.md"])
-    assert options.agents == ("WALinuxAgent",)
+    assert options.agents == ["WALinuxAgent"]
     assert (options.plan.rounds, options.plan.window, options.page) == (2, 0.0, Path("x.md"))
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import platform
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +13,9 @@ from limpet.lab.agents import LIMPET, WAAGENT
 from limpet.lab.bench import report
 from limpet.lab.bench.agent_run import QUICK, VERSION, Bench, Plan, handlers
 from limpet.lab.bench.boot_ns_text import carried
-from limpet.lab.bench.command import LACKING, cannot_run, progress, show
+from limpet.lab.bench.command import bench_parser, conduct, positive
 from limpet.lab.bench.figures import Outcome
-from limpet.lab.clock import now
+from limpet.lab.bench.machine_facts import machine_facts
 from limpet.lab.fabric import fabric
 from limpet.lab.install import limpet_layer
 from limpet.lab.machine import IDLE
@@ -36,48 +34,36 @@ AGENTS = {agent.name.lower(): agent for agent in (LIMPET, WAAGENT)}
 WIDTH = 140
 """Of the table where no terminal says how wide it may be."""
 
-EPILOG = """\
-example:
-  sudo limpet lab bench --counts 1,10 --rounds 3
-
-exit codes: 0 measured, 1 an agent did not do what was asked, 2 wrong usage, 3 this machine lacks something
-"""
-
 
 def main(argv: Sequence[str] = ()) -> int:
     """Measure. Gives the exit code. Raises: LabError."""
     options = parse(argv)
-    if cannot_run(requirements.lacks()):
-        return LACKING
-    say = progress()
-    outcome = measure(options.agents, options.plan, say)
-    if options.page is not None and outcome.complete([figure.key for figure in Plan().figures]):
-        text = report.page(outcome, rounds=options.plan.rounds, patience=options.plan.patience)
-        old = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
-        options.page.write_text(carried(old, text), encoding="utf-8")
-    elif options.page is not None:
-        say(f"{options.page} stays as it is: not everything was measured")
-    show(outcome, as_json=options.json, width=WIDTH)
-    return 0
+    plan: Plan = options.plan
+    return conduct(
+        options,
+        requirements.lacks(),
+        lambda say: measure(options.agents, plan, say),
+        whole=lambda outcome: outcome.complete([figure.key for figure in Plan().figures]),
+        page=lambda outcome, old: carried(
+            old, report.page(outcome, rounds=plan.rounds, patience=plan.patience)
+        ),
+        width=WIDTH,
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     whole = Plan()
-    made = argparse.ArgumentParser(
-        prog="limpet lab bench",
-        description=(
-            "Run limpet and Debian's WALinuxAgent on the same fabric, one after the other, in machines made of "
-            "namespaces, and compare them. All of it takes some 20 minutes."
-        ),
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    made = bench_parser(
+        "bench",
+        "Run limpet and Debian's WALinuxAgent on the same fabric, one after the other, in machines made of "
+        "namespaces, and compare them. All of it takes some 20 minutes.",
+        example="bench --counts 1,10 --rounds 3",
+        agents=AGENTS,
     )
     made.add_argument(
         "--quick", action="store_true", help="once, with one extension, without the idle figures"
     )
-    made.add_argument("--agents", type=_agents, default=list(AGENTS.values()), metavar="NAME,…",
-                      help=f"which: {', '.join(AGENTS)}; both when left out")  # fmt: skip
     made.add_argument(
         "--counts", type=_counts, metavar="N,…", help="numbers of extensions; 1,10,50 when left out"
     )
@@ -85,10 +71,6 @@ def parser() -> argparse.ArgumentParser:
                       help=f"repetitions of a figure that is cheap; {whole.rounds} when left out")  # fmt: skip
     made.add_argument("--rests", type=positive, metavar="N",
                       help=f"changes after {whole.rest:g} s of idleness; {whole.rests} when left out")  # fmt: skip
-    made.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
-    made.add_argument(
-        "--page", type=Path, metavar="FILE", help="when all was measured, write it to FILE as Markdown"
-    )
     return made
 
 
@@ -131,46 +113,8 @@ def _facts(made: Room, layers: Sequence[Path], agents: Sequence[Agent]) -> dict[
     return {**machine_facts(), "root file system": f"Debian {debian}, {python}", **versions}
 
 
-def machine_facts() -> dict[str, str]:
-    """What the benches run on, and when."""
-    return {
-        "when": datetime.fromtimestamp(now(), UTC).strftime("%Y-%m-%d"),
-        "processor": f"{_told('/proc/cpuinfo', 'model name')}, {platform.machine()}, {_cores()} cores",
-        "memory": f"{int(_told('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.0f} GiB",
-        "kernel": platform.release(),
-    }
-
-
-def _told(file: str, name: str) -> str:
-    """The first value of a name in a file of the kernel's; ``?`` when it is not told."""
-    for line in Path(file).read_text(encoding="ascii", errors="replace").splitlines():
-        key, _, found = line.partition(":")
-        if key.strip() == name:
-            return found.strip()
-    return "?"
-
-
-def _cores() -> int:
-    text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    return sum(line.startswith("processor") for line in text.splitlines())
-
-
-def _agents(text: str) -> list[Agent]:
-    names = text.lower().split(",")
-    if unknown := [name for name in names if name not in AGENTS]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(AGENTS)}")
-    return [agent for name, agent in AGENTS.items() if name in names]
-
-
 def _counts(text: str) -> tuple[int, ...]:
     counts = tuple(positive(part) for part in text.split(","))
     if max(counts) > MOST_EXTENSIONS:
         raise argparse.ArgumentTypeError(f"at most {MOST_EXTENSIONS} extensions")
     return counts
-
-
-def positive(text: str) -> int:
-    """An option's number. Raises: ArgumentTypeError."""
-    if not text.isdecimal() or not 0 < int(text) < 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)

@@ -2,71 +2,53 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.lab import requirements
 from limpet.lab.bench import report as bench_report
-from limpet.lab.bench.agent import machine_facts, positive
 from limpet.lab.bench.boot_run import AGENTS, FIGURES, BootBench
-from limpet.lab.bench.command import LACKING, cannot_run, progress, show
+from limpet.lab.bench.command import bench_parser, conduct, positive
 from limpet.lab.bench.figures import Outcome
+from limpet.lab.bench.machine_facts import machine_facts
 from limpet.lab.rootfs import default_cache
 from limpet.lab.vm.kernel import kernel
 from limpet.lab.vm.rack import rack
 from limpet.lab.vm.ssh import make_key
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
     from limpet.lab.bench.boot_run import BootAgent
 
 ROUNDS = 3
-EPILOG = """\
-example:
-  sudo limpet lab bench-boot --rounds 1
-
-exit codes: 0 measured, 1 an agent did not do what was asked, 2 wrong usage, 3 this machine lacks something
-"""
 
 
 def main(argv: Sequence[str] = ()) -> int:
     """Measure. Gives the exit code. Raises: LabError."""
     options = parse(argv)
-    if cannot_run(requirements.lacks(vms=True)):
-        return LACKING
-    say = progress()
-    outcome = measure(options.agents, options.rounds, say)
-    if options.page is not None and len(options.agents) == len(AGENTS):
-        options.page.write_text(page(outcome), encoding="utf-8")
-    elif options.page is not None:
-        say(f"{options.page} stays as it is: not every agent was measured")
-    show(outcome, as_json=options.json)
-    return 0
+    return conduct(
+        options,
+        requirements.lacks(vms=True),
+        lambda say: measure(options.agents, options.rounds, say),
+        whole=lambda _: len(options.agents) == len(AGENTS),
+        page=lambda outcome, _: page(outcome),
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(
-        prog="limpet lab bench-boot",
-        description=(
-            "Boot a new VM with limpet, one with Debian's cloud-init and one with its WALinuxAgent, by turns, on one "
-            "fabric, and compare what provisioning takes. A round takes two minutes; the first one makes the disks."
-        ),
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    made = bench_parser(
+        "bench-boot",
+        "Boot a new VM with limpet, one with Debian's cloud-init and one with its WALinuxAgent, by turns, on one "
+        "fabric, and compare what provisioning takes. A round takes two minutes; the first one makes the disks.",
+        example="bench-boot --rounds 1",
+        agents={agent.image.name: agent for agent in AGENTS},
     )
-    names = ", ".join(agent.image.name for agent in AGENTS)
-    made.add_argument("--agents", type=_agents, default=AGENTS, metavar="NAME,…",
-                      help=f"which: {names}; all when left out")  # fmt: skip
     made.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N",
                       help=f"boots of each; {ROUNDS} when left out")  # fmt: skip
-    made.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
-    made.add_argument(
-        "--page", type=Path, metavar="FILE", help="when all were measured, write it to FILE as Markdown"
-    )
     return made
 
 
@@ -86,14 +68,6 @@ def measure(agents: Sequence[BootAgent], rounds: int, say: Callable[[str], None]
         "VM": f"QEMU without acceleration, 2 CPUs, 1 GiB, Linux {kernel(cache, say).release}",
     }
     return Outcome(facts={**facts, **bench.versions}, figures=FIGURES, agents=series)
-
-
-def _agents(text: str) -> list[BootAgent]:
-    asked = text.lower().split(",")
-    known = {agent.image.name: agent for agent in AGENTS}
-    if unknown := [name for name in asked if name not in known]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
-    return [agent for name, agent in known.items() if name in asked]
 
 
 PAGE = """\
