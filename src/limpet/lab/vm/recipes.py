@@ -5,22 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from limpet.lab.recipes import Recipe
+from limpet.lab.recipes import DISTURBING, Recipe
 from limpet.lab.vm.guest import GUEST_FILES, GUEST_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DISTURBING = (
-    "apt-daily-upgrade.timer",
-    "apt-daily.timer",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-    "e2scrub_reap.service",
-    "fstrim.timer",
-    "systemd-timesyncd.service",
-)
-"""What would work against a test. A VM has its own kernel: udev and the consoles stay."""
+OF_ITS_OWN = ("getty-static.service", "getty.target", "systemd-udevd.service")
+"""What a VM may have though a namespace may not: it has consoles and devices of its own."""
 
 BASE = Recipe(
     packages=(
@@ -50,7 +42,7 @@ BASE = Recipe(
         "xfsprogs",
     ),
     enabled=("ssh.service",),
-    masked=DISTURBING,
+    masked=tuple(unit for unit in DISTURBING if unit not in OF_ITS_OWN),
 )
 """A Debian 12 as it stands on a virtual disk, without any agent."""
 
