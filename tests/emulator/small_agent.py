@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from limpet.wire.http import Request
 
 NOW = "2026-01-01T00:00:00Z"
+PLENTY = 120.0
 
 
 @dataclass
@@ -44,7 +45,12 @@ class SmallAgent:
 
     def ask(self, request: Request) -> httpx.Response:
         answer = httpx.request(
-            request.method, request.url, headers=dict(request.headers), content=request.body, trust_env=False
+            request.method,
+            request.url,
+            headers=dict(request.headers),
+            content=request.body,
+            trust_env=False,
+            timeout=PLENTY,
         )
         return answer.raise_for_status()
 
@@ -54,6 +60,7 @@ class SmallAgent:
             headers={"Content-Type": "application/json", **headers},
             content=body.encode(),
             trust_env=False,
+            timeout=PLENTY,
         ).raise_for_status()
 
     def goal_state(self) -> GoalState:
@@ -67,9 +74,9 @@ class SmallAgent:
 
     def package(self, handler: Handler) -> bytes:
         """The newest package of a handler."""
-        body = httpx.get(handler.manifest_uris[0], trust_env=False).raise_for_status().content
+        body = httpx.get(handler.manifest_uris[0], trust_env=False, timeout=PLENTY).raise_for_status().content
         newest = max(manifest.parse_manifest(body), key=lambda each: each.version)
-        return httpx.get(newest.uris[0], trust_env=False).raise_for_status().content
+        return httpx.get(newest.uris[0], trust_env=False, timeout=PLENTY).raise_for_status().content
 
     def opened(self, handler: Handler, transport: Transport, cipher: certificates.Cipher) -> Any:
         """The protected settings of a handler's first extension, by way of the bundle."""

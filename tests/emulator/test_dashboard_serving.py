@@ -259,7 +259,7 @@ def test_the_page_may_have_a_second_socket_that_listens_already(tmp_path: Path) 
         with emulator(tmp_path, "--dashboard", f"fd:{number}", pass_fds=(number,)) as found:
             url = found.ready["dashboard"]
             assert url == f"http://{HOST}:{listener.getsockname()[1]}/"
-            assert "<title>limpet emulator</title>" in httpx.get(url, trust_env=False).text
+            assert "<title>limpet emulator</title>" in httpx.get(url, trust_env=False, timeout=120).text
             assert found.ready["admin"].startswith("unix:")
             with found.client() as api:
                 assert api.vms() == []

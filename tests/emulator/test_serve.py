@@ -82,7 +82,7 @@ def test_a_strict_one_refuses_what_a_lenient_one_only_remarks_on(
     tmp_path: Path, arguments: tuple[str, ...], status: int
 ) -> None:
     with emulator(tmp_path, "--vm", "vm1=127.0.0.1", *arguments) as found, found.client() as api:
-        answer = httpx.get(f"http://{found.wire}/machine?comp=goalstate", trust_env=False)
+        answer = httpx.get(f"http://{found.wire}/machine?comp=goalstate", trust_env=False, timeout=120)
         assert answer.status_code == status
         remarks = api.requests("vm1")["requests"][0]["remarks"]
         assert "x-ms-version should be 2012-11-30" in remarks

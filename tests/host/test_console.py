@@ -57,6 +57,7 @@ def test_a_console_sees_no_tokens_no_controls_and_no_long_lines(terminal: tuple[
     assert "secret" not in line
     assert "\x1b" not in line
     assert len(line) <= LONGEST_LINE + 30
+    console.close()
 
 
 def test_a_console_that_takes_nothing_is_not_waited_for(tmp_path: Path) -> None:

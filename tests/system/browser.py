@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 PROGRAM = "chromium"
+PATIENCE = 180_000
+"""Milliseconds for it to start."""
 MARK = "LIMPET_BROWSER"
 """In the environment of the browser's processes: by it they are found again."""
 ARGUMENTS = (
@@ -42,7 +44,7 @@ def chromium() -> Iterator[Browser]:
     token = uuid.uuid4().hex
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program, args=list(ARGUMENTS), env={**os.environ, MARK: token}
+            executable_path=program, args=list(ARGUMENTS), env={**os.environ, MARK: token}, timeout=PATIENCE
         )
         try:
             yield browser

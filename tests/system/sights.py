@@ -119,4 +119,4 @@ def hostile(sight: Sight) -> None:
         guestShell={"runtime": "r" * 900, "state": "s" * 900, "instance": "i" * 900, "problem": HOSTILE},
         handover={"attempts": 2**53, "gap": 1e15, "problem": HOSTILE},
     )
-    httpx.get(f"http://{sight.process.wire}/{'q' * 3000}%3Cscript%3E", trust_env=False)
+    httpx.get(f"http://{sight.process.wire}/{'q' * 3000}%3Cscript%3E", trust_env=False, timeout=120)

@@ -38,7 +38,7 @@ STATE = "/var/lib/limpet/guest/state"
 """The guest's folders that stay, as the host has them while its volume is mounted."""
 QUICK = """
 retry_pause = 1
-confirm_timeout = 2
+confirm_timeout = 5
 """
 """So that what fails is tried again within a test."""
 PASSWORD, PROTECTED = "never-to-be-seen-9", "never-to-be-seen-10"

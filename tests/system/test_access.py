@@ -133,9 +133,11 @@ def test_the_user_logs_in_by_key_and_becomes_root_and_the_password_is_the_one_gi
             "-o",
             "BatchMode=yes",
         ]
-        said = machine.run([*ssh, "bob@127.0.0.1", "sudo -n id -un; id -un; pwd"], timeout=20)
+        said = machine.run([*ssh, "bob@127.0.0.1", "sudo -n id -un; id -un; pwd"], timeout=120)
         assert said.checked() == "root\nbob\n/home/bob\n"
-        refused = machine.run([*ssh, "-v", "-o", "IdentitiesOnly=yes", "alice@127.0.0.1", "true"], timeout=20)
+        refused = machine.run(
+            [*ssh, "-v", "-o", "IdentitiesOnly=yes", "alice@127.0.0.1", "true"], timeout=120
+        )
         assert "Authentications that can continue: publickey\n" in refused.stderr.replace("\r", "")
     rules = machine.run(["sudo", "-n", "-l", "-U", "alice"]).checked()
     assert "(ALL) ALL" in rules

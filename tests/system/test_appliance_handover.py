@@ -114,7 +114,7 @@ def test_a_guest_that_the_network_os_does_not_let_through_is_told_from_a_nic_tha
             f"guest dropped by a rule: rolled back and reported after {it.took(told['at'])} s: {supervised.text_of(told)}",
         )
         moved = [each.facts for each in it.journal() if each.kind == "move"]
-        assert [(each["name"], each["to"]) for each in moved] == [
+        assert [(each["name"], each["to"]) for each in moved][:4] == [  # the next attempt may have begun
             ("eth1", "network OS"), ("eth0", "network OS"), ("eth0", "linux"), ("eth1", "linux"),
         ]  # fmt: skip
         it.await_stage("steady")

@@ -56,7 +56,7 @@ def test_a_guest_shell_behind_frr_reaches_the_platform(start: object, appliance_
         in_guest(made, init, "echo kept > /var/lib/waagent/kept; limpet --version")
         assert made.machine.read(f"{STORE}/state/kept") == "kept\n"
         assert "2" in in_guest(made, init, "ls -d /sys/class/net/* | wc -l")
-        made.run(["systemctl", "stop", "guest"], timeout=30).checked()
+        made.run(["systemctl", "stop", "guest"], timeout=120).checked()
 
 
 def test_debians_agent_reports_from_a_guest_shell() -> None:

@@ -36,7 +36,7 @@ def examined(made: Appliance, spoil: str = ":", *options: str) -> dict[str, Any]
             mode = path.stat().st_mode & 0o777
             made.machine.write(f"/opt/acme/{path.relative_to(SAMPLE)}", path.read_bytes(), mode=mode)
     made.sh(f"cd /opt/acme && {spoil}")
-    done = made.run(["limpet", "check-hooks", "--json", *options, "/opt/acme/hooks"], timeout=150)
+    done = made.run(["limpet", "check-hooks", "--json", *options, "/opt/acme/hooks"], timeout=400)
     found: dict[str, Any] = json.loads(done.stdout)
     assert done.exit_code == (1 if found["failed"] else 0)
     return found
@@ -57,7 +57,7 @@ def failures(found: dict[str, Any]) -> list[str]:
 def test_the_sample_passes_and_leaves_nothing_behind(made: Appliance) -> None:
     before = there(made)
     assert failures(examined(made)) == []
-    wait_for(lambda: not there(made) - before, "all of it to go", timeout=30)
+    wait_for(lambda: not there(made) - before, "all of it to go", timeout=120)
 
 
 def test_nics_may_be_left_out(made: Appliance) -> None:

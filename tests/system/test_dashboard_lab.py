@@ -21,7 +21,7 @@ def test_the_page_is_on_this_machines_loopback_and_not_in_the_fabric(empty_room:
     made = empty_room.emulator(page_port=0)
     assert made.page is not None
     assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/", made.page)
-    assert "<title>limpet emulator</title>" in httpx.get(made.page, trust_env=False, timeout=20).text
+    assert "<title>limpet emulator</title>" in httpx.get(made.page, trust_env=False, timeout=120).text
     port = made.page.rsplit(":", 1)[1].strip("/")
     listening = empty_room.fabric.run(["ss", "-Hltn", f"sport = :{port}"])
     assert listening.checked().strip() == ""

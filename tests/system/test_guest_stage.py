@@ -141,7 +141,7 @@ def test_an_agent_whose_requests_are_not_answered_lets_go_all_the_same(guest: Pl
         rule = guest.world.add_fault("*", delay=60.0)
         wait_for(lambda: (told := exchange.news()) and told.problem, "the outage to be told", timeout=120)
         exchange.grant(Holder.NOBODY)
-        wait_for(lambda: not is_held(guest.machine, guest.lock), "the lock to be let go", timeout=30)
+        wait_for(lambda: not is_held(guest.machine, guest.lock), "the lock to be let go", timeout=60)
         assert agent.wait(60) == 4
         guest.world.remove_fault(rule["id"])
 

@@ -211,9 +211,9 @@ def test_daemons_of_frr_die_and_no_route_is_lost(appliance_parts: Parts) -> None
         table = "ip route show | sed 's/nhid [0-9]* //' | sort"
         wait_for(lambda: "10.99.0.0/16" in made.sh(table, namespace=NOS), "FRR's own route", timeout=60)
         routes = made.sh(table, namespace=NOS)
-        said = made.sh("vtysh -N limpet-nos -c 'show ip route'", namespace=NOS)
-        assert "K>* 0.0.0.0/0 [254/0]" in said
-        assert "S>* 10.99.0.0/16" in said
+        known = {"K>* 0.0.0.0/0 [254/0]", "S>* 10.99.0.0/16"}
+        show = "vtysh -N limpet-nos -c 'show ip route'"
+        wait_for(lambda: all(map(made.sh(show, namespace=NOS).__contains__, known)), "zebra", timeout=60)
         for dead in ("zebra", "staticd", "bgpd", "(zebra|staticd|bgpd)"):
             made.kill(f"^/usr/lib/frr/{dead} -N")
             assert made.sh(table, namespace=NOS) == routes, dead

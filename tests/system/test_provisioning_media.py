@@ -92,7 +92,7 @@ def test_a_disc_goes_with_a_lab_that_was_killed(tmp_path: Path) -> None:
     assert killed.exit_code == -9
     assert killed.stdout.split()[1:] == ["65536"]
     wait_for(
-        lambda: run(["losetup", "--associated", str(image)]).stdout == "", "the device to go", timeout=30
+        lambda: run(["losetup", "--associated", str(image)]).stdout == "", "the device to go", timeout=120
     )
 
 

@@ -75,7 +75,7 @@ def test_a_command_that_is_kept_running_ends_with_its_block(empty_room: Room, la
     with machine.start(["sh", "-c", "echo started; exec sleep 600"], output="/var/log/sleeper"):
         machine.await_text("/var/log/sleeper", "started")
         assert "sleep 600" in machine.run(["ps", "ax"]).checked()
-    wait_for(lambda: "sleep 600" not in machine.run(["ps", "ax"]).checked(), "it to end", timeout=30)
+    wait_for(lambda: "sleep 600" not in machine.run(["ps", "ax"]).checked(), "it to end", timeout=120)
 
 
 def test_the_fabric_answers_its_guests_at_the_platforms_addresses(

@@ -96,7 +96,7 @@ def emulator(
         )
     try:
         wait_for(
-            lambda: admin.is_socket() or process.poll() is not None, "the emulator", timeout=TIME_TO_LISTEN
+            lambda: _answers(admin) or process.poll() is not None, "the emulator", timeout=TIME_TO_LISTEN
         )
         if process.poll() is not None:
             said = log.read_text(encoding="utf-8", errors="backslashreplace").strip()[-2000:]
@@ -107,6 +107,14 @@ def emulator(
             os.kill(process.pid, signal.SIGTERM)
             process.wait(TIME_TO_STOP)
         kill_session(process)
+
+
+def _answers(admin: Path) -> bool:
+    """Whether somebody listens on a socket; it is there an instant before that."""
+    with socket.socket(socket.AF_UNIX) as knock, suppress(OSError):
+        knock.connect(str(admin))
+        return True
+    return False
 
 
 def _on_loopback(port: int) -> socket.socket:
