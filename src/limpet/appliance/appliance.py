@@ -78,11 +78,11 @@ class Appliance:
         self.options = tuple(options)
         self.boot = boot_id(machine.files)
         self.chronicle: Chronicle = fold(journal.records)
-        same_boot = self.chronicle.boot == self.boot
+        known = self.same_boot and "grant" not in self.chronicle.doubted
         self.lease = FabricLease(
             machine,
             self._granted,
-            holder=self.chronicle.holder if same_boot else Holder.NOBODY,
+            holder=self.chronicle.holder if known else Holder.NOBODY,
             epoch=self.chronicle.epoch,
             boot=self.boot,
         )

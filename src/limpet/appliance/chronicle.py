@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from limpet.appliance.journal import DAMAGE
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import Holder
 from limpet.guest.lease import parse_lease
@@ -38,6 +39,8 @@ class Handover:
 class Chronicle:
     """state: the last that was entered, in the boot `boot`, at `since`. problem: why it is not better, for people.
 
+    doubted: kinds of which a record may be missing, for the journal was damaged and has told nothing of them since.
+
     leases: by MAC. moved: MACs of NICs that were given to the network OS and not yet taken back. failures: when the guest
     shell had to be started again, seconds since 1970. image: what it was started from last. discard: whether the guest's state is another VM's and must go first.
     """
@@ -53,15 +56,16 @@ class Chronicle:
     nics: tuple[Nic, ...] = ()
     leases: Mapping[str, AcquiredLease] = field(default_factory=dict)
     moved: tuple[str, ...] = ()
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """Settings by which the network OS was started last (limpet.appliance.terms)."""
     holder: Holder = Holder.NOBODY
     epoch: int = 0
     handover: Handover = field(default_factory=Handover)
-    terms: Mapping[str, str] = field(default_factory=dict)
-    """Settings by which the network OS was started last (limpet.appliance.terms)."""
     instance: str | None = None
     image: str | None = None
     failures: tuple[float, ...] = ()
     discard: bool = False
+    doubted: frozenset[str] = frozenset()
 
 
 def fold(records: Iterable[Record], before: Chronicle | None = None) -> Chronicle:
@@ -72,9 +76,12 @@ def fold(records: Iterable[Record], before: Chronicle | None = None) -> Chronicl
         if change is None:
             continue
         try:
-            found = change(found, record)
+            changed = change(found, record)
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError, MalformedDocument):
             continue  # of another version of this program
+        found = changed
+        if record.kind in found.doubted:
+            found = replace(found, doubted=found.doubted - {record.kind})
     return found
 
 
@@ -89,12 +96,21 @@ def compacted(records: Iterable[Record]) -> list[Record]:
         before = kept.pop(key, None)
         if before is not None and each.kind in _ADDING:
             each = replace(each, facts={**before.facts, **each.facts})  # noqa: PLW2901 - that is the point
+        elif before is not None and each.kind == DAMAGE:
+            lost = _count(before.facts.get("lost")) + _count(each.facts.get("lost"))
+            each = replace(each, facts={**each.facts, "lost": lost})  # noqa: PLW2901
         kept[key] = each
+        if each.kind == "grant" and _WHERE_MISSING in kept:  # from here on its epoch counts
+            missing = kept[_WHERE_MISSING]
+            kept[_WHERE_MISSING] = replace(missing, facts={**missing.facts, "lost": 0})
     return list(kept.values())
 
 
 _ADDING = frozenset({"handover", "guest"})
 """Kinds whose records say only what has changed."""
+_WHERE_MISSING = (DAMAGE, "None")
+_DOUBTED = frozenset({"state", "identity", "nics", "grant"})
+"""Kinds that must be known for certain before the supervisor goes on: of others an older record does no harm."""
 
 
 def _state(found: Chronicle, record: Record) -> Chronicle:
@@ -140,6 +156,10 @@ def _move(found: Chronicle, record: Record) -> Chronicle:
     return replace(found, moved=(*others, mac) if record.facts["to"] == "network OS" else others)
 
 
+def _terms(found: Chronicle, record: Record) -> Chronicle:
+    return replace(found, terms={name: str(value) for name, value in record.facts.items()})
+
+
 def _grant(found: Chronicle, record: Record) -> Chronicle:
     return replace(found, holder=Holder(record.facts["holder"]), epoch=int(record.facts["epoch"]))
 
@@ -156,10 +176,6 @@ def _handover(found: Chronicle, record: Record) -> Chronicle:
     )
     return replace(found, handover=changed)
 
-def _terms(found: Chronicle, record: Record) -> Chronicle:
-    return replace(found, terms={name: str(value) for name, value in record.facts.items()})
-
-
 
 def _guest(found: Chronicle, record: Record) -> Chronicle:
     facts = record.facts
@@ -170,6 +186,15 @@ def _guest(found: Chronicle, record: Record) -> Chronicle:
         failures=tuple(float(each) for each in facts.get("failures", found.failures)),
         discard=bool(facts.get("discard", found.discard)),
     )
+
+
+def _damage(found: Chronicle, record: Record) -> Chronicle:
+    """Every record that is missing may have been a grant: its epoch is not given again."""
+    return replace(found, epoch=found.epoch + _count(record.facts.get("lost")), doubted=_DOUBTED)
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _number(value: Any) -> float | None:
@@ -186,8 +211,9 @@ _CHANGES = {
     "nics": _nics,
     "lease": _lease,
     "move": _move,
+    "terms": _terms,
     "grant": _grant,
     "handover": _handover,
     "guest": _guest,
+    DAMAGE: _damage,
 }
-    "terms": _terms,

@@ -51,20 +51,24 @@ class FabricLease:
         self._write(holder)
         self._machine.fabric_lock.give()
 
-    def restore(self, *, known: bool) -> None:
+    def restore(self, *, known: bool, doubted: bool = False) -> None:
         """Write the grant that the journal has, after the supervisor was started anew. Raises: HostError.
 
         A grant of this boot with a later epoch counts: the journal could not be written when it was made, or has been lost.
-        known: whether the journal's is of this boot.
+        known: whether the journal's is of this boot. doubted: whether one after it may be missing; then the file says who has it,
+        which is written after the journal, and without it nobody has.
         """
         content = bytes_of(self._machine.files, EXCHANGE / GRANT, at_most=LARGEST)
         try:
             found = None if content is None else parse_grant(content)
         except MalformedDocument:
             found = None
-        if found is not None and found.boot == self._boot and found.epoch > self.epoch:
+        if found is not None and found.boot == self._boot and (doubted or found.epoch > self.epoch):
             self.holder, self.epoch = found.holder, found.epoch
             self._note(found.holder, found.epoch)
+        elif doubted:
+            self._write(Holder.NOBODY)
+            return
         elif not known:
             return
         self._put(Grant(holder=self.holder, epoch=self.epoch, boot=self._boot))

@@ -6,7 +6,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 from limpet.guest.interfaces import natural
-from limpet.guest.namespaces import HOST
+from limpet.guest.namespaces import HOST, Seen
 from limpet.guest.offers import is_host
 from limpet.guest.site import WIRE_SERVER, GuestPort, Nic, Site
 from limpet.model.errors import HostError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from limpet.config.settings import Config
     from limpet.guest.lease import AcquiredLease
-    from limpet.guest.namespaces import Seen, SeenLink
+    from limpet.guest.namespaces import SeenLink
 
 _NOT_NICS = frozenset(
     {
@@ -63,6 +63,18 @@ def nics_of(seen: Seen, config: Config, primary_mac: str | None) -> tuple[Nic, .
         )
         for link in ordered
     )
+
+
+def given(seen: Seen, network_os: str) -> Seen:
+    """What the network OS has, as if Linux had it: without the guest port, whose end there is no NIC."""
+    port = GuestPort()
+    links = [link for link in seen.links(network_os) if link.name not in {port.outer, port.inner}]
+    return Seen(namespaces={HOST: tuple(links)})
+
+
+def everywhere(seen: Seen, network_os: str) -> Seen:
+    """What Linux and the network OS have, as if Linux had all of it."""
+    return Seen(namespaces={HOST: (*seen.links(HOST), *given(seen, network_os).links(HOST))})
 
 
 def _is_function(link: SeenLink, links: Iterable[SeenLink]) -> bool:

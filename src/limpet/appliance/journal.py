@@ -1,6 +1,7 @@
 """The journal: what the appliance remembers. Lines of JSON, each with its number and a checksum, appended and synced.
 
-Reading ends at the first line that is damaged: it was being written when the power went, and so was nothing after it.
+What is not whole at its end was being written when the power went, and so was nothing after it. Anything else that is wrong is
+damage: `limpet.appliance.damage` finds what is whole around it, and the journal says from then on that something is missing.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import json
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from limpet.appliance.damage import Damage, is_torn, salvaged
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 LARGEST = 4 * 1024 * 1024
 COMPACT_FROM = 256 * 1024
+DAMAGE = "damage"
+"""The kind of a record that stands where others are missing. lost: how many at most."""
 _LONGEST_LINE = 64 * 1024
 _LAST_TIME = 1e11
 
@@ -54,7 +58,10 @@ def render_record(record: Record) -> bytes:
 
 
 def parse_journal(content: bytes) -> tuple[tuple[Record, ...], int]:
-    """The records, and how many bytes of `content` they are: what follows was cut or damaged, and is not read."""
+    """The records, and how many bytes of `content` they are: what follows was cut or damaged, and is not read.
+
+    A journal that a supervisor has taken up has nothing behind them; `read_journal` reads one that nobody has.
+    """
     records: list[Record] = []
     end = 0
     for line in content.splitlines(keepends=True):
@@ -64,6 +71,32 @@ def parse_journal(content: bytes) -> tuple[tuple[Record, ...], int]:
         records.append(record)
         end += len(line)
     return tuple(records), end
+
+
+def read_journal(content: bytes) -> tuple[tuple[Record, ...], tuple[Damage, ...]]:
+    """Every record that can be believed, and one of the kind `DAMAGE` where others are missing; and what is damaged.
+
+    The numbers are as they are written; those of the records of damage are not of the file.
+    """
+    records, end = parse_journal(content)
+    if is_torn(content[end:], _record):
+        return records, ()
+    parts = salvaged(content, _record)
+    found: list[Record] = []
+    for number, each in enumerate(parts):
+        if isinstance(each, Record):
+            found.append(each)
+            continue
+        near = (
+            found[-1] if found else next((each for each in parts[number:] if isinstance(each, Record)), None)
+        )
+        facts = {"byte": each.start, "bytes": each.size, "lost": each.lost}
+        found.append(
+            replace(near, kind=DAMAGE, facts=facts)
+            if near
+            else Record(number=max(1, each.lost), at=0.0, boot="", kind=DAMAGE, facts=facts)
+        )
+    return tuple(found), tuple(each for each in parts if isinstance(each, Damage))
 
 
 def _record(line: bytes) -> Record | None:
@@ -97,53 +130,75 @@ class Journal:
     it does: an appliance that is cut off because a disk is full would be worse than one that remembers less after a power cut.
     """
 
-    def __init__(self, file: JournalFile, aside: JournalFile | None = None) -> None:
+    def __init__(
+        self, file: JournalFile, aside: JournalFile | None = None, damaged: JournalFile | None = None
+    ) -> None:
         """Reads it, and takes off what was cut. One that cannot be read is begun anew: `unreadable` says why.
 
-        aside: a file in memory for what could not be written.
+        aside: a file in memory for what could not be written. damaged: where one that is damaged is kept as it was found.
         """
         self._file = file
         self._aside = aside
+        self._damaged = damaged
         self.unreadable: str | None = None
         try:
             content = file.read(at_most=LARGEST)
         except HostError as error:
             content, self.unreadable = b"", str(error)
-        records, end = parse_journal(content)
+        records, self.damage = read_journal(content)
+        _, end = parse_journal(content)
         self.records: list[Record] = list(records)
-        self.dropped = len(content) - end
+        self.dropped = 0 if self.damage else len(content) - end
         """Bytes that were taken off."""
+        self.kept = False
+        """Whether what was damaged is kept as it was."""
         self._size = end
         self._owed: list[bytes] = []
         self.problem: str | None = self.unreadable
         """Why the last records are not on the disk; None when they are."""
-        if self.dropped:
+        later = self._later()
+        if self.damage:
+            self._keep(content)
+            at_the_end = self.records[-1:] if later and not self.damage[-1].inside else []
+            self._renumber([*(later or self.records), *at_the_end])
+        elif later:
+            self._take_up(later)
+        elif self.dropped:
             self._take_off(content[:end])
-        self._take_up()
 
     @property
     def behind(self) -> int:
         """How many records are not on the disk."""
         return len(self._owed)
 
-    def _take_up(self) -> None:
-        """What this program could not write to the disk before it was started anew."""
+    def _later(self) -> tuple[Record, ...]:
+        """What this program could not write to the disk before it was started anew, with all that came before."""
         if self._aside is None:
-            return
+            return ()
         try:
             records, _ = parse_journal(self._aside.read(at_most=LARGEST))
         except HostError:
-            return
-        if records and (not self.records or records[-1].number > self.records[-1].number):
-            self.records = list(records)
-            self.problem = self.problem or "the disk took no records before this program was started anew"
-            self._owed.append(b"")
-            self.settle()
+            return ()
+        last = max((each.number for each in self.records), default=0)
+        return records if records and records[-1].number > last else ()
+
+    def _take_up(self, later: Iterable[Record]) -> None:
+        self.records = list(later)
+        self.problem = self.problem or "the disk took no records before this program was started anew"
+        self._owed.append(b"")
+        self.settle()
 
     def _put_aside(self) -> None:
         if self._aside is not None:
             with suppress(HostError):
                 self._aside.replace(b"".join(map(render_record, self.records)))
+
+    def _keep(self, content: bytes) -> None:
+        """For whoever looks into it. The last one only."""
+        if self._damaged is not None:
+            with suppress(HostError):
+                self._damaged.replace(content)
+                self.kept = True
 
     def _take_off(self, whole: bytes) -> None:
         """Nothing may be added behind what cannot be read."""
@@ -186,11 +241,15 @@ class Journal:
         """Begin again with the records `kept`, when it has grown; their numbers go on."""
         if self._size + sum(map(len, self._owed)) < COMPACT_FROM:
             return
-        last = self.records[-1].number
-        chosen = list(kept)
+        self._renumber(kept)
+
+    def _renumber(self, kept: Iterable[Record]) -> None:
+        """Begin again with these; numbers only grow, so that it is seen what is older."""
+        kept = list(kept)
+        last = max((each.number for each in (*self.records, *kept)), default=0)
         numbered = [
             Record(number=last + 1 + at, at=each.at, boot=each.boot, kind=each.kind, facts=each.facts)
-            for at, each in enumerate(chosen)
+            for at, each in enumerate(kept)
         ]
         content = b"".join(map(render_record, numbered))
         self.records = numbered

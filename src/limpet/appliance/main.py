@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from limpet.config.load import Config
-    from limpet.host.ports import Files
+    from limpet.host.ports import Files, Log
 
 JOURNAL = Path("/var/lib/limpet/journal")
+DAMAGED = Path("/var/lib/limpet/journal.damaged")
+"""The last journal that was damaged, as it was found."""
 ASIDE = Path("/run/limpet/journal")
 """Where the journal is kept while the disk takes nothing."""
 SUPERVISOR = Path("/run/limpet/appliance.lock")
@@ -169,22 +171,36 @@ def _run(config: Config, words: Sequence[str]) -> int:
         )
         for note in config.notes:
             log.warning("configuration.note", note=note)
-        journal = Journal(machine.journal, RealJournalFile(files, ASIDE))
-        if journal.unreadable is not None:
-            log.error(
-                "journal.unreadable",
-                problem=journal.unreadable,
-                remedy="none needed: it is begun anew, and what the network OS has is looked for",
-            )
-        if journal.dropped:
-            log.warning(
-                "journal.cut",
-                bytes=journal.dropped,
-                remedy="none needed: it was being written when the power went",
-            )
+        journal = Journal(machine.journal, RealJournalFile(files, ASIDE), RealJournalFile(files, DAMAGED))
+        _tell_of(journal, log)
         driver, container = network_os(config, files), runtime(config.runtime, files)
         run(Appliance(machine, config, driver, container, journal, words), entered=_tell)
     return 0
+
+
+def _tell_of(journal: Journal, log: Log) -> None:
+    """What was wrong with it, and what that means."""
+    if journal.unreadable is not None:
+        log.error(
+            "journal.unreadable",
+            problem=journal.unreadable,
+            remedy="none needed: it is begun anew, and what the network OS has is looked for",
+        )
+    for each in journal.damage:
+        log.error(
+            "journal.damaged",
+            byte=each.start,
+            bytes=each.size,
+            lost=f"{each.lost} records{'' if each.inside else ' at most'}",
+            kept=DAMAGED if journal.kept else "nowhere: the disk does not take it",
+            remedy="none needed: what is whole is believed, and what may be missing is looked for on the machine; look after the disk",
+        )
+    if journal.dropped:
+        log.warning(
+            "journal.cut",
+            bytes=journal.dropped,
+            remedy="none needed: it was being written when the power went",
+        )
 
 
 def _tell(state: State) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.appliance import Stopped
 from limpet.appliance.phases.booting import boot
 from limpet.appliance.phases.confirming import confirm
+from limpet.appliance.phases.doubting import beginning_in_doubt, settle
 from limpet.appliance.phases.ending import end
 from limpet.appliance.phases.handing import hand_over, has_nics
 from limpet.appliance.phases.preparing import prepare
@@ -16,8 +17,8 @@ from limpet.appliance.phases.watching import watch, watch_degraded
 from limpet.appliance.requests.keeping import CommandKeeper
 from limpet.appliance.show import Window
 from limpet.appliance.states import AFTER_A_CRASH, AFTER_A_START, Event, State, follow
-from limpet.model.errors import HostError
 from limpet.appliance.terms import go_by_the_old
+from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,8 +49,9 @@ _LONGEST_PAUSE = 60.0
 def beginning(appliance: Appliance) -> State:
     """Where to begin, by the journal: the machine was started anew, or only this program was."""
     chronicle = appliance.chronicle
-    same_boot = chronicle.boot == appliance.boot and bool(appliance.boot)
-    state = (AFTER_A_CRASH if same_boot else AFTER_A_START)[chronicle.state]
+    if "state" in chronicle.doubted:
+        return beginning_in_doubt(appliance)
+    state = (AFTER_A_CRASH if appliance.same_boot else AFTER_A_START)[chronicle.state]
     if state in {State.BOOTING, State.RESCUE} and has_nics(appliance):
         return State.ROLLING_BACK  # the journal does not know of it: it was lost, or could not be written
     return state
@@ -60,6 +62,8 @@ def interrupted(appliance: Appliance) -> str:
     chronicle = appliance.chronicle
     if chronicle.state is State.ROLLING_BACK and chronicle.problem is not None:
         return chronicle.problem
+    if "state" in chronicle.doubted:
+        return "the journal was damaged, and the NICs were not with Linux"
     who = "the supervisor" if chronicle.boot == appliance.boot else "the machine"
     return f"the handover was interrupted: {who} was started anew"
 
@@ -75,23 +79,24 @@ def run(
     entered: told of each state, when the journal has it.
     """
     defects = Defects(appliance)
+    if appliance.chronicle.doubted:
+        defects.contained(lambda: settle(appliance))
     state = beginning(appliance)
+    changed = go_by_the_old(appliance) if appliance.same_boot or state is State.ROLLING_BACK else None
+    if changed is not None:
+        state = State.ROLLING_BACK
     if state is State.ROLLING_BACK:
         appliance.with_problem(changed or interrupted(appliance))
     window = Window(appliance)
     keeper = CommandKeeper(appliance)
 
     def tick() -> None:
-    changed = go_by_the_old(appliance) if appliance.same_boot or state is State.ROLLING_BACK else None
-    if changed is not None:
-        state = State.ROLLING_BACK
         defects.contained(window.tick)
         defects.contained(keeper.tick)
 
     appliance.tick = tick
     appliance.machine.log.info("appliance.begins", state=state.value, journal=len(appliance.journal.records))
-    same_boot = appliance.chronicle.boot == appliance.boot
-    defects.contained(lambda: appliance.lease.restore(known=same_boot))
+    defects.contained(lambda: appliance.lease.restore(known=appliance.same_boot))
     _enter(appliance, state, None)
     entered(state)
     defects.contained(window.publish)

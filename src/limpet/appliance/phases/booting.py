@@ -39,7 +39,7 @@ def boot(appliance: Appliance) -> Event:
         problem = _run(appliance)
     except HostError as error:
         problem = f"the boot stage was not run: {error}"
-    vm_id = _identity(appliance)
+    vm_id = note_identity(appliance)
     if vm_id is None:
         appliance.with_problem(problem or "this VM is not provisioned, and the boot stage did not say why")
         return Event.NOT_PROVISIONED
@@ -97,7 +97,7 @@ def _day_zero(appliance: Appliance) -> tuple[str, str]:
     return "--set", f"custom_data.network_os={shlex.join(words)}"
 
 
-def _identity(appliance: Appliance) -> str | None:
+def note_identity(appliance: Appliance) -> str | None:
     """The VM's id where it is provisioned, noted with what the fabric has heard; None where it is not."""
     machine, config = appliance.machine, appliance.config
     try:
@@ -149,9 +149,9 @@ def _is_of_another_time(appliance: Appliance, saved: AcquiredLease, seen: Seen) 
     return known is not None and known.address in here and saved.address not in here
 
 
-def note_nics(appliance: Appliance, nics: Sequence[Nic]) -> None:
-    """Write the inventory into the journal when it is another one than before."""
-    if tuple(nics) == appliance.chronicle.nics:
+def note_nics(appliance: Appliance, nics: Sequence[Nic], *, again: bool = False) -> None:
+    """Write the inventory into the journal when it is another one than before, or `again`."""
+    if tuple(nics) == appliance.chronicle.nics and not again:
         return
     appliance.note(
         "nics",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limpet.appliance.inventory import everywhere, given, nics_of
 from limpet.appliance.phases.booting import note_network
 from limpet.appliance.states import Event, State
 from limpet.guest.fabric_lease import Holder
-from limpet.guest.namespaces import HOST, Seen
+from limpet.guest.namespaces import HOST
 from limpet.model.errors import HostError
 
 NETWORK_OS = "limpet-nos"
 
 if TYPE_CHECKING:
     from limpet.appliance.appliance import Appliance
+    from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic
 
 
@@ -70,11 +72,13 @@ def _add(appliance: Appliance) -> Event:
 
 
 def has_nics(appliance: Appliance) -> bool:
-    """Whether the network OS has a NIC of the inventory; without one, what it has becomes the inventory."""
+    """Whether the network OS has a NIC of the inventory; without one, what there is becomes the inventory."""
     try:
         seen = appliance.look()
         if not appliance.chronicle.nics:
-            note_network(appliance, Seen(namespaces={HOST: seen.links(NETWORK_OS)}))
+            if not nics_of(given(seen, NETWORK_OS), appliance.config, None):
+                return False
+            note_network(appliance, everywhere(seen, NETWORK_OS))
     except HostError:
         return False
     return any(place != HOST for nic in appliance.chronicle.nics for place, _ in seen.of_mac(nic.mac))
@@ -119,5 +123,8 @@ def give(appliance: Appliance, nic: Nic) -> None:
     except HostError as error:
         reason = error.__cause__ or error  # without the command's name: what it was for is said here
         raise HostError(f"cannot {move.purpose}: {reason}") from error
-    appliance.do(driver.dress(nic, site.leases.get(nic.mac), site, appliance.look()))
+    seen = appliance.look()
+    if any(place == HOST and link.name == nic.name and not link.vf for place, link in seen.of_mac(nic.mac)):
+        raise HostError(f"cannot {move.purpose}: it says that it has taken it, and Linux has it still")
+    appliance.do(driver.dress(nic, site.leases.get(nic.mac), site, seen))
     appliance.machine.log.info("handover.moved", nic=nic.name, mac=nic.mac)
