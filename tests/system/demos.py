@@ -78,3 +78,13 @@ def assert_in_order(text: str, patterns: Sequence[str]) -> None:
         match = re.compile(pattern, re.MULTILINE).search(text, at)
         assert match, f"{pattern!r} is not in what follows:\n{text[at:]}"
         at = match.end()
+
+
+def assert_ends_without_trace(process: subprocess.Popen[str], number: int) -> None:
+    """A demo that is told to end by a signal ends without a complaint, and what it made goes."""
+    assert traces(process.pid)
+    process.send_signal(number)
+    _, complaints = process.communicate(timeout=TO_END)
+    assert process.returncode == 130, complaints
+    assert complaints == ""
+    assert left(process.pid) == []

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from tests.system.conftest import say
-from tests.system.demos import LONGEST, TO_END, assert_in_order, command, left, started, traces
+from tests.system.demos import (
+    LONGEST,
+    assert_ends_without_trace,
+    assert_in_order,
+    left,
+    started,
+)
 
 from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.demo.vm_story import PROTECTED
@@ -168,23 +172,4 @@ def test_an_interrupted_demo_leaves_nothing_behind(number: int, after: str) -> N
     for line in process.stdout:
         if after in line:
             break
-    assert traces(process.pid)
-    process.send_signal(number)
-    _, complaints = process.communicate(timeout=TO_END)
-    assert process.returncode == 130, complaints
-    assert complaints == ""
-    assert left(process.pid) == []
-
-
-def test_without_root_the_demo_says_what_it_needs() -> None:
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    if subprocess.run(
-        [*nobody, sys.executable, "-c", "import limpet"], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("only root can read this source tree")
-    process = subprocess.run(
-        [*nobody, *command(DEMO)], capture_output=True, text=True, timeout=TO_END, check=False
-    )
-    assert process.returncode == 3
-    assert process.stderr.startswith("The demo cannot run here:\n  - not root:")
-    assert process.stdout == ""
+    assert_ends_without_trace(process, number)
