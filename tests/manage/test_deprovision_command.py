@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,19 @@ import pytest
 from tests.manage.machines import acting, exists, machine_with
 
 from limpet.config.settings import Config
+from limpet.guest.forgetting import Forgetting, render_forgetting
+from limpet.guest.steps import Remove, Task
+from limpet.host.fake_commands import Said
+from limpet.host.fake_programs.deprovision import RUNNING
 from limpet.manage.deprovision_command import QUESTION, main, parser, run
-from limpet.model.errors import ConfigurationError
+from limpet.model.errors import ConfigurationError, HostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from limpet.host.fake import FakeMachine
+    from limpet.host.fake_commands import Call
+    from limpet.host.fake_files import FakeFiles
 
 KEY = "/var/lib/waagent/Certificates.pem"
 
@@ -161,3 +168,62 @@ def test_the_configuration_decides_about_host_keys_and_roots_password(
     run(parser().parse_args(["--dry-run"]), kept, acting(machine), None)
     assert "ssh_host_rsa_key" not in (said := capsys.readouterr().out)
     assert "Root" not in said
+
+
+@pytest.mark.parametrize(
+    "holders", [("limpet agent, process 12",), ("limpet appliance, process 7", "limpet agent, process 12")]
+)
+def test_an_agent_that_is_no_service_is_named_and_nothing_is_done(
+    holders: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine, person = used(), Person("y")
+    with pytest.raises(HostError, match=f"{' and '.join(holders)}: end it, and run this again"):
+        run(parser().parse_args([]), Config(), acting(machine), person, lambda: holders)
+    assert person.asked == []
+    assert exists(machine, KEY)
+    capsys.readouterr()
+    assert run(parser().parse_args(["--dry-run"]), Config(), acting(machine), None, lambda: holders) == 0
+    assert (
+        f"Note: first end what runs here and is no service: {' and '.join(holders)}."
+        in capsys.readouterr().out
+    )
+
+
+def test_a_supervisor_that_is_a_service_is_stopped_and_needs_no_end_by_hand() -> None:
+    machine = used()
+    for path in ("/run/systemd/system/x", str(RUNNING / "limpet-appliance.service")):
+        machine.files.make_folder(Path(path).parent)
+        machine.files.replace(Path(path), b"")
+    holders = ("limpet appliance, process 7",)
+    assert run(parser().parse_args(["--force"]), Config(), acting(machine), None, lambda: holders) == 0
+    assert not exists(machine, str(RUNNING / "limpet-appliance.service"))
+
+
+def test_an_appliance_says_what_its_network_os_forgets_and_what_it_keeps(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machine = machine_with({"/var/lib/limpet/journal": "{}", "/opt/startup": "secret"}, "deprovision")
+    options = parser().parse_args(["--dry-run", "--json", "--set", "appliance.network_os=frr"])
+    told = Forgetting(
+        network_os="frr",
+        tasks=(
+            Task(
+                name="x", purpose="forget the start-up configuration", steps=(Remove(Path("/opt/startup")),)
+            ),
+        ),
+        notes=("The licence stays.",),
+    )
+    heard: list[tuple[str, ...]] = []
+
+    def worker(_files: FakeFiles, call: Call) -> Said:
+        heard.append(call.argv)
+        return Said(render_forgetting(told))
+
+    machine.commands.programs[Path(sys.executable).name] = worker
+    assert run(options, Config(), acting(machine), None) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert "The network OS (frr) will forget the start-up configuration." in document["losses"]
+    assert "The licence stays." in document["notes"]
+    steps = {each["task"]: each["steps"] for each in document["plan"]}
+    assert steps["network-os/x"] == ["remove /opt/startup"]
+    assert heard[0][heard[0].index("--set") :][:2] == ("--set", "appliance.network_os=frr")

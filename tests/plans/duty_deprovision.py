@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.guest.deprovision import DeprovisionPolicy, plan_deprovision
 from limpet.host.facts.deprovision import look
+from limpet.host.fake_programs.deprovision import ENDING, WORKER
 
 if TYPE_CHECKING:
     from limpet.guest.steps import Task
@@ -27,5 +28,7 @@ def plan(machine: FakeMachine, wanted: dict[str, Any]) -> list[Task]:
         shadow=Path("/etc/shadow"),
         sudoers=Path("/etc/sudoers.d"),
         home_dir=Path("/home"),
+        worker=WORKER,
+        ending=ENDING,
     )
     return plan_deprovision(policy, facts)

@@ -128,7 +128,7 @@ def test_a_hostile_guest_gets_nothing_but_refusals_and_others_are_served_after_i
     attacked = made.run(["limpet", "guestshell", "run", "--", "python3", "-c", ATTACK], timeout=120).checked()
     assert attacked.split() == ["True"] * 5
     kept = made.run(
-        ["limpet", "guestshell", "run", "--", "rm", "/var/lib/limpet/appliance/command.sock"], timeout=30
+        ["limpet", "guestshell", "run", "--", "rm", "/var/lib/limpet/appliance/command.sock"], timeout=120
     )
     assert "Read-only" in kept.stderr
     made.sh("rm /run/limpet/appliance/command.sock")
@@ -142,3 +142,19 @@ def test_a_hostile_guest_gets_nothing_but_refusals_and_others_are_served_after_i
     assert "reload" in log
     assert made.machine.path("/var/log/limpet-commands.log").stat().st_mode & 0o777 == 0o600
     assert shown(made).get("problem") is None
+
+
+def test_a_vendors_network_os_forgets_by_its_own_program_and_one_that_lacks_it_is_told(
+    made: Appliance,
+) -> None:
+    startup = made.machine.path("/var/lib/acme/startup-config")
+    made.sh("mv /opt/acme/hooks/forget /opt/acme/forget")
+    lacking = json.loads(made.sh("limpet deprovision --dry-run --json"))
+    assert "/opt/acme/hooks has no program forget" in "".join(lacking["notes"])
+    made.sh("mv /opt/acme/forget /opt/acme/hooks/forget")
+    planned = json.loads(made.sh("limpet deprovision --dry-run --json"))
+    assert "run /opt/acme/hooks/forget forget" in [step for each in planned["plan"] for step in each["steps"]]
+    assert startup.read_text() == STARTUP
+    made.sh("limpet deprovision --force", timeout=240)
+    assert not startup.exists()
+    assert set(made.owners().values()) == {"nowhere"}, "the network OS goes on, with its NICs"

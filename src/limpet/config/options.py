@@ -19,3 +19,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; wins over every file"
     )
+
+
+def given(options: argparse.Namespace) -> tuple[str, ...]:
+    """The same options again, for a program that shall be configured as this one is."""
+    words = [] if options.config is None else ["--config", str(options.config.absolute())]
+    for each in options.set:
+        words += ["--set", each]
+    return tuple(words)

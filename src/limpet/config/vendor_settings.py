@@ -19,7 +19,7 @@ class VendorSettings(ApplianceSettings):
     # fmt: off
     hooks_start_timeout: float = setting(
         "hooks.start_timeout", seconds(1, _LONGEST), 60.0,
-        "How long a vendor's programs start, stop and revive may run.")
+        "How long a vendor's programs start, stop, revive and forget may run.")
     hooks_nic_timeout: float = setting(
         "hooks.nic_timeout", seconds(1, _LONGEST), 10.0,
         "How long a vendor's programs claim, release, dress and protect may run.")

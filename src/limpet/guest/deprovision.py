@@ -6,10 +6,12 @@ completed by another. A task for each entry of a folder: one that cannot be remo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.guest import deprovision_appliance
+from limpet.guest.deprovision_appliance import ApplianceFacts
 from limpet.guest.deprovision_user import UserFacts, plan_users
 from limpet.guest.host_name import HostNameFacts, plan_host_name
 from limpet.guest.steps import Remove, Run, Task, Write
@@ -50,7 +52,7 @@ class DeprovisionFacts:
     """What is there to go.
 
     services: units of agents that run. jit: users whom the platform let in for a while. library, logs: names in those folders; a folder that is a link counts as a problem and
-    is not followed. state: what limpet keeps of its own. guest_problem: why what is a guest shell's stays. traces: histories and log files. resolver: files with the addresses of
+    is not followed. state: what limpet keeps of its own. appliance: what an appliance has beside. traces: histories and log files. resolver: files with the addresses of
     name servers. resolver_kept: why resolv.conf stays. peer: what another agent made outside the library.
     identity: files by which a machine is told from others; machine_id: whether
     /etc/machine-id says something.
@@ -68,7 +70,7 @@ class DeprovisionFacts:
     logs: tuple[str, ...] = ()
     logs_problem: str | None = None
     state: tuple[Path, ...] = ()
-    guest_problem: str | None = None
+    appliance: ApplianceFacts = field(default_factory=ApplianceFacts)
     traces: tuple[Path, ...] = ()
     resolver: tuple[Path, ...] = ()
     resolver_kept: str | None = None
@@ -95,8 +97,8 @@ def plan_deprovision(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list
         *(_root(facts) if policy.root_password else ()),
         *_library(policy, facts),
         *_folder("logs", "empty", policy.logs, facts.logs, facts.logs_problem),
-        *(_removal(f"state/{path.name}", f"remove {path}", [path]) for path in facts.state),
-        _guest(facts),
+        *deprovision_appliance.plan_guest_shell(facts.appliance),
+        *_state(facts),
         *(_removal(f"traces/{path.name}", f"remove {path}", [path]) for path in facts.traces),
         _removal("resolver", "forget the name servers of this VM's network", facts.resolver),
         _removal("peer", "remove what another agent made for this VM", facts.peer),
@@ -120,6 +122,7 @@ def _losses(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iterator[str]
     if policy.root_password and not facts.root_locked:
         yield "Root's password will be disabled: nobody will be able to log in as root by password."
     yield from _losses_of_state(policy, facts)
+    yield from deprovision_appliance.losses(facts.appliance)
     for path in (*facts.state, *facts.traces, *facts.resolver, *facts.peer, *facts.identity):
         yield f"{path} will be deleted."
     if facts.machine_id:
@@ -151,7 +154,7 @@ def notes(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list[str]:
         found.append(facts.user.kept)
     if facts.resolver_kept:
         found.append(facts.resolver_kept)
-    return found
+    return [*found, *deprovision_appliance.notes(facts.appliance)]
 
 
 def _users(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> tuple[UserFacts, ...]:
@@ -217,20 +220,24 @@ def _folder(
         yield _removal(f"{name}/{entry}", f"remove {folder / entry}", [folder / entry])
 
 
-def _guest(facts: DeprovisionFacts) -> Task:
-    return Task(
-        name="guest-shell",
-        purpose="forget what is in the guest shell",
-        problem=facts.guest_problem,
-        advice="End it first (limpet guestshell destroy --all), and run this again.",
-    )
-
-
 def _identity(facts: DeprovisionFacts) -> Task:
     steps: list[Step] = [Remove(path=path) for path in facts.identity]
     if facts.machine_id:
         steps.append(Write(path=MACHINE_ID, content=b"", mode=0o444))
     return Task(name="identity", purpose="forget what tells this machine from others", steps=tuple(steps))
+
+
+def _state(facts: DeprovisionFacts) -> Iterator[Task]:
+    """The journal says that this is an appliance, so it stays until the network OS has forgotten."""
+    network_os = deprovision_appliance.plan_network_os(facts.appliance)
+    yield from network_os
+    gone = {step.path for task in network_os for step in task.steps if isinstance(step, Remove)}
+    after = tuple(task.name for task in network_os)
+    for path in facts.state:
+        unknown = path == deprovision_appliance.JOURNAL and facts.appliance.problem is not None
+        if path not in gone and not unknown:
+            removal = _removal(f"state/{path.name}", f"remove {path}", [path])
+            yield replace(removal, after=after) if path == deprovision_appliance.JOURNAL else removal
 
 
 def _removal(name: str, purpose: str, paths: Iterable[Path]) -> Task:

@@ -38,7 +38,8 @@ class Run:
 
     accepted: exit codes that mean success. timeout: seconds. stdin is the only way in for a secret. output: a file, for root
     alone, that gets the head of what the program says, however it ends; it is not repeated elsewhere then. answer: what
-    becomes of what it says; None where only its end counts.
+    becomes of what it says; None where only its end counts. shown: what people are told instead of the argument vector, where
+    that is an interpreter of ours with all its paths.
     """
 
     argv: tuple[str, ...]
@@ -47,12 +48,13 @@ class Run:
     accepted: tuple[int, ...] = (0,)
     output: Path | None = None
     answer: Answer | None = None
+    shown: str = ""
 
     def describe(self) -> str:
         """One line for people."""
         import shlex  # noqa: PLC0415 - plans are shown to people only
 
-        return f"run {shlex.join(self.argv)}" + (
+        return f"run {self.shown or shlex.join(self.argv)}" + (
             " with a secret on its input" if isinstance(self.stdin, Secret) else ""
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.appliance.networkos.vendor import FOLDER, GOOD
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from limpet.host.fake_commands import Call
     from limpet.host.fake_files import FakeFiles
 
+CONFIGURED = Path("/etc/acme.conf")
+"""What custom data configured."""
 SIGN = b'{"version": 1, "pulse": [{"path": "/run/netns/limpet-nos"}]}'
 
 
@@ -46,6 +50,13 @@ class KernelVendor:
 
     def _do(self, told: dict[str, Any]) -> None:
         """Raises: HostError."""
+        files = self.rig.machine.files
+        if told["verb"] == "day-zero":
+            files.replace(CONFIGURED, b64decode(told["customData"]))
+            return
+        if told["verb"] == "forget":
+            files.remove(CONFIGURED)
+            return
         driver, seen, site = KernelNetworkOs(), self.rig.seen().in_doubt(), self._site(told)
         if "nic" in told:
             self._do_nic(told, _nic(told["nic"]), site)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 from tests.appliance.networkos import hooks_rig
 
-from limpet.appliance.networkos.frr.driver import FrrNetworkOs
+from limpet.appliance.networkos.frr.day_zero import original
+from limpet.appliance.networkos.frr.driver import NAMESPACE, FrrNetworkOs
 from limpet.appliance.networkos.iosxe.driver import IosXeNetworkOs
 from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.guest.lease import AcquiredLease
@@ -167,7 +169,9 @@ class FrrRig(Rig):
 
 
 def frr(site: Site) -> FrrRig:
-    return FrrRig(FrrNetworkOs(), site)
+    rig = FrrRig(FrrNetworkOs(), site)
+    rig.driver = FrrNetworkOs(original=partial(original, rig.machine.files, NAMESPACE))
+    return rig
 
 
 class HooksRig(Rig):

@@ -50,6 +50,7 @@ SENT = {
     "release": told.nic_request(Verb.RELEASE, PRIMARY, None, SITE),
     "revive": told.revive_request(SITE, WOUNDED),
     "command": told.command_request("show version"),
+    "forget": told.forget_request(),
     "day-zero": told.day_zero_request(KEYED).reveal(),
 }
 

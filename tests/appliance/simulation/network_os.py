@@ -10,6 +10,7 @@ from tests.appliance.simulation.networks import GUEST, NOS
 
 from limpet.appliance.moves import Move
 from limpet.appliance.networkos.contract import Health, Pulse
+from limpet.guest.forgetting import Forgetting
 from limpet.guest.namespaces import HOST
 from limpet.guest.steps import Run, Task
 from limpet.host.fake_commands import Said
@@ -171,6 +172,10 @@ class SimulatedNetworkOs:
     def day_zero(self, day_zero: DayZero) -> tuple[Task, ...]:
         del day_zero
         return ()
+
+    def forget(self, files: Files) -> Forgetting:
+        del files
+        return Forgetting(network_os=self.name)
 
     def start(self, site: Site, seen: Seen) -> tuple[Task, ...]:
         self._bug("start")

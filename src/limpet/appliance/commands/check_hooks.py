@@ -31,7 +31,7 @@ examples:
 
 The programs are run for real, as root, in a machine apart: network, mounts, processes, /run and /var/log are its own and go
 with it; what they write elsewhere stays. Two NICs (veth) are handed over and back there, and the guest's way to the platform
-is tried. day-zero is not run. Do it where the network OS does not run for anybody.
+is tried. day-zero and forget are not run. Do it where the network OS does not run for anybody.
 
 exit codes: 0 nothing failed (there may be warnings); 1 something failed; 2 wrong usage
 """

@@ -2,7 +2,7 @@
 
 Every method is a function from what is wanted (`Site`) and what is seen (`Seen`) to tasks, moves or steps; one interpreter does
 them. Planning again when it is done gives nothing; a power cut at any moment leaves what the same plan made anew completes.
-Only `health` looks by itself. Tests that every driver passes: tests/appliance/networkos/test_contract.py.
+Only `health` and `forget` look by themselves. Tests that every driver passes: tests/appliance/networkos/test_contract.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from limpet.appliance.moves import Move
+    from limpet.guest.forgetting import Forgetting
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic, Site
@@ -71,6 +72,13 @@ class NetworkOs(Protocol):
 
     def stop(self, site: Site, seen: Seen) -> tuple[Task, ...]:
         """End it, when it has no NIC any more, and take away what `start` made."""
+
+    def forget(self, files: Files) -> Forgetting:
+        """Forget what belongs to this one VM, so that a copy of the disk is another appliance.
+
+        That is all that `day_zero` has made, its done marker included, and what custom data configured; an image's own configuration
+        stays. It may still run, with all NICs, and goes on: the machine is switched off next. Done again, it forgets what is left.
+        """
 
     def command(self, line: str) -> Run:
         """Have it do one line of its own command language (the guest's `limpet-cli`, R13)."""

@@ -33,10 +33,13 @@ def _kernel(config: Config, files: Files) -> NetworkOs:
 def _frr(config: Config, files: Files) -> NetworkOs:
     from functools import partial  # noqa: PLC0415
 
+    from limpet.appliance.networkos.frr.day_zero import original  # noqa: PLC0415
     from limpet.appliance.networkos.frr.driver import NAMESPACE, FrrNetworkOs, daemons_wanted  # noqa: PLC0415
 
     del config
-    return FrrNetworkOs(daemons=partial(daemons_wanted, files, NAMESPACE))
+    return FrrNetworkOs(
+        daemons=partial(daemons_wanted, files, NAMESPACE), original=partial(original, files, NAMESPACE)
+    )
 
 
 def _iosxe(config: Config, files: Files) -> NetworkOs:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.networkos import addressing, moving, port, rules
 from limpet.appliance.networkos.contract import Health, Pulse
+from limpet.appliance.networkos.forgetting import forgotten
 from limpet.appliance.networkos.iproute import batch, entered, inside
+from limpet.guest.forgetting import Forgetting
 from limpet.guest.namespaces import Seen
 from limpet.guest.steps import MakeFolder, Run, Task, Write
 from limpet.guest.translation import NOTE, TRANSLATION
@@ -164,6 +166,13 @@ class KernelNetworkOs:
                 problem=f"it still has {', '.join(held)}" if held else None,
                 advice="Give the NICs back to Linux first.",
             ),
+        )
+
+    def forget(self, files: Files) -> Forgetting:
+        """That custom data was seen: namespaces, rules and addresses are not on the disk."""
+        return Forgetting(
+            network_os=NAME,
+            tasks=forgotten("custom-data", "forget that custom data was seen", (NOTE,), files),
         )
 
     def command(self, line: str) -> Run:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts, folder_problem
+from limpet.guest.deprovision_appliance import GUEST, STATE
 from limpet.guest.deprovision_user import UserFacts
 from limpet.guest.jit_users import is_jit
 from limpet.guest.marker import AZURE_INIT, CLOUD_INIT
 from limpet.guest.names import user_name_problem
 from limpet.guest.passwd import parse_passwd, parse_shadow, parse_words
+from limpet.host.facts import deprovision_appliance as appliance
 from limpet.host.facts import host_name, peers
 from limpet.host.facts.accounts import least_uid
 from limpet.host.facts.reading import bytes_of, is_there, names_in, text_of
-from limpet.host.facts.resource_disk import mounts_of
 from limpet.model.errors import HostError, MalformedDocument
 from limpet.wire.http import MIB
 from limpet.wire.ovfenv import parse_ovf_environment
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     from limpet.host.ports import Commands, Files, Kernel
 
 SERVICES = ("limpet-appliance.service", "limpet-agent.service", "walinuxagent.service", "waagent.service")
-STATE = Path("/var/lib/limpet")
-_GUEST, _SHARE = STATE / "guest", STATE / "guest" / "share"
-_KEPT = frozenset({_GUEST / "images", _SHARE})
-"""Of an appliance's guest shell. Its images are as much a part of the disk as the system's programs, and stay; so does what is
-shared with it, which is the appliance's flash: `limpet guestshell destroy --all` leaves that mounted."""
 _RUNNING = frozenset({"active", "activating", "reloading", "deactivating"})
 _SYSTEMD = Path("/run/systemd/system")
 _PASSWD, _LOGIN_DEFS = Path("/etc/passwd"), Path("/etc/login.defs")
@@ -63,12 +59,16 @@ def look(
     shadow: Path,
     sudoers: Path,
     home_dir: Path,
+    worker: tuple[str, ...],
+    ending: tuple[str, ...],
 ) -> DeprovisionFacts:
-    """Look at everything. ssh_dir, shadow, sudoers, home_dir: where the configuration says these are."""
+    """Look at everything. ssh_dir, shadow, sudoers, home_dir: where the configuration says these are.
+
+    worker: the command that says what a network OS forgets; ending: the one that ends a guest shell.
+    """
     library, library_problem = _entries(files, policy.library)
     accounts = _Accounts(files, sudoers=sudoers, home_dir=home_dir)
     logs, logs_problem = _entries(files, policy.logs)
-    guest_problem = _guest_problem(files)
     resolver, resolver_kept = _resolver(files)
     machine_id = files.info(MACHINE_ID)
     return DeprovisionFacts(
@@ -85,8 +85,8 @@ def look(
         library_problem=library_problem,
         logs=logs,
         logs_problem=logs_problem,
-        state=_state(files, guest=guest_problem is None),
-        guest_problem=guest_problem,
+        state=tuple(path for path in _matching(files, STATE, "*") if path != GUEST),
+        appliance=appliance.look(files, commands, worker, ending),
         traces=tuple(
             path
             for folder, patterns in _TRACES.items()
@@ -134,21 +134,6 @@ def _entries(files: Files, folder: Path) -> tuple[tuple[str, ...], str | None]:
 
 def _matching(files: Files, folder: Path, pattern: str) -> tuple[Path, ...]:
     return tuple(folder / name for name in names_in(files, folder) if fnmatch.fnmatchcase(name, pattern))
-
-
-def _state(files: Files, *, guest: bool) -> tuple[Path, ...]:
-    """guest: whether what belongs to a guest shell may go too."""
-    own = tuple(path for path in _matching(files, STATE, "*") if path != _GUEST)
-    inner = tuple(path for path in _matching(files, _GUEST, "*") if path not in _KEPT)
-    return (*own, *inner) if guest else own
-
-
-def _guest_problem(files: Files) -> str | None:
-    """What is mounted there is in use, and is a file beside it too."""
-    for mount in mounts_of(files):
-        if _GUEST in Path(mount.point).parents and Path(mount.point) != _SHARE:
-            return f"the guest shell is there: {mount.point} is mounted"
-    return None
 
 
 def _user(files: Files, library: Path, accounts: _Accounts) -> UserFacts | None:

@@ -1,6 +1,6 @@
-"""systemctl, usermod and userdel on a fake machine, as far as deprovisioning needs them.
+"""systemctl, usermod, userdel and limpet's own helpers on a fake machine, as far as deprovisioning needs them.
 
-A service runs when RUNNING has a file of its name.
+A service runs when RUNNING has a file of its name. What the network OS's driver says that it forgets is in FORGETTING.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from limpet.host.fake_files import FakeFiles
 
 RUNNING = Path("/proc/fake/services")
+FORGETTING = Path("/proc/fake/forgetting")
+WORKER = ("what-the-network-os-forgets",)
+ENDING = ("end-the-guest-shell",)
+_MOUNTS, _GUEST = Path("/proc/self/mountinfo"), Path("/var/lib/limpet/guest")
 _LIMIT = 64 * 1024
 _NO_SUCH_USER = 6
 
@@ -77,7 +81,31 @@ def _put(files: FakeFiles, path: Path, text: str) -> None:
         files.before = before
 
 
+def forgets(files: FakeFiles, call: Call) -> Said:
+    """Say the plan of the network OS's driver."""
+    del call
+    try:
+        return Said(files.read(FORGETTING, at_most=_LIMIT))
+    except FileNotFoundError:
+        return Said(exit_code=1, stderr="there is no network OS")
+
+
+def guest_shell(files: FakeFiles, call: Call) -> Said:
+    """End it: nothing is mounted any more, its volume has gone, and it is noted that nobody wants it to run."""
+    del call
+    before, files.before = files.before, lambda: None
+    try:
+        files.replace(_MOUNTS, b"")
+        files.remove(_GUEST / "volume.img")
+        files.replace(_GUEST / "wanted.json", b'{"state": "disabled"}')
+    finally:
+        files.before = before
+    return Said()
+
+
 PROGRAMS: Mapping[str, Callable[[FakeFiles, Call], Said]] = {
+    WORKER[0]: forgets,
+    ENDING[0]: guest_shell,
     "systemctl": systemctl,
     "userdel": userdel,
     "usermod": usermod,

@@ -138,10 +138,12 @@ class Appliance:
             )  # all at once: its init alone would take the others along a little later
             self.machine.kill()
 
-    def become(self, vm_id: str, *, generation: int = 1) -> None:
-        """Let its disk be another VM's from the next boot on, as in a VM made of a captured image."""
+    def become(self, vm_id: str, *, generation: int = 1, drive: Path | None = None) -> None:
+        """Let its disk be another VM's from the next boot on, as in a VM made of a captured image. drive: that VM's own disc."""
         self.vm_id = vm_id
-        self._hardware = self._hardware.joined(Hardware(sysfs=azure_dmi(vm_id, generation=generation)))
+        drives = {} if drive is None else {DVD: drive}
+        other = Hardware(sysfs=azure_dmi(vm_id, generation=generation), drives=drives)
+        self._hardware = self._hardware.joined(other)
 
     def _wire_anew(self) -> None:
         """All namespaces of a machine end with it, and a veth with its namespace: what a real machine keeps is made again."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from limpet.appliance.moves import Move
+    from limpet.guest.forgetting import Forgetting
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.namespaces import Seen
     from limpet.guest.site import Nic, Site
@@ -58,10 +59,14 @@ _DAEMONS_TASK = "network-os-daemons"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrrNetworkOs:
-    """The driver `frr`. namespace: of the network OS, by which FRR tells its instances apart. daemons: those wanted, zebra first."""
+    """The driver `frr`. namespace: of the network OS, by which FRR tells its instances apart. daemons: those wanted, zebra first.
+
+    original: what there is of the image's own configuration.
+    """
 
     namespace: str = NAMESPACE
     daemons: Callable[[], tuple[str, ...]] = lambda: DAEMONS
+    original: Callable[[], frr_day_zero.Original] = lambda: frr_day_zero.Original.NONE
     kernel: KernelNetworkOs = field(default=KernelNetworkOs(metric=METRIC_OF_LEASES))
 
     @property
@@ -71,7 +76,7 @@ class FrrNetworkOs:
 
     def day_zero(self, day_zero: DayZero) -> tuple[Task, ...]:
         """Custom data is configuration, as a person would type it into vtysh; what FRR does not understand is refused whole."""
-        return frr_day_zero.plan(self.namespace, day_zero)
+        return frr_day_zero.plan(self.namespace, day_zero, self.original())
 
     def start(self, site: Site, seen: Seen) -> tuple[Task, ...]:
         """As the kernel's, and daemons before the guest port, which is what shows that all is there."""
@@ -166,6 +171,10 @@ class FrrNetworkOs:
             return kernels
         daemons = Task(name=_DAEMONS_TASK, purpose="end FRR", steps=(self._killed(""),))
         return (daemons, *kernels)
+
+    def forget(self, files: Files) -> Forgetting:
+        """What custom data configured, and what was written over it since: the image has its own configuration again."""
+        return frr_day_zero.forget(NAME, self.namespace, files)
 
     def command(self, line: str) -> Run:
         """A line for vtysh; ``;`` parts commands, such as ``configure terminal ; router bgp 65000``. Raises: HostError."""

@@ -52,6 +52,11 @@ def command_request(line: str) -> bytes:
     return _rendered(Verb.COMMAND, line=line)
 
 
+def forget_request() -> bytes:
+    """The document of `forget`, which concerns what is on the disk: the appliance may be handed over, or not."""
+    return _rendered(Verb.FORGET)
+
+
 def day_zero_request(day_zero: DayZero) -> Secret[bytes]:
     """The document of `day-zero`: with the custom data and the password that the operator chose, and so it is a secret."""
     environment = day_zero.environment

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from limpet.appliance.moves import Move
 from limpet.appliance.networkos import moving, rules
 from limpet.appliance.networkos.contract import Health, Pulse
+from limpet.appliance.networkos.forgetting import forgotten
 from limpet.appliance.networkos.hooks import documents as told
 from limpet.appliance.networkos.hooks.answers import LARGEST, AnswerOf, pulse_of, signs_of
 from limpet.appliance.networkos.hooks.verbs import MEANINGS, REQUIRED, TABLE, TIMEOUTS, Verb
 from limpet.appliance.networkos.iproute import batch
+from limpet.guest.forgetting import Forgetting, any_answer
 from limpet.guest.namespaces import HOST
 from limpet.guest.steps import Answer, MakeFolder, Remove, Run, Task, Write
 from limpet.guest.translation import NOTE, day_zero_document
@@ -58,7 +60,7 @@ def programs_in(folder: Path, files: Files) -> VendorPrograms:
 def timeouts(config: Config) -> Mapping[Verb, float]:
     """How long each program may run, seconds, by the settings."""
     of_nics = dict.fromkeys((Verb.CLAIM, Verb.RELEASE, Verb.DRESS, Verb.PROTECT), config.hooks_nic_timeout)
-    whole = dict.fromkeys((Verb.START, Verb.STOP, Verb.REVIVE), config.hooks_start_timeout)
+    whole = dict.fromkeys((Verb.START, Verb.STOP, Verb.REVIVE, Verb.FORGET), config.hooks_start_timeout)
     return {
         **of_nics,
         **whole,
@@ -194,6 +196,30 @@ class HooksNetworkOs:
             return (Task(name=STOP_TASK, purpose=TABLE[Verb.STOP].purpose, problem=problem),)
         run = self._planned(Verb.STOP, told.request(Verb.STOP, site))
         return (self._task(STOP_TASK, TABLE[Verb.STOP].purpose, run, Remove(STARTED)),)
+
+    def forget(self, files: Files) -> Forgetting:
+        """Run `forget`, each time: only the program knows what is left. Where there is none, that is told."""
+        advice = f"See {LOG}. The programs are examined by: limpet check-hooks --look {self.programs.folder}."
+        problem = self.programs.problem or self.programs.problems.get(Verb.FORGET.value)
+        tasks = forgotten(
+            "custom-data", "forget the custom data that was kept for it", (DAY_ZERO, NOTE), files
+        )
+        if problem is not None or self._has(Verb.FORGET):
+            steps = () if problem is not None else (self._forgotten(),)
+            purpose = TABLE[Verb.FORGET].purpose
+            asked = Task(name=Verb.FORGET.value, purpose=purpose, steps=steps, problem=problem, advice=advice)
+            return Forgetting(network_os=self.name, tasks=(asked, *tasks))
+        note = f"The network OS keeps what it was configured with: {self.programs.folder} has no program {Verb.FORGET.value}."
+        return Forgetting(network_os=self.name, tasks=tasks, notes=(note,))
+
+    def _forgotten(self) -> Run:
+        answer = Answer(check=any_answer, log=LOG, meanings=MEANINGS)
+        return Run(
+            self._argv(Verb.FORGET),
+            stdin=told.forget_request(),
+            timeout=self.timeouts[Verb.FORGET],
+            answer=answer,
+        )
 
     def command(self, line: str) -> Run:
         """Run `command`. Raises: HostError, where there is none."""

@@ -36,6 +36,7 @@ class Verb(Enum):
     STOP = "stop"
     DAY_ZERO = "day-zero"
     COMMAND = "command"
+    FORGET = "forget"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +79,11 @@ TABLE: Mapping[Verb, Row] = {
         purpose="do one line of the network OS's command language",
         timeout=30.0,
         absent="the guest shell is told that this network OS takes no commands",
+    ),
+    Verb.FORGET: Row(
+        purpose="forget what belongs to this one VM",
+        timeout=60.0,
+        absent="`limpet deprovision` says that the network OS keeps its configuration",
     ),
 }
 

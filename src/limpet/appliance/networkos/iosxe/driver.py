@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.appliance.networkos.forgetting import forgotten
 from limpet.appliance.networkos.iosxe.config import GuestResources, gateway_change
 from limpet.appliance.networkos.iosxe.custom_data import CONTROLLER_FILE
 from limpet.appliance.networkos.iosxe.cvac import CONFIGURATION_FILE, LOG
@@ -20,6 +21,7 @@ from limpet.appliance.networkos.iosxe.day_zero import (
     guest_jobs,
     plan_day_zero,
 )
+from limpet.guest.forgetting import Forgetting
 from limpet.guest.site import Nic, Site
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.guest.translation import NOTE, TRANSLATION
@@ -164,6 +166,20 @@ class IosXeNetworkOs:
     def stop(self, site: Site, seen: Seen) -> tuple[Task, ...]:
         """As below."""
         return self.below.stop(site, seen)
+
+    def forget(self, files: Files) -> Forgetting:
+        """What lies on the router's flash of day 0, and what is kept of it; then as below."""
+        below = self.below.forget(files)
+        flash = [self.bootflash / name for name in (CONFIGURATION_FILE, CONTROLLER_FILE, LOG)]
+        return Forgetting(
+            network_os=NAME,
+            tasks=(
+                *forgotten("day-0", f"forget the day-0 configuration in {self.bootflash}", flash, files),
+                *forgotten("kept-of-day-0", "forget what was kept of day 0", (STATE,), files),
+                *below.tasks,
+            ),
+            notes=below.notes,
+        )
 
     def command(self, line: str) -> Run:
         """A line of IOS, while nobody else configures the router: `BUSY` else."""
