@@ -19,7 +19,7 @@ UNHEARD = {"it was not asked", "no connection was made", "no answer came"}
 
 
 def target(port: int, word: bytes = b"<Versions") -> Target:
-    return Target("127.0.0.1", port, "/?comp=versions", "", is_right=lambda _, body: word in body)
+    return Target("wire server", "127.0.0.1", port, "/?comp=versions", is_right=lambda _, body: word in body)
 
 
 def told(*conversations: Conversation) -> dict[str, object]:

@@ -24,6 +24,7 @@ from limpet.agent.fabric import Fabric
 from limpet.agent.history import History
 from limpet.agent.layout import Layout
 from limpet.agent.machine import Machine
+from limpet.agent.metadata_watch import METADATA_EVERY, METADATA_FIRST, MetadataWatch
 from limpet.agent.owning import Owner
 from limpet.agent.packages import Packages
 from limpet.agent.parameters import machine_parameters
@@ -182,6 +183,9 @@ def assemble(
     listed = listing(config, machine)
     report = Report(board, store, statuses, clock, machine.guest, policy_file=listed, **reporting(config))
     found = chores(config, HostHealth(fabric, clock), telemetry, handed)
+    if news is not None:  # behind a network OS, whose supervisor hears of it
+        metadata = MetadataWatch(board, machine, config.metadata_endpoint)
+        found.append(Chore(do=metadata.look, period=METADATA_EVERY, first=METADATA_FIRST))
     found += [*owner.chores(config, machine, fabric, board, store, telemetry), *more]
     return Agent(
         board=board,

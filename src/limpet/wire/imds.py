@@ -8,7 +8,7 @@ from typing import Any
 from limpet.model.errors import MalformedDocument
 from limpet.model.metadata import Compute, Instance, NetworkInterface
 from limpet.wire import jsondoc
-from limpet.wire.http import MIB, Request
+from limpet.wire.http import KIB, MIB, Request
 from limpet.wire.scalars import scalar_text
 
 DOCUMENT = "instance metadata"
@@ -51,6 +51,13 @@ def instance_request(
         url=f"http://{endpoint}/metadata/instance{part}?{query}",
         headers={"Metadata": "True"},
         limit=MIB,
+    )
+
+
+def versions_request(*, endpoint: str = ENDPOINT) -> Request:
+    """Ask which versions there are: the smallest question that it answers."""
+    return Request(
+        method="GET", url=f"http://{endpoint}/metadata/versions", headers={"Metadata": "True"}, limit=64 * KIB
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from tests.appliance.simulation.fabric import GATEWAY, Party
@@ -12,6 +13,7 @@ from tests.appliance.simulation.secret import SECRET
 from tests.appliance.simulation.workers import interface_of, lease_of
 
 from limpet.agent.lease import FabricLease
+from limpet.agent.metadata_watch import AGAIN, METADATA_EVERY, METADATA_FIRST
 from limpet.guest.agent_news import NEWS, AgentNews, render_news
 from limpet.guest.fabric_lease import EXCHANGE, GRANT, Holder
 from limpet.guest.lease import SAVED_LEASE, render_lease
@@ -73,9 +75,12 @@ class Lock:
 class Telling:
     """What an agent tells the supervisor."""
 
-    def __init__(self, world: World, epoch: int) -> None:
+    def __init__(self, world: World, epoch: int, *, watches: bool = False) -> None:
+        """watches: whether it looks at the metadata service from time to time."""
         self._world = world
         self._news = AgentNews(epoch=epoch)
+        self._silent = False
+        self._due = world.time.monotonic() + METADATA_FIRST if watches else inf
 
     def took(self, code: int) -> None:
         """The fabric has answered a report."""
@@ -85,7 +90,15 @@ class Telling:
             return
         if self._news.first is None:
             self._news = replace(self._news, first=now, first_up=up)
-        self._tell(replace(self._news, last=now, last_up=up, goal_state_at=now, code=code, problem=None))
+        trouble = self._metadata(up)
+        self._tell(replace(self._news, last=now, last_up=up, goal_state_at=now, code=code, problem=trouble))
+
+    def _metadata(self, now: float) -> str | None:
+        """As limpet.agent.metadata_watch has it."""
+        if now >= self._due:
+            self._silent = GUEST in self._world.fabric.mute
+            self._due = now + (AGAIN if self._silent else METADATA_EVERY)
+        return "the instance metadata service does not answer" if self._silent else None
 
     def trouble(self, problem: str, code: int | None = None) -> None:
         """It has not."""
@@ -200,7 +213,7 @@ def guest_agent(
 
 
 def _talk(world: World, party: Party, lease: FabricLease) -> None:
-    telling = Telling(world, lease.epoch or 0)
+    telling = Telling(world, lease.epoch or 0, watches=True)
     nodes = world.machine.files.nodes
     while True:
         try:

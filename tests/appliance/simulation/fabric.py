@@ -58,7 +58,8 @@ class Taken:
 class Fabric:
     """leases: what DHCP gives each NIC, by MAC; primary: whose address counts. silent, refusing: until when (monotonic), and
     with which status. dropped: namespaces whose packets are dropped without a word; limit: how long an agent waits in
-    vain, seconds. shut: the namespace whose packets are dropped for ever. broken: what the invariants have found.
+    vain, seconds. mute: those where the metadata service alone does not answer. shut: the namespace whose packets are dropped for
+    ever. broken: what the invariants have found.
     """
 
     machine: FakeMachine
@@ -69,6 +70,7 @@ class Fabric:
     silent: float = 0.0
     refusing: tuple[float, int] = (0.0, 503)
     dropped: set[str] = field(default_factory=set)
+    mute: set[str] = field(default_factory=set)
     shut: str | None = None
     limit: float = 3.0
     talking: list[Party] = field(default_factory=list)

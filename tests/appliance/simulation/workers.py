@@ -43,18 +43,26 @@ def interface_of(lease: AcquiredLease) -> IPv4Interface:
 def probe(world: World, child: FakeChild) -> None:
     """`limpet.appliance.workers.probe`."""
     timeout = float(child.arguments[child.arguments.index("--timeout") + 1])
-    targets = ("168.63.129.16:80", "169.254.169.254:80")
+    services = {"wire server": "168.63.129.16:80", "metadata service": "169.254.169.254:80"}
+    space = child.network or HOST
+
+    def asked(service: str) -> str | None:
+        mute = service == "metadata service" and space in world.fabric.mute
+        return world.fabric.answers(space) or ("no connection was made" if mute else None)
 
     def run() -> None:
         deadline = world.time.monotonic() + timeout
         world.machine.clock.sleep(0.02)
         while True:
-            problem = world.fabric.answers(child.network or HOST)
-            if problem is None or world.time.monotonic() >= deadline:
+            problems = {service: asked(service) for service in services}
+            if not any(problems.values()) or world.time.monotonic() >= deadline:
                 break
             world.machine.clock.sleep(0.25)
-        found = {"targets": [{"target": each, "problem": problem} for each in targets]}
-        child.end(0 if problem is None else 1, json.dumps(found).encode())
+        found = [
+            {"target": services[service], "service": service, "problem": problem}
+            for service, problem in problems.items()
+        ]
+        child.end(int(any(problems.values())), json.dumps({"targets": found}).encode())
 
     process = world.time.spawn("probe", run, after=0.05)
     child.killed = lambda: world.end(process)

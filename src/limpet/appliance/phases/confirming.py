@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import images
 from limpet.appliance.phases.handing import dress_all
-from limpet.appliance.phases.probing import begin_probe
-from limpet.appliance.phases.suspecting import where
+from limpet.appliance.phases.probing import Silence, begin_probe, silence, where
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
 from limpet.model.errors import HostError
@@ -27,11 +25,8 @@ def confirm(appliance: Appliance) -> Event:
             appliance.lease.revoke()
             appliance.lease.grant(Holder.GUEST_SHELL)
             appliance.last_sign = (None, appliance.machine.clock.monotonic())
-        site = appliance.site()
-        timeout = appliance.config.confirm_timeout
-        problem = probed(appliance, site.guest, timeout)
-        if problem is not None:
-            problem = _again(appliance, problem)
+        silent = probed(appliance, appliance.site().guest, appliance.config.confirm_timeout)
+        problem = None if silent is None else _again(appliance, silent)
     except HostError as error:
         problem = str(error)
     if problem is None:
@@ -65,30 +60,29 @@ def _confirm_image(appliance: Appliance) -> None:
         appliance.machine.log.warning("guest.image_not_confirmed", problem=error)
 
 
-def probed(appliance: Appliance, network: str, timeout: float) -> str | None:
+def probed(appliance: Appliance, network: str, timeout: float) -> Silence | None:
     """Why the fabric does not answer in a namespace; None when it does. Raises: HostError, Stopped."""
     child = begin_probe(appliance, network, timeout)
     if not appliance.await_end(child, timeout + 5.0):
         child.kill()
-        return "the probe did not end in time"
+        return Silence(problem="the probe did not end in time")
     done = child.ended()
     try:
-        found = json.loads(done.stdout if done is not None else b"{}")
-        problems = [
-            f"{target['target']}: {target['problem']}" for target in found["targets"] if target.get("problem")
-        ]
-    except (ValueError, KeyError, TypeError):
-        return "the probe gave no answer that can be read"
-    return "; ".join(problems)[:1000] or None
+        return silence(done.stdout if done is not None else b"")
+    except ValueError:
+        return Silence(problem="the probe gave no answer that can be read")
 
 
-def _again(appliance: Appliance, problem: str) -> str | None:
+def _again(appliance: Appliance, silent: Silence) -> str | None:
     """Tell a fault of NAT from one of the NIC, put rules and routes in place again, and look once more (F2)."""
     site, driver = appliance.site(), appliance.network_os
     there = appliance.look().exists(site.network_os)
-    place = where(reached=probed(appliance, site.network_os, 2.0) is None if there else None)
-    appliance.machine.log.warning("handover.not_confirmed", problem=problem, where=place)
+    reached = probed(appliance, site.network_os, 2.0) is None if there else None
+    place = where(reached=reached, what=silent.what)
+    appliance.machine.log.warning("handover.not_confirmed", problem=silent.problem, where=place)
     appliance.do(driver.protect(site))
     dress_all(appliance, doubt=True)
     still = probed(appliance, site.guest, SECOND_TRY)
-    return None if still is None else f"{place} ({still})"
+    if still is None:
+        return None
+    return f"{where(reached=reached, what=still.what)} ({still.problem})"

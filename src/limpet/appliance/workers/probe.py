@@ -1,7 +1,7 @@
 """Looks whether both platform addresses answer from this network namespace, each by its protocol (R7): a short-lived worker.
 
-It prints a document: {"seconds", "targets": [{"target", "source", "status", "seconds", "refused", "problem"}]}. A target without
-a `problem` has answered. One that refuses us (401, 403) has answered, too: the way is there, and another NAT would not change
+It prints a document: {"seconds", "targets": [{"target", "service", "source", "status", "seconds", "refused", "problem"}]}. A target
+without a `problem` has answered. One that refuses us (401, 403) has answered, too: the way is there, and another NAT would not change
 it, as with the Metadata Security Protocol (F16); `refused` says so. Exit code 1: some did not answer in time.
 """
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limpet.host.ports import Clock
 
 WIRE_SERVER, METADATA = "168.63.129.16", "169.254.169.254"
+METADATA_SERVICE = "metadata service"
 PAUSE = 0.05
 """Between two tries on one target, seconds."""
 _CONNECT = 0.3
@@ -52,9 +53,16 @@ class Target:
     """One address and port that must answer, and how far it is."""
 
     def __init__(
-        self, address: str, port: int, path: str, header: str, *, is_right: Callable[[bytes, bytes], bool]
+        self,
+        service: str,
+        address: str,
+        port: int,
+        path: str,
+        header: str = "",
+        *,
+        is_right: Callable[[bytes, bytes], bool],
     ) -> None:
-        self.address, self.port = address, port
+        self.service, self.address, self.port = service, address, port
         self._request = f"GET {path} HTTP/1.0\r\nHost: {address}\r\n{header}\r\n".encode("ascii")
         self._is_right = is_right
         self.source: str | None = None
@@ -172,9 +180,16 @@ def targets(
     """What must answer; metadata: with a port behind a colon, where that is not 80. Source: network-appliance.md §3.1."""
     address, _, port = metadata.partition(":")
     return (
-        Target(wire_server, wire_port, "/?comp=versions", "", is_right=_versions),
-        Target(wire_server, host_plugin_port, "/versions", "", is_right=_any),
-        Target(address, int(port or 80), "/metadata/versions", "Metadata: true\r\n", is_right=_api_versions),
+        Target("wire server", wire_server, wire_port, "/?comp=versions", is_right=_versions),
+        Target("host plugin", wire_server, host_plugin_port, "/versions", is_right=_any),
+        Target(
+            METADATA_SERVICE,
+            address,
+            int(port or 80),
+            "/metadata/versions",
+            "Metadata: true\r\n",
+            is_right=_api_versions,
+        ),
     )
 
 
@@ -216,6 +231,7 @@ def _told(target: Target, began: float) -> dict[str, object]:
     refused = target.status if target.answered and target.status in {401, 403} else None
     return {
         "target": target.name,
+        "service": target.service,
         "source": target.source,
         "status": target.status,
         "seconds": None if target.seconds is None else round(target.seconds - began, 4),
