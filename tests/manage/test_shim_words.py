@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from contextlib import suppress
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What stands for limpet: it writes down how it was called.
+# A shell starts it: a script's first line cannot name an interpreter whose path has a blank.
 RECORDER = """\
-#!{python}
-import json, os, sys
-with open({record!r}, "a") as record:
+#!/bin/sh
+exec {python} -c 'import json, sys
+with open({record}, "a") as record:
     record.write(json.dumps(sys.argv[1:]) + "\\n")
 sys.exit(7 if "boot" not in sys.argv else 1)
+' "$@"
 """
 
 
@@ -35,7 +38,8 @@ def waagent(tmp_path: Path) -> Path:
     """The installed program, over a limpet that only takes notes."""
     limpet = tmp_path / "limpet"
     limpet.write_text(
-        RECORDER.format(python=sys.executable, record=str(tmp_path / "record")), encoding="utf-8"
+        RECORDER.format(python=shlex.quote(sys.executable), record=json.dumps(str(tmp_path / "record"))),
+        encoding="utf-8",
     )
     limpet.chmod(0o755)
     program = tmp_path / "waagent"
