@@ -153,9 +153,9 @@ def test_the_marker_names_the_vm_as_the_fabric_does(machine: Vm, place: Place) -
 
 
 def test_only_root_talks_to_the_wire_server(lab: Rack, machine: Vm, place: Place, key: Key) -> None:
-    ask = "import socket; socket.create_connection(('168.63.129.16', 80), timeout=4).close()"
-    assert machine.run(f'python3 -c "{ask}"').exit_code == 0
-    assert lab.ssh(place, USER, key, f'python3 -c "{ask}"').exit_code != 0
+    ask = "import socket; socket.create_connection(('168.63.129.16', 80), timeout={}).close()"
+    assert machine.run(f'python3 -c "{ask.format(60)}"', timeout=120).exit_code == 0
+    assert lab.ssh(place, USER, key, f'python3 -c "{ask.format(4)}"').exit_code != 0
 
 
 def test_the_agent_goes_on_where_the_boot_stage_ended(lab: Rack, machine: Vm, place: Place) -> None:

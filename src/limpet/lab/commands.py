@@ -42,7 +42,7 @@ class Result:
 def run(
     argv: Sequence[str],
     *,
-    timeout: float = 60,
+    timeout: float = 120,
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> Result:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-LONGEST_ANSWER = 30.0
+LONGEST_ANSWER = 120.0
 """Seconds until the emulator has answered; a wait's own time comes on top."""
 MOST_AT_ONCE = 1000
 """Requests that one answer tells of."""
@@ -102,7 +102,7 @@ class Fabric:
         found: dict[str, Any] = self._asked("POST", f"/v1/vms/{vm}/goal-state", body)
         return found
 
-    def wait(self, vm: str, *, timeout: float = 60, **condition: Any) -> None:
+    def wait(self, vm: str, *, timeout: float = 120, **condition: Any) -> None:
         """Wait until everything in `condition` holds at once. Raises: LabError, when it does not in `timeout` seconds."""
         body = {"condition": condition, "timeout": timeout}
         try:

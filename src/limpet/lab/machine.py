@@ -153,7 +153,7 @@ class Machine:
         """`argv`, to be run inside from here."""
         return kept_in(["nsenter", f"--target={self.init}", "--all", "--", *argv])
 
-    def run(self, argv: Sequence[str], *, timeout: float = 60, stdin: str = "") -> Result:
+    def run(self, argv: Sequence[str], *, timeout: float = 120, stdin: str = "") -> Result:
         """Run a command inside as root. Raises: LabError, when it does not end in `timeout` seconds."""
         return run(self.inside(argv), timeout=timeout, stdin=stdin, environment=ENVIRONMENT)
 
@@ -179,7 +179,7 @@ class Machine:
         finally:
             kill_session(process)
 
-    def await_text(self, path: str, text: str, *, timeout: float = 60) -> str:
+    def await_text(self, path: str, text: str, *, timeout: float = 120) -> str:
         """Wait until a file inside has `text` in it and give all of it. Raises: LabError."""
 
         def look() -> str | None:

@@ -37,7 +37,7 @@ class Network:
         """`argv`, to be run in this network and in nothing else: `ip netns exec` would hide the cgroups."""
         return ["nsenter", f"--net={self.path}", "--", *argv]
 
-    def run(self, argv: Sequence[str], *, timeout: float = 60) -> Result:
+    def run(self, argv: Sequence[str], *, timeout: float = 120) -> Result:
         """Run a command of this machine in the network."""
         return run(self.inside(argv), timeout=timeout)
 

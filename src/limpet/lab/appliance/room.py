@@ -156,7 +156,7 @@ class Appliance:
     # Inside
 
     def run(
-        self, argv: Sequence[str], *, namespace: str = HOST, timeout: float = 60, stdin: str = ""
+        self, argv: Sequence[str], *, namespace: str = HOST, timeout: float = 120, stdin: str = ""
     ) -> Result:
         """Run a command inside as root, in one of its network namespaces.
 
@@ -165,7 +165,7 @@ class Appliance:
         entered = [] if namespace == HOST else ["nsenter", f"--net=/run/netns/{namespace}", "--"]
         return self.machine.run([*entered, *argv], timeout=timeout, stdin=stdin)
 
-    def sh(self, script: str, *, namespace: str = HOST, timeout: float = 60) -> str:
+    def sh(self, script: str, *, namespace: str = HOST, timeout: float = 120) -> str:
         """Run a shell script inside and give what it printed; it must end with 0."""
         return self.run(["sh", "-c", script], namespace=namespace, timeout=timeout).checked()
 

@@ -47,9 +47,9 @@ class Shell:
         if len(script.encode()) > LARGEST_COMMAND:
             raise LabError(f"a command of {len(script)} characters is too long for the lab's shell")
         self._number += 1
+        began = seconds()  # before it can begin there
         self._send(f"{self._number} {timeout:g} ".encode() + order + b"\n", timeout=timeout + GRACE)
-        began = seconds()
-        end = began + timeout + GRACE
+        end = seconds() + timeout + GRACE
         while True:
             words = self._line(end, what=f"the VM to answer {script[:200]!r}").split(" ")
             if words[0] == f"@{self._number}" and len(words) == 4:

@@ -130,11 +130,11 @@ class Vm:
         answer = self.run("systemctl is-system-running", timeout=60).stdout.strip()
         return answer if answer in ENDINGS else None
 
-    def run(self, script: str, *, timeout: float = 60) -> Result:
+    def run(self, script: str, *, timeout: float = 180) -> Result:
         """Run a script of sh as root, by the lab's shell: neither network nor login is needed. Raises: LabError."""
         return self._answering().run(script, timeout=timeout)
 
-    def told(self, script: str, *, timeout: float = 60) -> str:
+    def told(self, script: str, *, timeout: float = 180) -> str:
         """What a script wrote, without white space around it. Raises: LabError, when it did not end with 0."""
         return self.run(script, timeout=timeout).checked().strip()
 
