@@ -13,6 +13,7 @@ from limpet.host.facts.ssh import look_at_sshd
 from limpet.host.fake import FakeMachine
 
 WANTED = {"PasswordAuthentication": "no"}
+NO_KEYBOARD = {"KbdInteractiveAuthentication": "no", "ChallengeResponseAuthentication": "no"}
 SSH = Path("/etc/ssh")
 
 
@@ -61,10 +62,36 @@ def test_the_first_line_outside_match_blocks_is_the_one_that_counts(before: str,
     assert with_values(before, WANTED) == after
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "ChallengeResponseAuthentication yes\n",
+            "KbdInteractiveAuthentication no\nChallengeResponseAuthentication no\n",
+        ),
+        (
+            "SkeyAuthentication yes\n",
+            "KbdInteractiveAuthentication no\nChallengeResponseAuthentication no\nSkeyAuthentication yes\n",
+        ),
+        (
+            "challengeresponseauthentication no\nKbdInteractiveAuthentication yes\n",
+            "challengeresponseauthentication no\nKbdInteractiveAuthentication no\n",
+        ),
+        ("", "KbdInteractiveAuthentication no\nChallengeResponseAuthentication no\n"),
+    ],
+)
+def test_a_keyword_under_an_older_name_does_not_get_its_way(before: str, after: str) -> None:
+    assert with_values(before, NO_KEYBOARD) == after
+    assert with_values(after, NO_KEYBOARD) == after
+
+
 lines = st.sampled_from(
     [
         "PasswordAuthentication yes",
         "passwordauthentication=no",
+        "ChallengeResponseAuthentication yes",
+        "KbdInteractiveAuthentication yes",
+        "SkeyAuthentication no",
         "Match User bob",
         "Match all",
         "# x",
@@ -85,13 +112,21 @@ def test_whatever_the_file_says_the_value_is_set_and_setting_it_again_changes_no
     assert value_of(changed, "PasswordAuthentication") == "no"
     assert with_values(changed, WANTED) == changed
     assert len(changed.splitlines()) - len(parts) in {0, 1}
+    changed = with_values(changed, NO_KEYBOARD)
+    assert value_of(changed, "KbdInteractiveAuthentication") == "no"
+    assert value_of(changed, "PasswordAuthentication") == "no"
+    assert with_values(changed, {**WANTED, **NO_KEYBOARD}) == changed
 
 
 @pytest.mark.parametrize(
     ("text", "early"),
     [
         ("Include /etc/ssh/sshd_config.d/*.conf\n", True),
-        ("Port 22\ninclude  /etc/x /etc/ssh/sshd_config.d/*.conf\nPasswordAuthentication yes\n", True),
+        ("Port 22\ninclude  /etc/ssh/sshd_config.d/*.conf /etc/x\nPasswordAuthentication yes\n", True),
+        ("include  /etc/x /etc/ssh/sshd_config.d/*.conf\n", False),
+        ('Include "/etc/a b" /etc/ssh/sshd_config.d/*.conf\n', False),
+        ("Include\t/etc/x\t/etc/ssh/sshd_config.d/*.conf\n", False),
+        ("Include /etc/x\nInclude /etc/ssh/sshd_config.d/*.conf\n", False),
         ("PasswordAuthentication yes\nInclude /etc/ssh/sshd_config.d/*.conf\n", False),
         ("Match all\nMatch User x\nInclude /etc/ssh/sshd_config.d/*.conf\n", False),
         ("Include sshd_config.d/*.conf\n", True),
@@ -134,7 +169,7 @@ def test_a_running_sshd_without_systemd_is_told_by_a_signal() -> None:
 
 def test_a_change_that_was_cut_short_before_sshd_was_told_is_told() -> None:
     wish = SshdWish(folder=SSH, password_login=False)
-    done = with_values("", {"PasswordAuthentication": "no", "KbdInteractiveAuthentication": "no"})
+    done = with_values("", {**WANTED, **NO_KEYBOARD})
     steps = plan_sshd(wish, SshdFacts(config=done, pid=77, trial=True)).steps
     assert [step.describe() for step in steps] == ["run kill -HUP 77", "remove /etc/ssh/.limpet-sshd_config"]
 
@@ -183,6 +218,34 @@ NO = "PasswordAuthentication no"
             {"20-x.conf": "KbdInteractiveAuthentication yes\n"},
             [f"sshd_config: {NO}"],
         ),
+        # The keyboard's way under its older names.
+        (
+            INCLUDING,
+            {"10-x.conf": "ChallengeResponseAuthentication yes\n"},
+            [f"sshd_config.d/00-limpet.conf: {NO}"],
+        ),
+        (INCLUDING, {"10-x.conf": "SkeyAuthentication yes\n"}, [f"sshd_config.d/00-limpet.conf: {NO}"]),
+        (
+            INCLUDING,
+            {"10-x.conf": "challengeresponseauthentication no\n"},
+            [f"sshd_config.d/50-limpet.conf: {NO}"],
+        ),
+        # What a file includes may say anything.
+        (
+            INCLUDING,
+            {"40-x.conf": "Include /etc/crypto-policies/x\n"},
+            [f"sshd_config.d/00-limpet.conf: {NO}"],
+        ),
+        (INCLUDING, {"00-a.conf": "Include /etc/x\n"}, [f"sshd_config: {NO}"]),
+        (INCLUDING, {"60-x.conf": "Include /etc/x\n"}, [f"sshd_config.d/50-limpet.conf: {NO}"]),
+        ("Include /etc/x\n" + INCLUDING, {}, [f"sshd_config: {NO}"]),
+        (INCLUDING.replace("Include ", "Include /etc/x "), {}, [f"sshd_config: {NO}"]),
+        # Every file is included, whatever it is called.
+        (
+            INCLUDING.replace("*.conf", "*"),
+            {"10-x": "PasswordAuthentication yes\n"},
+            [f"sshd_config.d/00-limpet.conf: {NO}"],
+        ),
     ],
 )
 def test_no_included_file_says_otherwise_before_what_the_media_says(
@@ -217,8 +280,21 @@ def test_a_configuration_with_a_comment_of_another_encoding_is_changed_all_the_s
     files.replace(SSH / "sshd_config", b"# gr\xfc\xdfe\nPasswordAuthentication yes\n")
     steps = plan_sshd(SshdWish(folder=SSH, password_login=False), look_at_sshd(files, SSH)).steps
     assert [step.content for step in steps if isinstance(step, Write)] == [
-        b"# gr\xfc\xdfe\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        b"# gr\xfc\xdfe\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nChallengeResponseAuthentication no\n"
     ]
+
+
+def test_a_file_of_any_name_is_looked_at_where_all_are_included() -> None:
+    files = FakeMachine().files
+    files.make_folder(SSH / "sshd_config.d")
+    files.replace(SSH / "sshd_config", INCLUDING.replace("*.conf", "*").encode())
+    files.replace(SSH / "sshd_config.d/10-x", b"PasswordAuthentication yes\n")
+    files.replace(SSH / "sshd_config.d/.hidden", b"PasswordAuthentication yes\n")  # no pattern finds it
+    facts = look_at_sshd(files, SSH)
+    assert list(facts.drop_ins) == ["10-x"]
+    (_, written) = plan_sshd(SshdWish(folder=SSH, password_login=False), facts).steps
+    assert isinstance(written, Write)
+    assert written.path == SSH / "sshd_config.d/00-limpet.conf"
 
 
 def test_a_configuration_that_is_a_link_is_changed_where_it_leads() -> None:

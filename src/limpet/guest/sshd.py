@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from limpet.guest.sshd_config import includes_early, mentions, value_of, with_values
+from limpet.guest.sshd_config import includes, includes_early, value_of, with_values
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ class SshdWish:
 class SshdFacts:
     """config: sshd_config's text, None where there is none. config_path: where it is, None where its name says.
 
-    problem: why it cannot be read although it is there. drop_ins: texts of sshd_config.d/*.conf by name. trial: whether the file of a change under way is there. pid: of the sshd that runs, None when none does. unit: its
-    unit where systemd runs.
+    problem: why it cannot be read although it is there. drop_ins: texts in sshd_config.d by name, also of those that are
+    no *.conf: some configurations include them all. trial: whether the file of a change under way is there. pid: of the
+    sshd that runs, None when none does. unit: its unit where systemd runs.
     """
 
     config: str | None = None
@@ -79,7 +80,7 @@ def plan_sshd(wish: SshdWish, facts: SshdFacts, *, host_keys_change: bool = Fals
     if facts.config is None:
         advice = f"Look at {wish.folder / _MAIN}: what sshd accepts stays as the image has it."
         return Task(name=SSHD, purpose=purpose, problem=facts.problem, advice=advice, required=False)
-    values = _values(wish, facts)
+    values = _values(wish)
     path, content = _target(wish.folder, facts, values)
     drop_ins = wish.folder / _FOLDER
     old = [
@@ -106,14 +107,15 @@ def plan_sshd(wish: SshdWish, facts: SshdFacts, *, host_keys_change: bool = Fals
     return Task(name=SSHD, purpose=purpose, steps=tuple(steps), advice=advice)
 
 
-def _values(wish: SshdWish, facts: SshdFacts) -> dict[str, str]:
+def _values(wish: SshdWish) -> dict[str, str]:
     values = {}
     if wish.password_login is not None:
         values["PasswordAuthentication"] = "yes" if wish.password_login else "no"
     if wish.password_login is False:  # else PAM would ask for the password by this way
         values["KbdInteractiveAuthentication"] = "no"
-        if mentions(facts.config or "", "ChallengeResponseAuthentication"):  # its name before OpenSSH 8.7
-            values["ChallengeResponseAuthentication"] = "no"
+        values["ChallengeResponseAuthentication"] = (
+            "no"  # what counts before OpenSSH 8.7, where it is yes by itself
+        )
     if wish.client_alive_interval:
         values["ClientAliveInterval"] = str(wish.client_alive_interval)
     return values
@@ -134,9 +136,11 @@ def _target(folder: Path, facts: SshdFacts, values: Mapping[str, str]) -> tuple[
 
 
 def _is_contradicted(name: str, facts: SshdFacts, values: Mapping[str, str]) -> bool:
-    """Whether a file that sshd reads before `name` says otherwise."""
+    """Whether a file that sshd reads before `name` says otherwise, or may by a file that it includes."""
     for other, text in facts.drop_ins.items():
         if other < name and other not in _DROP_INS:
+            if includes(text):
+                return True
             for keyword, value in values.items():
                 found = value_of(text, keyword)
                 if found is not None and found.lower() != value.lower():

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*)\Z", re.DOTALL)
 _COMMENT = re.compile(r"\s#")
 _WHOLE_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_KEYBOARD = "kbdinteractiveauthentication"
+_OLDER_NAMES = {"challengeresponseauthentication": _KEYBOARD, "skeyauthentication": _KEYBOARD}
+"""For sshd one and the same since OpenSSH 8.7: whichever stands first counts."""
 _HOME = PurePosixPath("/etc/ssh")
 """What a relative path of an Include is relative to."""
 
@@ -38,22 +41,28 @@ def global_lines(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def value_of(text: str, keyword: str) -> str | None:
-    """The value in effect, of this text alone."""
-    return next((value for _, found, value in global_lines(text) if found == keyword.lower()), None)
+    """The value in effect, of this text alone; an older name of the keyword counts too."""
+    wanted = _newest(keyword)
+    return next((value for _, found, value in global_lines(text) if _newest(found) == wanted), None)
 
 
-def mentions(text: str, keyword: str) -> bool:
-    """Whether an active line outside Match blocks has this keyword."""
-    return value_of(text, keyword) is not None
+def _newest(keyword: str) -> str:
+    keyword = keyword.lower()
+    return _OLDER_NAMES.get(keyword, keyword)
+
+
+def includes(text: str) -> bool:
+    """Whether it includes other files outside Match blocks, whatever those say."""
+    return value_of(text, "Include") is not None
 
 
 def includes_early(text: str, folder: str, keywords: Mapping[str, str]) -> bool:
-    """Whether files of `folder` are included before any of the keywords is set, outside Match blocks."""
-    wanted = {keyword.lower() for keyword in keywords}
+    """Whether files of `folder` are included before any of the keywords is set or anything else included."""
+    wanted = {_newest(keyword) for keyword in keywords}
     for _, keyword, value in global_lines(text):
-        if keyword == "include" and any(_is_all_of(folder, pattern) for pattern in value.split()):
-            return True
-        if keyword in wanted:
+        if keyword == "include":
+            return _is_all_of(folder, value.partition(" ")[0])
+        if _newest(keyword) in wanted:
             return False
     return False
 
@@ -66,7 +75,8 @@ def _is_all_of(folder: str, pattern: str) -> bool:
 def with_values(text: str, values: Mapping[str, str]) -> str:
     """`text` with every keyword set, whatever it includes: its first line outside Match blocks is replaced, or one is added.
 
-    It is added before the first file that is included, for that may say otherwise, else before the first Match block.
+    It is added before the first file that is included and before the keyword's older name, for both may say otherwise, else
+    before the first Match block.
     """
     for keyword, value in values.items():
         text = _with_value(text, keyword, value)
@@ -84,7 +94,8 @@ def _with_value(text: str, keyword: str, value: str) -> str:
                 return text
             lines[number] = wanted
             return "".join(lines)
-        if found == "include":
+        otherwise = _newest(found) == _newest(keyword) and present.lower() != value.lower()
+        if found == "include" or otherwise:
             lines.insert(number, wanted)
             return "".join(lines)
     lines.insert(_first_match(lines), wanted)

@@ -64,7 +64,7 @@ def look_at_sshd(files: Files, folder: Path) -> SshdFacts:
         path = folder / "sshd_config"  # sshd takes it before the vendor's
     info = None if config is None else files.info(place)
     drop_ins = folder / "sshd_config.d"
-    names = [name for name in names_in(files, drop_ins) if name.endswith(".conf")][:_MOST_DROP_INS]
+    names = [name for name in names_in(files, drop_ins) if not name.startswith(".")][:_MOST_DROP_INS]
     texts = {name: _text(files, drop_ins / name) for name in names}
     return SshdFacts(
         config=config,
