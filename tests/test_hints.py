@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests import interpreters
 
 
 def said(code: str) -> list[str]:
-    start = (
-        f"import sys; sys.path[:] = {sys.path!r}; from limpet.lean import lean_hints; lean_hints()\n{code}"
-    )
-    done = subprocess.run(
-        [sys.executable, "-ISc", start], check=True, capture_output=True, text=True, timeout=120
-    )
-    return done.stdout.splitlines()
+    return interpreters.said(f"from limpet.lean import lean_hints; lean_hints()\n{code}")
 
 
 def test_names_for_annotations_and_base_classes_are_there_without_the_standard_module() -> None:

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-
-def said(code: str) -> list[str]:
-    start = f"import sys; sys.path[:] = {sys.path!r}\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-ISc", start], check=True, capture_output=True, text=True, timeout=120
-    )
-    return done.stdout.splitlines()
+from tests.interpreters import said
 
 
 def test_constants_of_the_system_are_numbers_and_everything_that_uses_them_works() -> None:

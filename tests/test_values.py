@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+from tests.interpreters import said
 
 from limpet import values
 
@@ -65,14 +64,7 @@ def test_a_process_that_ends_soon_makes_its_classes_once_and_its_values_do_not_c
         "try: made.other = 1\n"
         "except AttributeError as error: print(type(error).__name__, hasattr(made, '__dict__'))"
     )
-    done = subprocess.run(
-        [sys.executable, "-ISc", f"import sys; sys.path[:] = {sys.path!r}\n{code}"],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout.split() == ["FrozenInstanceError", "True"]
+    assert said(code) == ["FrozenInstanceError True"]
 
 
 @BOTH
@@ -145,15 +137,8 @@ def test_a_printed_value_shows_its_members_but_the_hidden_ones(library: Any) -> 
 
 
 def test_the_boot_stage_makes_its_values_without_the_standard_module() -> None:
-    code = "import limpet.boot, sys; print(sys.modules['dataclasses'].__name__, 'inspect' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-ISc", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout.split() == ["limpet.values", "False"]
+    code = "import limpet.boot; print(sys.modules['dataclasses'].__name__, 'inspect' in sys.modules)"
+    assert said(code) == ["limpet.values False"]
 
 
 def test_patterns_of_the_boot_stage_are_compiled_when_they_are_used_and_do_what_patterns_do() -> None:
@@ -162,11 +147,4 @@ def test_patterns_of_the_boot_stage_are_compiled_when_they_are_used_and_do_what_
         "a = re.compile('(x)(?P<n>y)', re.IGNORECASE); "
         "print(type(a).__name__, a.match('XY')['n'], a.sub('z', 'axyb'), a.pattern, bool(a.fullmatch('xyz')))"
     )
-    done = subprocess.run(
-        [sys.executable, "-ISc", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout.split() == ["LazyPattern", "Y", "azb", "(x)(?P<n>y)", "False"]
+    assert said(code) == ["LazyPattern Y azb (x)(?P<n>y) False"]

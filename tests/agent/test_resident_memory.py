@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests.interpreters import said
 
-PLENTY = 60.0
 LARGE = {
     "_hashlib", "argparse", "ast", "asyncio", "datetime", "email", "hashlib", "http.client", "inspect", "locale", "logging", "ssl",
     "tomllib", "traceback", "urllib.parse", "zipfile", "limpet.config.settings", "limpet.agent.policy_file",
@@ -19,17 +17,8 @@ print(*sys.modules)
 """
 
 
-def said() -> list[str]:
-    path = ":".join(path for path in sys.path if path)
-    command = [sys.executable, "-S", "-c", LOOK]
-    done = subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=PLENTY, env={"PYTHONPATH": path}
-    )
-    return done.stdout.splitlines()
-
-
 def test_the_resident_agent_loads_nothing_large_and_has_stand_ins_for_what_is() -> None:
-    stand_ins, signals, modules = said()
+    stand_ins, signals, modules = said(LOOK)
     assert stand_ins.split() == ["limpet.hints", "limpet.values", "int"]
     assert signals == "SIGTERM"
     loaded = set(modules.split())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.interpreters import loaded
 
 from limpet.host.command_door import Door, answer
 
@@ -92,16 +92,6 @@ def test_what_answers_has_the_listening_socket(tmp_path: Path) -> None:
 
 
 def test_the_door_has_next_to_nothing_loaded() -> None:
-    code = "import sys, limpet.appliance.requests.door; print('\\n'.join(sys.modules))"
-    loaded = set(
-        subprocess.run(
-            [sys.executable, "-S", "-c", code],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=PLENTY,
-            env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
-        ).stdout.split()
-    )
-    assert "limpet.host.command_door" in loaded
-    assert not loaded & {"socket", "typing", "pathlib", "subprocess", "json", "re", "enum", "dataclasses"}
+    modules = loaded("import limpet.appliance.requests.door")
+    assert "limpet.host.command_door" in modules
+    assert not modules & {"socket", "typing", "pathlib", "subprocess", "json", "re", "enum", "dataclasses"}

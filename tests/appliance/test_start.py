@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests.interpreters import loaded
 
-PLENTY = 60.0
 LARGE = {"_hashlib", "ast", "asyncio", "email", "hashlib", "http.client", "inspect", "locale", "logging", "ssl", "urllib.parse"}  # fmt: skip
 
 
 def test_the_supervisor_loads_nothing_large() -> None:
-    code = "import sys, limpet.appliance.start, limpet.appliance.supervisor; print('\\n'.join(sys.modules))"
-    loaded = set(
-        subprocess.run(
-            [sys.executable, "-S", "-c", code],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=PLENTY,
-            env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
-        ).stdout.split()
-    )
-    assert "limpet.appliance.supervisor" in loaded
-    assert "limpet.values" in loaded
-    assert not loaded & LARGE
+    modules = loaded("import limpet.appliance.start, limpet.appliance.supervisor")
+    assert "limpet.appliance.supervisor" in modules
+    assert "limpet.values" in modules
+    assert not modules & LARGE

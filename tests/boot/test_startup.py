@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+from tests.interpreters import loaded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,22 +72,6 @@ STANDARD = frozenset(
     ]
 )
 START = "import limpet.boot.main, limpet.boot.preview, limpet.boot.stage"
-
-
-def loaded(code: str) -> set[str]:
-    """The modules of a process that does `code` and nothing else."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-ISc",
-            f"import sys; sys.path[:] = {sys.path!r}; {code}; print(*sys.modules)",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return set(done.stdout.split())
 
 
 def test_boot_loads_a_closed_list_of_the_standard_library_and_nothing_of_other_programs() -> None:
