@@ -86,9 +86,12 @@ def test_a_script_has_its_verb_as_its_only_argument_and_a_fixed_environment(
 
 def test_a_script_that_hangs_is_ended_with_all_that_it_started(scripts: Scripts, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    scripts.write(Verb.CLAIM, f"sleep 300 & echo $! > {note}; wait")
-    with pytest.raises(HostError, match=r"it did not end in 1\.5 s"):
-        scripts.claim(claim=1.5)
+    scripts.write(Verb.CLAIM, f"sleep 300 & echo $! > {note}.new; mv {note}.new {note}; wait")
+    for limit in (0.5, 5.0, 50.0):  # on a busy machine the first may be over before the script has begun
+        with pytest.raises(HostError, match=rf"it did not end in {limit:g} s"):
+            scripts.claim(claim=limit)
+        if note.exists():
+            break
     assert _ends(int(note.read_text()))
 
 
