@@ -306,3 +306,36 @@ def test_f15_an_operator_who_shuts_the_way_is_told_of_and_nothing_is_taken_from_
     world.program.refuses.clear()
     world.live(700.0)
     flows(world)
+
+
+def test_what_is_borne_of_the_network_os_is_not_shown_as_healthy(world: World) -> None:
+    steady(world)
+    world.program.refuses["protect"] = 1000
+    world.networks.lose_rules(nat=False)
+    assert world.live(300.0, lambda: world.state is State.REPAIRING)
+    assert world.live(300.0, lambda: world.state is State.STEADY)
+    assert world.live(
+        5.0,
+        lambda: (
+            shown(world)["networkOs"]
+            == {
+                "driver": "simulated",
+                "health": "wounded",
+                "problem": "its rules are not as they were",
+            }
+        ),
+    )
+    world.program.refuses.clear()
+    assert world.live(700.0, lambda: shown(world)["problem"] is None)
+    flows(world)
+
+
+def test_a_nic_that_is_said_to_be_taken_and_is_not_is_told_of(world: World) -> None:
+    world.program.idle.add("claim")
+    world.reach(State.RESCUE)
+    assert shown(world)["problem"] == (
+        "cannot give eth1 to the network OS: it says that it has taken it, and Linux has it still"
+    )
+    world.program.idle.clear()
+    world.reach(State.STEADY)
+    flows(world)

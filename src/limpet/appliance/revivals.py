@@ -17,15 +17,18 @@ class Revivals:
         self._borne: set[str | None] = set()
         self._until = 0.0
         self._times = 0
+        self.problem: str | None = None
+        """Of what was borne last, for people."""
 
     def patience(self, now: float) -> float:
         """How long is waited before it is revived now: nothing at first, more when that is done again and again."""
         self._recent = [*(each for each in self._recent if now - each < _FLAPPING), now][-16:]
         return float(min(2.0 ** max(0, len(self._recent) - 3) - 1.0, _LONGEST_PAUSE))
 
-    def bear(self, now: float, cause: str | None) -> None:
+    def bear(self, now: float, cause: str | None, problem: str | None = None) -> None:
         """It cannot be mended, and forwards: it is left alone for a while that grows."""
         self._borne.add(cause)
+        self.problem = problem
         self._until = now + min(_AGAIN * 2.0 ** min(self._times, 16), _AGAIN_LONGEST)
         self._times += 1
 

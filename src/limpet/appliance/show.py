@@ -154,6 +154,9 @@ def _network_os(appliance: Appliance) -> dict[str, Any]:
         pulse = appliance.pulse(deep=False, within=EVERY)
     except HostError as error:
         return {"driver": name, "health": Health.GONE.value, "problem": redacted(str(error))}
+    if pulse.health is Health.HEALTHY and appliance.revivals.bearing(appliance.machine.clock.monotonic()):
+        # Only the thorough look finds what is borne.
+        return {"driver": name, "health": Health.WOUNDED.value, "problem": _shown(appliance.revivals.problem)}
     return {"driver": name, "health": pulse.health.value, "problem": _shown(pulse.problem)}
 
 

@@ -23,13 +23,14 @@ class Answer:
 
     check: reads its standard output, and raises MalformedDocument for what is no answer: the step has failed then. kept: a
     file, for root alone, that gets a good answer. log: gets what the program complains of, without secrets. meanings: of
-    its exit codes, for people.
+    its exit codes, for people. secrets: finds in its standard input what is never repeated of what it complains of.
     """
 
     check: Callable[[bytes], object]
     kept: Path | None = None
     log: Path | None = None
     meanings: Mapping[int, str] = field(default_factory=dict)
+    secrets: Callable[[bytes], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,19 +113,22 @@ class Interpreter:
                 self.kernel.set_host_name(name)
 
     def _run(self, step: Run) -> None:
-        done = self.commands.run(step.argv, stdin=_revealed(step.stdin), timeout=step.timeout)
+        told = _revealed(step.stdin)
+        done = self.commands.run(step.argv, stdin=told, timeout=step.timeout)
         if step.output is not None:
             self.files.replace(step.output, done.stdout + done.stderr, mode=0o600)
+        complaint = (done.stderr or done.stdout).decode("utf-8", "replace")
         if step.answer is not None:
-            self._note(step.answer, step.argv[0], done.stderr)
+            complaint = _without(complaint, step.answer, told)
+            self._note(step.answer, step.argv[0], complaint if done.stderr else "")
         if done.exit_code in step.accepted:
             if step.answer is not None:
                 self._keep(step.answer, done.stdout)
             return
-        lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        lines = complaint.strip().splitlines()
         said = [line for line in lines if not line.startswith(_NO_REASON)] or lines
         # What goes to a file of its own is not repeated: it is somebody else's, and may have secrets in it.
-        reason = redacted(said[-1][:_LONGEST_COMPLAINT]) if said and step.output is None else ""
+        reason = redacted(_printable(said[-1])[:_LONGEST_COMPLAINT]) if said and step.output is None else ""
         if done.exit_code is None:
             raise HostError(f"it did not end in {step.timeout:g} s")
         if done.exit_code == 127 and not self.commands.exists(step.argv[0]):
@@ -133,13 +136,13 @@ class Interpreter:
         meaning = step.answer.meanings.get(done.exit_code, "") if step.answer is not None else ""
         raise HostError(": ".join(filter(None, (meaning, reason))) or f"it ended with {done.exit_code}")
 
-    def _note(self, answer: Answer, program: str, complaint: bytes) -> None:
+    def _note(self, answer: Answer, program: str, complaint: str) -> None:
         """Put into its log what a program complained of."""
         if answer.log is None or not complaint.strip():
             return
         from limpet.guest.log_redaction import Redactor  # noqa: PLC0415 - the boot stage has no such program
 
-        text = Redactor().block(complaint[:_MOST_NOTED].decode("utf-8", "replace"))
+        text = Redactor().block(complaint[:_MOST_NOTED])
         lines = [f"{program}: {_printable(line)}\n" for line in text.splitlines()]
         with suppress(HostError):  # what the program did counts, not whether that could be noted
             if self.files.info(answer.log) is None:
@@ -162,6 +165,15 @@ class Interpreter:
 
     def _owner(self, owner: str | tuple[int, int] | None) -> tuple[int, int] | None:
         return ids_of(owner, self.files) if isinstance(owner, str) else owner
+
+
+def _without(text: str, answer: Answer, told: bytes) -> str:
+    """A program's words without the secrets that it was told: `sh -x` alone repeats all of them."""
+    if not text or answer.secrets is None:
+        return text
+    for secret in answer.secrets(told):
+        text = text.replace(secret, "<redacted>")
+    return text
 
 
 def _printable(line: str) -> str:

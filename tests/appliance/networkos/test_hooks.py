@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,6 +136,12 @@ def test_exit_codes_have_meanings(vendor: Vendor, said: Said, problem: str) -> N
         do_steps(vendor, vendor.driver.claim(SECOND, SITE, seen(SECOND, PRIMARY)).forward)
 
 
+def test_a_reason_has_nothing_that_a_terminal_obeys(vendor: Vendor) -> None:
+    vendor.answers["dress"] = Said(exit_code=1, stderr="\x1b[2Jno \u202eport\x07\n")
+    with pytest.raises(HostError, match=r"^\?\[2Jno \?port\?$"):
+        do_steps(vendor, vendor.driver.dress(PRIMARY, LEASE, SITE, seen()))
+
+
 def test_complaints_go_to_a_log_without_secrets_and_without_what_a_terminal_obeys(vendor: Vendor) -> None:
     vendor.answers["dress"] = Said(stderr="password=hunter2 \x1b[2J\n" + "x" * 100_000)
     do_steps(vendor, vendor.driver.dress(PRIMARY, LEASE, SITE, seen()))
@@ -250,6 +257,11 @@ def test_the_look_at_signs_of_life_starts_no_program(vendor: Vendor) -> None:
         health=Health.WOUNDED, problem="the process of /run/acme.pid has ended", cause="acmed"
     )
     files.make_folder(files_path("/proc/77"))
+    files.replace(files_path("/proc/77/stat"), b"77 (acme) d) S 1 77 77 0 -1\n")
+    assert health(vendor) == Pulse(health=Health.HEALTHY)
+    files.replace(files_path("/proc/77/stat"), b"77 (acme) d) Z 1 77 77 0 -1\n")
+    assert health(vendor).problem == "the process of /run/acme.pid has ended"
+    files.remove(files_path("/proc/77/stat"))
     files.remove(files_path("/run/acme.sock"))
     assert health(vendor) == Pulse(health=Health.GONE, problem="/run/acme.sock is gone")
     assert len(vendor.machine.commands.ran) == ran
@@ -278,6 +290,7 @@ def test_a_deep_look_asks_the_program(vendor: Vendor, said: Said, expected: Puls
         (Said(b'{"version": 1, "health": "fine"}'), "none of healthy, wounded, gone"),
         (Said(b'{"version": 1, "health": "gone"}'), "member problem is missing"),
         (Said(b"", exit_code=3, stderr="sig=secret is wrong"), "sig=<redacted> is wrong"),
+        (Said(b"", exit_code=1, stderr="no \x1b[31mplane\n"), "no  [31mplane"),
         (Said(b"", exit_code=None), "did not end in 5 s"),
     ],
 )
@@ -334,6 +347,17 @@ def test_custom_data_reaches_the_vendor_once_as_a_secret(vendor: Vendor) -> None
     assert (document["userPassword"], document["customData"]) == ("hunter2", "aG9zdG5hbWUgZWRnZQ==")
     note = vendor.machine.files.read(NOTE, at_most=100).decode().strip()
     assert vendor.driver.day_zero(replace(DAY_ZERO, made_for=note)) == ()
+
+
+def test_a_vendor_that_repeats_what_it_was_told_is_not_quoted_with_secrets(vendor: Vendor) -> None:
+    custom_data = base64.b64encode(b"hostname edge\n  key chain 7 swordfish\nexit\n").decode("ascii")
+    environment = replace(DAY_ZERO.environment, custom_data=Secret(custom_data))
+    repeated = f"+ userPassword=hunter2 {custom_data}\n% cannot exit: hunter2 in 'key chain 7 swordfish'\n"
+    vendor.answers["day-zero"] = Said(exit_code=1, stderr=repeated)
+    (outcome,) = do(vendor, vendor.driver.day_zero(replace(DAY_ZERO, environment=environment)))
+    assert "% cannot exit: <redacted> in '<redacted>'" in outcome.describe()
+    log = vendor.machine.files.read(hooks.LOG, at_most=1 << 20).decode()
+    assert not [word for word in ("hunter2", "swordfish", custom_data) if word in log]
 
 
 def test_without_a_program_for_it_custom_data_lies_ready(vendor: Vendor) -> None:

@@ -70,7 +70,7 @@ def _is_borne(appliance: Appliance) -> bool:
     appliance.machine.log.warning(
         "network_os.borne", problem=problem, remedy="it forwards; reviving it is tried again later"
     )
-    appliance.revivals.bear(appliance.machine.clock.monotonic(), pulse.cause)
+    appliance.revivals.bear(appliance.machine.clock.monotonic(), pulse.cause, pulse.problem)
     return True
 
 

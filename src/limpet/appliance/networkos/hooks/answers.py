@@ -105,7 +105,12 @@ def _text(members: Mapping[str, Any], name: str, document: str) -> str | None:
     text = member(dict(members), name, str, document, None)
     if text is None:
         return None
-    return "".join(each if each.isprintable() else " " for each in text)[:_LONGEST_PROBLEM].strip() or None
+    return printable(text)[:_LONGEST_PROBLEM].strip() or None
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def _cause(members: dict[str, Any], document: str) -> str | None:

@@ -16,7 +16,7 @@ from limpet.appliance.networkos import moving, rules
 from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.forgetting import forgotten
 from limpet.appliance.networkos.hooks import documents as told
-from limpet.appliance.networkos.hooks.answers import LARGEST, AnswerOf, pulse_of, signs_of
+from limpet.appliance.networkos.hooks.answers import LARGEST, AnswerOf, printable, pulse_of, signs_of
 from limpet.appliance.networkos.hooks.verbs import MEANINGS, REQUIRED, TABLE, TIMEOUTS, Verb
 from limpet.appliance.networkos.iproute import batch
 from limpet.guest.forgetting import Forgetting, any_answer
@@ -251,7 +251,13 @@ class HooksNetworkOs:
         return self._planned(verb, document)
 
     def _planned(self, verb: Verb, document: Content, *, kept: Path | None = None) -> Run:
-        answer = Answer(check=AnswerOf(verb, self._path(verb)), kept=kept, log=LOG, meanings=MEANINGS)
+        answer = Answer(
+            check=AnswerOf(verb, self._path(verb)),
+            kept=kept,
+            log=LOG,
+            meanings=MEANINGS,
+            secrets=told.secrets_of if verb is Verb.DAY_ZERO else None,
+        )
         return Run(self._argv(verb), stdin=document, timeout=self.timeouts[verb], answer=answer)
 
     def _release(self, nic: Nic, site: Site) -> Run:
@@ -272,7 +278,7 @@ class HooksNetworkOs:
             return Pulse(health=Health.WOUNDED, problem=f"{path} did not end in {limit:g} s", cause="health")
         if done.exit_code != 0:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            reason = redacted(said[-1][:300]) if said else f"it ended with {done.exit_code}"
+            reason = redacted(printable(said[-1])[:300]) if said else f"it ended with {done.exit_code}"
             return Pulse(health=Health.WOUNDED, problem=f"{path}: {reason}", cause="health")
         try:
             return pulse_of(done.stdout, path)
@@ -317,6 +323,13 @@ def _lost(sign: Sign, files: Files) -> Pulse | None:
     if not sign.process:
         return None
     number = text_of(files, sign.path, at_most=32) or ""
-    if number.isdecimal() and is_there(files, Path("/proc", number)):
+    if number.isdecimal() and _lives(number, files):
         return None
     return Pulse(health=sign.lost, problem=f"the process of {sign.path} has ended", cause=sign.cause)
+
+
+def _lives(number: str, files: Files) -> bool:
+    """Whether a process is there, and not only what is left of it until its parent asks how it ended."""
+    process = Path("/proc", number)
+    stat = text_of(files, process / "stat", at_most=1024) or ""
+    return is_there(files, process) and stat.rpartition(")")[2].split()[:1] not in (["Z"], ["X"])
