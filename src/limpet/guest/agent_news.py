@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from limpet.guest.records import word
+from limpet.guest.records import members_of, word
 from limpet.model.errors import MalformedDocument
 
 NEWS = "out/agent.json"
@@ -65,14 +65,7 @@ def render_news(news: AgentNews) -> bytes:
 
 def parse_news(content: bytes) -> AgentNews:
     """Read the file, which comes out of the guest: nothing in it is trusted. Raises: MalformedDocument."""
-    if len(content) > LARGEST:
-        raise MalformedDocument(NEWS, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedDocument(NEWS, "it is not JSON") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise MalformedDocument(NEWS, f"it is not of version {VERSION}")
+    found = members_of(content, NEWS, version=VERSION, at_most=LARGEST)
     epoch, code = found.get("epoch"), found.get("code")
     if isinstance(epoch, bool) or not isinstance(epoch, int):
         raise MalformedDocument(NEWS, "epoch is not a number")

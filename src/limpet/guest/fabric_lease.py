@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from limpet.guest.records import word
+from limpet.guest.records import members_of, word
 from limpet.model.errors import MalformedDocument
 
 EXCHANGE = Path("/run/limpet/appliance")
@@ -58,14 +58,7 @@ def render_grant(grant: Grant) -> bytes:
 
 def parse_grant(content: bytes) -> Grant:
     """Read the file. Raises: MalformedDocument, whatever is wrong with it."""
-    if len(content) > LARGEST:
-        raise MalformedDocument(DOCUMENT, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedDocument(DOCUMENT, "it is not JSON") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise MalformedDocument(DOCUMENT, f"it is not of version {VERSION}")
+    found = members_of(content, DOCUMENT, version=VERSION, at_most=LARGEST)
     epoch = found.get("epoch")
     if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
         raise MalformedDocument(DOCUMENT, "epoch is not a number that counts")

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from limpet.guest.identity import same_vm
-from limpet.guest.records import word
+from limpet.guest.records import members_of, word
 from limpet.guest.steps import MakeFolder, Task, Write
 from limpet.model.errors import MalformedDocument
 
@@ -68,14 +68,7 @@ class Verdict:
 
 def parse_marker(content: bytes) -> Marker:
     """Read our file. Members it does not know are passed over. Raises: MalformedDocument."""
-    if len(content) > LARGEST:
-        raise MalformedDocument(DOCUMENT, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedDocument(DOCUMENT, "it is not JSON") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise MalformedDocument(DOCUMENT, f"it is not of version {VERSION}")
+    found = members_of(content, DOCUMENT, version=VERSION, at_most=LARGEST)
     at = found.get("at")
     if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < 1e11:
         raise MalformedDocument(DOCUMENT, "at is not a time")

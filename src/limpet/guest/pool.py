@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from limpet.guest.identity import same_vm
 from limpet.guest.interfaces import candidates
 from limpet.guest.marker import POOL_RECORD as RECORD
-from limpet.guest.records import word
+from limpet.guest.records import members_of, word
 from limpet.guest.steps import MakeFolder, Run, Task, Write
 from limpet.model.errors import MalformedDocument
 
@@ -221,14 +221,7 @@ def own_record(content: bytes | None, vm_id: str) -> tuple[Record | None, str | 
 
 def parse_record(content: bytes) -> Record:
     """Read the file. Members it does not know are passed over. Raises: MalformedDocument."""
-    if len(content) > LARGEST:
-        raise MalformedDocument(DOCUMENT, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedDocument(DOCUMENT, "it is not JSON") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise MalformedDocument(DOCUMENT, f"it is not of version {VERSION}")
+    found = members_of(content, DOCUMENT, version=VERSION, at_most=LARGEST)
     if not isinstance(found.get("told"), bool):
         raise MalformedDocument(DOCUMENT, "told is neither true nor false")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from limpet.guest.records import members_of
 from limpet.model.errors import MalformedDocument
 
 SAYING = "saying.json"
@@ -37,14 +38,7 @@ def render_saying(saying: Saying) -> bytes:
 
 def parse_saying(content: bytes) -> Saying:
     """Read the file. Raises: MalformedDocument, whatever is wrong with it."""
-    if len(content) > LARGEST:
-        raise MalformedDocument(SAYING, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedDocument(SAYING, "it is not JSON") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise MalformedDocument(SAYING, f"it is not of version {VERSION}")
+    found = members_of(content, SAYING, version=VERSION, at_most=LARGEST)
     state, text, health = found.get("state"), found.get("text"), found.get("health")
     if not isinstance(state, str) or state not in {READY, NOT_READY}:
         raise MalformedDocument(SAYING, f"state is neither {READY} nor {NOT_READY}")

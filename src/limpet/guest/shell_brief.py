@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.guest.fabric_lease import SHELL_BRIEF
 from limpet.guest.lease import parse_lease, render_lease
-from limpet.guest.records import word
+from limpet.guest.records import members_of, word
 from limpet.model.errors import MalformedDocument
 
 if TYPE_CHECKING:
@@ -61,14 +61,7 @@ def render_brief(brief: ShellBrief) -> bytes:
 
 def parse_brief(content: bytes) -> ShellBrief:
     """Read the file. Raises: MalformedDocument, whatever is wrong with it."""
-    if len(content) > LARGEST:
-        raise MalformedDocument(BRIEF, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedDocument(BRIEF, "it is not JSON") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise MalformedDocument(BRIEF, f"it is not of version {VERSION}")
+    found = members_of(content, BRIEF, version=VERSION, at_most=LARGEST)
     if not isinstance(found.get("ready"), bool):
         raise MalformedDocument(BRIEF, "ready is neither true nor false")
     return ShellBrief(

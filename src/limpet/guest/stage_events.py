@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from limpet.guest.records import word
+from limpet.guest.records import members_of, word
 from limpet.model.errors import MalformedDocument
 
 if TYPE_CHECKING:
@@ -80,14 +80,7 @@ def render_events(events: Iterable[StageEvent]) -> bytes:
 
 def parse_events(content: bytes) -> tuple[StageEvent, ...]:
     """Read the file. Raises: MalformedDocument, whatever is wrong with it."""
-    if len(content) > LARGEST:
-        raise MalformedDocument(EVENTS, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedDocument(EVENTS, "it is not JSON") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise MalformedDocument(EVENTS, f"it is not of version {VERSION}")
+    found = members_of(content, EVENTS, version=VERSION, at_most=LARGEST)
     rows = found.get("events")
     if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
         raise MalformedDocument(EVENTS, "events are missing, or no objects")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limpet.guest.records import word
+from limpet.guest.records import members_of, word
 from limpet.model.errors import MalformedDocument
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def render_slots(slots: Slots) -> bytes:
 
 def parse_slots(content: bytes) -> Slots:
     """Read the file. Raises: MalformedDocument."""
-    found = _members(content, DOCUMENT)
+    found = members_of(content, DOCUMENT, version=VERSION, at_most=LARGEST)
     bad = found.get("bad", {})
     if not isinstance(bad, dict):
         raise MalformedDocument(DOCUMENT, "bad is no object")
@@ -129,7 +129,7 @@ def render_image(image: Image) -> bytes:
 
 def parse_image(content: bytes) -> Image:
     """Read the file. Raises: MalformedDocument."""
-    found = _members(content, RECORD)
+    found = members_of(content, RECORD, version=VERSION, at_most=LARGEST)
     digest, size, packages = word(found, "digest", RECORD), found.get("size"), found.get("packages", {})
     if len(digest) != 64 or not set(digest) <= _HEXADECIMAL:
         raise MalformedDocument(RECORD, "digest is no SHA-256")
@@ -158,15 +158,3 @@ def _slot(found: Mapping[str, Any], name: str) -> str | None:
     if value is not None and value not in SLOTS:
         raise MalformedDocument(DOCUMENT, f"{name} is no slot")
     return value
-
-
-def _members(content: bytes, document: str) -> dict[str, Any]:
-    if len(content) > LARGEST:
-        raise MalformedDocument(document, f"{len(content)} bytes, more than the {LARGEST} that are accepted")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedDocument(document, "it is not JSON") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise MalformedDocument(document, f"it is not of version {VERSION}")
-    return found
