@@ -149,6 +149,37 @@ def test_an_operators_rules_that_block_the_agent_are_reported_and_move_nothing(
         it.check()
 
 
+def test_a_rule_that_drops_what_goes_to_the_metadata_service_alone_is_reported_and_moves_nothing(
+    appliance_parts: Parts,
+) -> None:
+    """F15: the agent itself has no need of that service; its extensions have."""
+    with supervised.steady(appliance_parts, nics=2) as it:
+        last, before = it.last(), it.serial()
+        chain = "add table ip operator; add chain ip operator f { type filter hook forward priority 0; }"
+        it.begins()
+        it.made.sh(f"ip netns exec {NOS} nft '{chain}; add rule ip operator f ip daddr 169.254.169.254 drop'")
+        cause = "the network OS reaches the metadata service, the guest shell behind it does not"
+        found = it.await_shown(lambda found: cause in (found.get("problem") or ""), "the cause", timeout=240)
+        it.observed(
+            "F15",
+            f"a rule that drops packets to the metadata service alone: `limpet show` tells after {it.took()} s: {found['problem']}",
+        )
+        assert "168.63.129.16" not in found["problem"]
+        it.await_report("the instance metadata service does not answer", after=before)
+        it.await_shown(lambda _: it.states(after=last)[-1:] == ["steady"], "a look at rules and routes")
+        assert not {"rolling-back", "rescue"} & set(it.states(after=last))
+        assert set(it.made.owners().values()) == {NOS}
+        it.begins()
+        it.made.sh(f"ip netns exec {NOS} nft delete table ip operator")
+        it.await_shown(
+            lambda found: found.get("problem") is None and found["stage"] == "steady", "no problem"
+        )
+        it.observed("F15", f"that rule removed: nothing is wrong any more after {it.took()} s")
+        told = it.in_guest("journalctl -u limpet-agent --no-pager | grep -c metadata.silent")
+        assert told.strip() == "1"
+        it.check()
+
+
 @pytest.mark.parametrize("status", [503, 403])
 def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_parts: Parts) -> None:
     """F8 after the handover, and F16."""
