@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import Code, HandlerError, HostError
+from limpet.model.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ def line_of(item: Item) -> str:
 
 
 def _end(said: str) -> str:
-    line = "".join(each if each.isprintable() else " " for each in said).strip()
+    line = printable(said).strip()
     return line[-MOST_TOLD:] or "it said nothing"
 
 

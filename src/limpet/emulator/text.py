@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from limpet.model.printable import printable
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _STYLES = {
 
 def plain(text: str) -> str:
     """`text` on one line, without control characters and SAS tokens: a VM must not be able to drive the terminal."""
-    return redacted("".join(char if char.isprintable() else " " for char in text))
+    return redacted(printable(text))
 
 
 def size(count: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from limpet.guest.records import members_of, word
 from limpet.model.errors import MalformedDocument
+from limpet.model.printable import printable
 
 NEWS = "out/agent.json"
 """In the exchange folder (limpet.guest.fabric_lease)."""
@@ -89,9 +90,7 @@ def parse_news(content: bytes) -> AgentNews:
 
 def _shown(problem: str | None) -> str | None:
     """One printable line; nothing where nothing is left of it."""
-    if problem is None:
-        return None
-    return "".join(each if each.isprintable() else " " for each in problem)[:_MOST_TEXT].strip() or None
+    return None if problem is None else printable(problem)[:_MOST_TEXT].strip() or None
 
 
 def _text(found: dict[str, object], name: str) -> str | None:

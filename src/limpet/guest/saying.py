@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from limpet.guest.records import members_of
 from limpet.model.errors import MalformedDocument
+from limpet.model.printable import printable
 
 SAYING = "saying.json"
 """In the exchange folder (limpet.guest.fabric_lease)."""
@@ -51,4 +52,4 @@ def parse_saying(content: bytes) -> Saying:
 
 def one_line(text: str) -> str:
     """Text for people as one printable line."""
-    return "".join(each if each.isprintable() else " " for each in text)[:MOST_TEXT].strip()
+    return printable(text)[:MOST_TEXT].strip()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.guest.records import members_of, word
 from limpet.model.errors import MalformedDocument
+from limpet.model.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,7 +107,7 @@ def _event(row: dict[str, Any]) -> StageEvent:
 
 
 def _line(text: str) -> str:
-    return "".join(each if each.isprintable() else " " for each in text)[:_MOST_REASON].strip()
+    return printable(text)[:_MOST_REASON].strip()
 
 
 def _number(row: dict[str, Any], name: str) -> float:

@@ -11,6 +11,7 @@ from limpet.guest.command_protocol import LONGEST_TIMEOUT, SOCKET, CommandReques
 from limpet.guest.fabric_lease import EXCHANGE, IN_THE_GUEST
 from limpet.host.command_socket import ask
 from limpet.model.errors import HostError
+from limpet.model.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ def _as_streams(reply: CommandReply) -> int:
     sys.stdout.write(reply.stdout)
     sys.stderr.write(reply.stderr)
     if reply.problem is not None:
-        shown = "".join(each if each.isprintable() else " " for each in reply.problem)
+        shown = printable(reply.problem)
         print(f"limpet nos: {shown}", file=sys.stderr)  # noqa: T201
     return _exit_code(reply)
 

@@ -13,6 +13,7 @@ from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.hooks.verbs import VERSION, Verb
 from limpet.guest.records import word
 from limpet.model.errors import MalformedDocument
+from limpet.model.printable import printable
 from limpet.wire.jsondoc import an_array, an_object, member, parse
 
 if TYPE_CHECKING:
@@ -106,11 +107,6 @@ def _text(members: Mapping[str, Any], name: str, document: str) -> str | None:
     if text is None:
         return None
     return printable(text)[:_LONGEST_PROBLEM].strip() or None
-
-
-def printable(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def _cause(members: dict[str, Any], document: str) -> str | None:

@@ -16,7 +16,7 @@ from limpet.appliance.networkos import moving, rules
 from limpet.appliance.networkos.contract import Health, Pulse
 from limpet.appliance.networkos.forgetting import forgotten
 from limpet.appliance.networkos.hooks import documents as told
-from limpet.appliance.networkos.hooks.answers import LARGEST, AnswerOf, printable, pulse_of, signs_of
+from limpet.appliance.networkos.hooks.answers import LARGEST, AnswerOf, pulse_of, signs_of
 from limpet.appliance.networkos.hooks.verbs import MEANINGS, REQUIRED, TABLE, TIMEOUTS, Verb
 from limpet.appliance.networkos.iproute import batch
 from limpet.guest.forgetting import Forgetting, any_answer
@@ -26,6 +26,7 @@ from limpet.guest.translation import NOTE, day_zero_document
 from limpet.host.facts.reading import bytes_of, is_there, text_of
 from limpet.host.facts.vendor_programs import VendorPrograms, look
 from limpet.model.errors import HostError, MalformedDocument
+from limpet.model.printable import printable
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from enum import Enum
 
+from limpet.model.printable import printable
+
 
 class Grade(Enum):
     """WARNING: it is allowed, and perhaps not meant. SKIPPED: it could not be looked at, or was not to be."""
@@ -34,7 +36,7 @@ class Finding:
         text = f"{self.grade.value:<8} {self.check}"
         if self.problem is not None:
             text += f": {self.problem}"
-        return "".join(each if each.isprintable() else " " for each in text)
+        return printable(text)
 
 
 def finding_of(line: str) -> Finding:
