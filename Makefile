@@ -55,7 +55,7 @@ check: setup ## Lint, types and import rules
 SEEDS ?= 20000
 simulate: setup ## Live through an appliance's life with faults, in memory: SEEDS=20000 lives, or SEED=1234 with its story
 	@$(VENV)/bin/python -m tests.appliance.simulation.run \
-		$(if $(SEED),--seed $(SEED),--points --seeds $(SEEDS)) $(ARGS)
+		$(if $(SEED),--seed $(SEED),--points --damages 5000 --seeds $(SEEDS)) $(ARGS)
 
 bench: setup ## Measure ours and its peers side by side: the agent, appliances, boot in namespaces and in VMs (root)
 	@$(LAB_PACKAGES)

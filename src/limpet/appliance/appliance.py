@@ -78,14 +78,8 @@ class Appliance:
         self.options = tuple(options)
         self.boot = boot_id(machine.files)
         self.chronicle: Chronicle = fold(journal.records)
-        known = self.same_boot and "grant" not in self.chronicle.doubted
-        self.lease = FabricLease(
-            machine,
-            self._granted,
-            holder=self.chronicle.holder if known else Holder.NOBODY,
-            epoch=self.chronicle.epoch,
-            boot=self.boot,
-        )
+        holder, epoch = self.chronicle.holder_in(self.boot), self.chronicle.epoch
+        self.lease = FabricLease(machine, self._granted, holder=holder, epoch=epoch, boot=self.boot)
         self.telling = Telling(machine)
         self.status_agent: Child | None = None
         self.problem: str | None = None

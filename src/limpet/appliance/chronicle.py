@@ -67,6 +67,10 @@ class Chronicle:
     discard: bool = False
     doubted: frozenset[str] = frozenset()
 
+    def holder_in(self, boot: str) -> Holder:
+        """Who has the fabric lease in a boot of the machine, as far as that is certain."""
+        return self.holder if self.boot == boot and "grant" not in self.doubted else Holder.NOBODY
+
 
 def fold(records: Iterable[Record], before: Chronicle | None = None) -> Chronicle:
     """Everything that the records say, later ones over earlier ones."""

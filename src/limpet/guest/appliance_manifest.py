@@ -20,6 +20,7 @@ def first_of(places: Places) -> tuple[str, ...]:
     """The patterns whose files come first: without them nobody can tell what happened."""
     return (
         JOURNAL,
+        f"{JOURNAL}.damaged",
         "/run/limpet/show.json",
         "/run/limpet/appliance/*.json",
         "/run/limpet/appliance/out/agent.json",

@@ -2,6 +2,7 @@
 
 python -m tests.appliance.simulation.run --seeds 20000
 python -m tests.appliance.simulation.run --seed 1234
+python -m tests.appliance.simulation.run --damages 2000
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import random  # noqa: TID251 - seeded
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.appliance.simulation.crashes import crashed, points
+from tests.appliance.simulation.damage import DAMAGES, struck
 from tests.appliance.simulation.lives import Life, lived
 from tests.appliance.simulation.stories import STORIES, WITH_THE_KERNEL
 
@@ -33,12 +37,16 @@ def main() -> int:
     made.add_argument("--seed", type=int, help="one life, with its story")
     made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     made.add_argument("--points", action="store_true", help="also crash every story at every change")
+    made.add_argument(
+        "--damages", type=int, default=0, help="how many stories with the journal damaged in their midst"
+    )
     options = made.parse_args()
     if options.seed is not None:
         life = lived(options.seed)
         sys.stdout.write("\n".join(life.story) + "\n")
         return _told([life])
     code = _points(options.jobs) if options.points else 0
+    code = max(code, _damages(range(options.first, options.first + options.damages), options.jobs))
     return max(code, _many(range(options.first, options.first + options.seeds), options.jobs))
 
 
@@ -84,6 +92,33 @@ def _points(jobs: int) -> int:
 def _crash(point: tuple[str, bool, bool, int]) -> list[str]:
     name, kernel, kill, at = point
     return list(crashed(STORIES[name], at, kill=kill, torn=at * 7 % 150, kernel=kernel))
+
+
+def _damages(seeds: range, jobs: int) -> int:
+    with ProcessPoolExecutor(jobs) as pool:
+        bad = [each for found in pool.map(_damage, seeds, chunksize=10) for each in found]
+    if seeds:
+        sys.stdout.write(f"{len(seeds)} stories with a damaged journal: {len(bad)} bad\n")
+    for each in bad[:3]:
+        sys.stdout.write(f"{each}\n")
+    return 1 if bad else 0
+
+
+def _damage(seed: int) -> list[str]:
+    chance = random.Random(seed)
+    name, how = chance.choice(list(STORIES)), chance.choice(list(DAMAGES))
+    kernel, kill = name in WITH_THE_KERNEL and chance.random() < 0.2, chance.random() < 0.5
+    change, at = chance.randrange(_length(name, kernel)), chance.randrange(1 << 30)
+    found = struck(STORIES[name], change, DAMAGES[how], at, kill=kill, kernel=kernel)
+    return [
+        f"{seed}: {name}, {how}{', killed' if kill else ''}{', kernel' if kernel else ''}: {each}"
+        for each in found
+    ]
+
+
+@cache
+def _length(name: str, kernel: bool) -> int:
+    return points(STORIES[name], kernel=kernel)
 
 
 def _many(seeds: range, jobs: int) -> int:

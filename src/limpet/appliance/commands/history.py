@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from limpet.appliance.journal import LARGEST, parse_journal
+from limpet.appliance.journal import LARGEST, parse_journal, read_journal
 from limpet.model.errors import HostError
 from limpet.model.redact import redacted
 
@@ -24,11 +24,14 @@ def show(files: Files, path: Path, *, as_json: bool) -> int:
         content = files.read(path, at_most=LARGEST)
     except FileNotFoundError:
         raise HostError(f"there is no journal at {path}: no supervisor has run here") from None
-    records, end = parse_journal(content)
+    records, damage = read_journal(content)
     for record in records:
         sys.stdout.write(_as_json(record) if as_json else _as_line(record))
-    if end < len(content):
-        sys.stderr.write(f"{len(content) - end} bytes after the last record are damaged and are not read\n")
+    for each in damage:
+        lost = f"{each.lost} record{'' if each.lost == 1 else 's'}{'' if each.inside else ' at most'}"
+        sys.stderr.write(f"{each.size} bytes from byte {each.start} on are damaged: {lost} missing\n")
+    if not damage and (torn := len(content) - parse_journal(content)[1]):
+        sys.stderr.write(f"{torn} bytes after the last record are not whole: it was being written\n")
     return 0
 
 

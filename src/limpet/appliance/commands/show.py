@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from limpet.appliance.chronicle import fold
 from limpet.appliance.commands.show_words import as_text
 from limpet.appliance.commands.shown import parse_shown
+from limpet.appliance.journal import DAMAGE, read_journal
 from limpet.appliance.journal import LARGEST as LARGEST_JOURNAL
-from limpet.appliance.journal import parse_journal
 from limpet.appliance.main import JOURNAL, SUPERVISOR, supervisor
 from limpet.appliance.show import LARGEST, SHOWN, remembered
 from limpet.host.clock import RealClock
@@ -71,10 +71,10 @@ def what_is_known(files: Files, *, supervised: bool) -> dict[str, Any]:
         except (HostError, MalformedDocument) as error:
             lack = f"{SHOWN} cannot be read: {error}"
     try:
-        records, _ = parse_journal(files.read(JOURNAL, at_most=LARGEST_JOURNAL))
+        records, _ = read_journal(files.read(JOURNAL, at_most=LARGEST_JOURNAL))
     except FileNotFoundError:
         raise HostError(lack or (_BEGUN if supervised else _NO_APPLIANCE)) from None
-    if not records:
+    if all(each.kind == DAMAGE for each in records):
         raise HostError(
             lack or f"{JOURNAL} has no record that can be read: the next supervisor begins it anew"
         )
