@@ -247,3 +247,13 @@ def test_a_wish_of_another_time_is_forgotten(world: World) -> None:
     world.kill_supervisor()
     world.live(3.0)
     assert appliance(world).wishes == set()
+
+
+def test_why_the_boot_stage_failed_is_said_in_its_own_words(world: World) -> None:
+    quick = world.boot_program
+    world.boot_program = lambda _world, child: child.end(1, b"failed: there is no place for ada\n  VM x\n")
+    world.reach(State.RESCUE)
+    assert shown(world)["problem"] == "the boot stage failed: there is no place for ada"
+    world.boot_program = quick
+    world.reach(State.STEADY)
+    flows(world)

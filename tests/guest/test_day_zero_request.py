@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from limpet.guest.day_zero_request import parse_request, plan_worker, render_request
-from limpet.guest.translation import DayZero
+from limpet.guest.translation import OUTPUT, DayZero
+from limpet.host.fake import FakeMachine
+from limpet.host.fake_commands import Said
 from limpet.model.errors import MalformedDocument
 from limpet.model.ids import Thumbprint
 from limpet.model.provisioning import OvfEnvironment, PublicKey
@@ -72,3 +76,24 @@ def test_the_plan_shows_no_secret_and_is_empty_when_it_was_done() -> None:
     assert "hunter2" not in repr(task)
     assert "hostname x" not in repr(task)
     assert plan_worker(("python3", "worker"), done, timeout=9.0) == ()
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_what_a_driver_says_is_not_quoted_with_the_secrets_that_it_was_told(encoded: bool) -> None:
+    custom_data = "hostname r1\n psk swordfish\nend\n"
+    if encoded:
+        custom_data = base64.encodebytes(custom_data.encode()).decode()
+    asked = OvfEnvironment(host_name="r1", user_password=Secret("hunter2"), custom_data=Secret(custom_data))
+    (task,) = plan_worker(("driver",), DayZero(vm_id=VM_ID, environment=asked), timeout=9.0)
+    machine = FakeMachine()
+    machine.files.make_folder(OUTPUT.parent)
+    machine.commands.programs["driver"] = lambda _files, _call: Said(
+        exit_code=1, stderr=f"cannot parse {custom_data}\ncannot end: hunter2, psk swordfish\n"
+    )
+    (outcome,) = machine.interpreter.apply((task,))
+    assert outcome.describe() == (
+        "translation: cannot give the custom data to the network OS (run the network OS's driver with a secret on its input): "
+        "cannot end: <redacted>, <redacted>. See /var/log/limpet-translation.log."
+    )
+    noted = machine.files.read(OUTPUT, at_most=10_000).decode()
+    assert not [word for word in ("hunter2", "swordfish", custom_data.strip()) if word in noted]

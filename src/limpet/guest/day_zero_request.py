@@ -5,11 +5,12 @@ It goes from the boot stage to a worker of the supervisor's program on its stand
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 from limpet.guest.records import word
-from limpet.guest.steps import Run, Task
+from limpet.guest.steps import Answer, Run, Task
 from limpet.guest.translation import OUTPUT, TRANSLATION, DayZero
 from limpet.model.errors import MalformedDocument
 from limpet.model.ids import Thumbprint
@@ -19,6 +20,8 @@ from limpet.model.secret import Secret
 DOCUMENT = "day-zero request"
 VERSION = 1
 LARGEST = 4 * 1024 * 1024
+_SHORTEST_PASSWORD, _SHORTEST_LINE = 4, 8
+"""What is shorter is a part of other words, or says nothing, as `exit` does; letters."""
 WORKER = "limpet.appliance.workers.day_zero"
 
 
@@ -30,7 +33,15 @@ def plan_worker(command: tuple[str, ...], day_zero: DayZero, *, timeout: float) 
         Task(
             name=TRANSLATION,
             purpose="give the custom data to the network OS",
-            steps=(Run(command, stdin=render_request(day_zero), timeout=timeout, output=OUTPUT),),
+            steps=(
+                Run(
+                    command,
+                    stdin=render_request(day_zero),
+                    timeout=timeout,
+                    answer=Answer(check=lambda _said: None, log=OUTPUT, secrets=secrets_of),
+                    shown="the network OS's driver",
+                ),
+            ),
             advice=f"See {OUTPUT}.",
         ),
     )
@@ -53,6 +64,20 @@ def render_request(day_zero: DayZero) -> Secret[bytes]:
         ],
     }
     return Secret(json.dumps(members).encode("ascii"))
+
+
+def secrets_of(document: bytes) -> tuple[str, ...]:
+    """What nobody who was told a day-0 document may be quoted with: password, custom data, and each line of that; longest first."""
+    told = json.loads(document)
+    found = {each for each in (told["userPassword"],) if each and len(each) >= _SHORTEST_PASSWORD}
+    custom_data = told["customData"] or ""
+    try:
+        text = base64.b64decode("".join(custom_data.split()), validate=True).decode("utf-8", "replace")
+    except ValueError:
+        text = ""
+    lines = (custom_data, *custom_data.splitlines(), *text.splitlines())
+    found |= {line.strip() for line in lines if len(line.strip()) >= _SHORTEST_LINE}
+    return tuple(sorted(found, key=lambda each: (-len(each), each)))
 
 
 def parse_request(content: bytes) -> tuple[str, OvfEnvironment]:

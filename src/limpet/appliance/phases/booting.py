@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 USUAL = 20.0
 """When the boot stage takes longer, it is said, seconds."""
-_UNREPORTED = "unreported: "
-"""What the boot stage's words begin with when all is in place and only the fabric could not be told."""
+_UNREPORTED, _FAILED = "unreported: ", "failed: "
+"""What the boot stage's words begin with: when all is in place and only the fabric could not be told, and else."""
 LONGEST = 1800.0
 """How long the boot stage may take, seconds; its own limits are far below."""
 
@@ -87,6 +87,8 @@ def _said(done: Completed | None) -> str:
     told = (done.stdout if done else b"").decode("utf-8", "replace").strip().splitlines()
     if told and told[0].startswith(_UNREPORTED):
         return told[0].removeprefix(_UNREPORTED)[:300]
+    if told and told[0].startswith(_FAILED):
+        return f"the boot stage failed: {told[0].removeprefix(_FAILED)[:600]}"
     said = (done.stderr if done else b"").decode("utf-8", "replace").strip().splitlines()
     return f"the boot stage failed: {said[-1][:300] if said else 'it said nothing'}"
 

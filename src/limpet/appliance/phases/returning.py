@@ -102,7 +102,8 @@ def _report(appliance: Appliance) -> None:
 def _reason(appliance: Appliance) -> str:
     problem = appliance.problem or "no reason is known"
     attempts = appliance.chronicle.handover.attempts
-    return f"{State.RESCUE.words}. Reason: {problem} (attempt {attempts} of {appliance.config.attempts})"
+    counted = f" (attempt {attempts} of {appliance.config.attempts})" if attempts else ""
+    return f"{State.RESCUE.words}. Reason: {problem}{counted}"
 
 
 def rescue(appliance: Appliance) -> Event:

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(redacted(f"{error}\n"))
         return _FAILED
     for each in failed:
-        sys.stderr.write(redacted(f"{each.describe()}\n"))
+        sys.stderr.write(redacted(f"{each.describe()}\n{each.problem or 'no reason is known'}\n"))
     return _FAILED if failed else 0
 
 

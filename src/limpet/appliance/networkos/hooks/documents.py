@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 from limpet.appliance.networkos.hooks.verbs import VERSION, Verb
 from limpet.model.secret import Secret
 
-_SHORTEST_PASSWORD, _SHORTEST_LINE = 4, 8
-"""What is shorter is a part of other words, or says nothing, as `exit` does; letters."""
-
 if TYPE_CHECKING:
     from limpet.appliance.networkos.contract import Pulse
     from limpet.guest.lease import AcquiredLease
@@ -80,17 +77,6 @@ def day_zero_request(day_zero: DayZero) -> Secret[bytes]:
         else base64.b64encode(day_zero.custom_data.reveal()).decode("ascii"),
     )
     return Secret(members)
-
-
-def secrets_of(document: bytes) -> tuple[str, ...]:
-    """What no program may be quoted with of the document of `day-zero`: password, custom data, and each line of that; longest first."""
-    told = json.loads(document)
-    found = {each for each in (told["userPassword"],) if each and len(each) >= _SHORTEST_PASSWORD}
-    if told["customData"]:
-        text = base64.b64decode(told["customData"]).decode("utf-8", "replace")
-        lines = (told["customData"], *(line.strip() for line in text.splitlines()))
-        found |= {each for each in lines if len(each) >= _SHORTEST_LINE}
-    return tuple(sorted(found, key=len, reverse=True))
 
 
 def _rendered(verb: Verb, **members: Any) -> bytes:

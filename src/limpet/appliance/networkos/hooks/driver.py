@@ -19,6 +19,7 @@ from limpet.appliance.networkos.hooks import documents as told
 from limpet.appliance.networkos.hooks.answers import LARGEST, AnswerOf, pulse_of, signs_of
 from limpet.appliance.networkos.hooks.verbs import MEANINGS, REQUIRED, TABLE, TIMEOUTS, Verb
 from limpet.appliance.networkos.iproute import batch
+from limpet.guest.day_zero_request import secrets_of
 from limpet.guest.forgetting import Forgetting, any_answer
 from limpet.guest.namespaces import HOST
 from limpet.guest.steps import Answer, MakeFolder, Remove, Run, Task, Write
@@ -257,7 +258,7 @@ class HooksNetworkOs:
             kept=kept,
             log=LOG,
             meanings=MEANINGS,
-            secrets=told.secrets_of if verb is Verb.DAY_ZERO else None,
+            secrets=secrets_of if verb is Verb.DAY_ZERO else None,
         )
         return Run(self._argv(verb), stdin=document, timeout=self.timeouts[verb], answer=answer)
 
