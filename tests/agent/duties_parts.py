@@ -17,7 +17,6 @@ from limpet.agent.duties.worker import carry_out
 from limpet.agent.running import Running
 from limpet.config.settings import Config
 from limpet.guest.lease import SAVED_LEASE, AcquiredLease, render_lease
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_links import FakeDhcpServer
 from limpet.host.fake_programs import install
@@ -69,13 +68,7 @@ class Watched:
         self.write(RECORD, b"vm1")
         self.write("/etc/hostname", b"vm1\n")
         self.hands = Hands(
-            interpreter=Interpreter(
-                files=machine.files,
-                commands=machine.commands,
-                kernel=machine.kernel,
-                devices=machine.devices,
-                clock=machine.clock,
-            ),
+            interpreter=machine.interpreter,
             links=machine.links,
             lookout=machine.lookout,
             chance=machine.chance,

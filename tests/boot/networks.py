@@ -6,8 +6,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from tests.plans.cases import interpreter
-
 from limpet.boot.connection import Connection, Network
 from limpet.guest.routes import parse_route_table, way_to
 from limpet.host.fake import FakeMachine
@@ -39,7 +37,7 @@ def network(made: FakeMachine, **policy: Any) -> Network:
 
 
 def apply(made: FakeMachine, found: Connection) -> None:
-    outcomes = interpreter(made).apply(found.tasks)
+    outcomes = made.interpreter.apply(found.tasks)
     assert not [outcome.describe() for outcome in outcomes if outcome.failed]
 
 

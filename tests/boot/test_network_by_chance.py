@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.boot.networks import ROUTES, machine, network
 from tests.boot.test_network_lies import REFUSED, SURVIVED
-from tests.plans.cases import interpreter
 
 from limpet.boot.network import connect
 from limpet.guest.routes import parse_route_table
@@ -96,7 +95,7 @@ def test_the_platform_is_reached_soon_after_all_is_well(events: list[Happening])
     assert found.endpoint == "168.63.129.16"
     assert made.links.open == 0
     if found.interface in made.links.servers:
-        outcomes = interpreter(made).apply(found.tasks)
+        outcomes = made.interpreter.apply(found.tasks)
         assert not [outcome.describe() for outcome in outcomes if outcome.failed]
         table: Any = parse_route_table(made.files.read(ROUTES, at_most=1 << 20).decode())
         assert {route.interface for route in table} == {found.interface}

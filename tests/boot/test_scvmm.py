@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from limpet.boot.scvmm import Scvmm, bootstrap
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_commands import Call, Said
 from limpet.host.fake_files import FakeFiles, Node
@@ -35,13 +34,7 @@ class Machine:
 
     def run(self) -> Scvmm | None:
         fake = self.fake
-        acting = Interpreter(
-            files=fake.files,
-            commands=fake.commands,
-            devices=fake.devices,
-            kernel=fake.kernel,
-            clock=fake.clock,
-        )
+        acting = fake.interpreter
         return bootstrap(acting, POINT, fake.log, output=OUTPUT)
 
     def mounts(self) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.plans.cases import interpreter
 
 from limpet.guest.identity import swapped
 from limpet.guest.marker import (
@@ -144,7 +143,7 @@ def test_a_marker_is_read_back() -> None:
 
 def test_both_agents_find_their_record_and_it_is_written_once() -> None:
     machine = FakeMachine()
-    outcomes = interpreter(machine).apply([plan_marker(facts.look(machine.files, LIBRARY), OURS, LIBRARY)])
+    outcomes = machine.interpreter.apply([plan_marker(facts.look(machine.files, LIBRARY), OURS, LIBRARY)])
     assert [outcome.state for outcome in outcomes] == ["done"]
     assert machine.files.read(LIBRARY / "provisioned", at_most=100).decode() == VM
     assert parse_marker(machine.files.read(MARKER, at_most=10000)) == OURS

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_programs import install
-
-
-def acting(machine: FakeMachine) -> Interpreter:
-    return Interpreter(
-        files=machine.files,
-        commands=machine.commands,
-        devices=machine.devices,
-        kernel=machine.kernel,
-        clock=machine.clock,
-    )
 
 
 def machine_with(files: dict[str, bytes | str | None], *areas: str) -> FakeMachine:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.manage.machines import acting, exists, machine_with
+from tests.manage.machines import exists, machine_with
 
 from limpet.config.settings import Config
 from limpet.guest.forgetting import Forgetting, render_forgetting
@@ -57,7 +57,7 @@ class Person:
 @pytest.mark.parametrize("answer", ["y\n", "Yes\n", "  y"])
 def test_it_is_done_when_a_person_agrees(answer: str, capsys: pytest.CaptureFixture[str]) -> None:
     machine, person = used(), Person(answer)
-    assert run(parser().parse_args([]), Config(), acting(machine), person) == 0
+    assert run(parser().parse_args([]), Config(), machine.interpreter, person) == 0
     assert person.asked == [QUESTION]
     assert not exists(machine, KEY)
     said = capsys.readouterr().out
@@ -68,7 +68,7 @@ def test_it_is_done_when_a_person_agrees(answer: str, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("answer", ["n\n", "", "no", "maybe y"])
 def test_nothing_is_done_when_a_person_does_not(answer: str, capsys: pytest.CaptureFixture[str]) -> None:
     machine = used()
-    assert run(parser().parse_args([]), Config(), acting(machine), Person(answer)) == 1
+    assert run(parser().parse_args([]), Config(), machine.interpreter, Person(answer)) == 1
     assert machine.battery.spent == used().battery.spent
     assert capsys.readouterr().out.endswith("Nothing was done.\n")
 
@@ -79,7 +79,7 @@ def test_an_interrupt_at_the_question_does_nothing(capsys: pytest.CaptureFixture
 
     machine = used()
     with pytest.raises(KeyboardInterrupt):
-        run(parser().parse_args([]), Config(), acting(machine), interrupted)
+        run(parser().parse_args([]), Config(), machine.interpreter, interrupted)
     assert exists(machine, KEY)
     assert capsys.readouterr().out.endswith("Nothing was done.\n")
 
@@ -94,7 +94,7 @@ def test_an_interrupt_while_it_works_does_not_stop_it_half_way() -> None:
             signal.raise_signal(signal.SIGINT)
 
     machine.files.before = interrupt
-    assert run(parser().parse_args(["--force"]), Config(), acting(machine), None) == 0
+    assert run(parser().parse_args(["--force"]), Config(), machine.interpreter, None) == 0
     assert sent
     assert not exists(machine, KEY)
 
@@ -102,7 +102,7 @@ def test_an_interrupt_while_it_works_does_not_stop_it_half_way() -> None:
 def test_where_nobody_can_be_asked_it_says_what_to_do() -> None:
     machine = used()
     with pytest.raises(ConfigurationError, match="no terminal to ask on: add --force"):
-        run(parser().parse_args([]), Config(), acting(machine), None)
+        run(parser().parse_args([]), Config(), machine.interpreter, None)
     assert exists(machine, KEY)
     with pytest.raises(ConfigurationError, match="--json cannot ask"):
         main(["--json"])
@@ -111,7 +111,7 @@ def test_where_nobody_can_be_asked_it_says_what_to_do() -> None:
 def test_what_fails_is_named_and_the_rest_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     machine = used()
     machine.files.broken[Path("/var/lib/waagent/provisioned")] = "Input/output error"
-    assert run(parser().parse_args(["--force"]), Config(), acting(machine), None) == 1
+    assert run(parser().parse_args(["--force"]), Config(), machine.interpreter, None) == 1
     said = capsys.readouterr().out
     assert "library/provisioned: cannot remove /var/lib/waagent/provisioned" in said
     assert "Input/output error" in said
@@ -120,7 +120,7 @@ def test_what_fails_is_named_and_the_rest_is_done(capsys: pytest.CaptureFixture[
 
 
 def test_programs_are_told_each_part_and_its_end(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(parser().parse_args(["--force", "--json", "--user"]), Config(), acting(used()), None) == 0
+    assert run(parser().parse_args(["--force", "--json", "--user"]), Config(), used().interpreter, None) == 0
     document = json.loads(capsys.readouterr().out)
     assert {outcome["state"] for outcome in document["outcomes"]} == {"done"}
     assert any("No user will be deleted" in note for note in document["notes"])
@@ -129,10 +129,10 @@ def test_programs_are_told_each_part_and_its_end(capsys: pytest.CaptureFixture[s
 
 def test_a_dry_run_shows_every_step_and_does_none(capsys: pytest.CaptureFixture[str]) -> None:
     machine = used()
-    assert run(parser().parse_args(["--dry-run"]), Config(), acting(machine), None) == 0
+    assert run(parser().parse_args(["--dry-run"]), Config(), machine.interpreter, None) == 0
     assert f"  remove {KEY}\n" in capsys.readouterr().out
     assert machine.battery.spent == used().battery.spent
-    assert run(parser().parse_args(["--dry-run", "--json"]), Config(), acting(machine), None) == 0
+    assert run(parser().parse_args(["--dry-run", "--json"]), Config(), machine.interpreter, None) == 0
     plan = json.loads(capsys.readouterr().out)["plan"]
     assert {"task": "library/provisioned", "purpose": "remove /var/lib/waagent/provisioned"}.items() <= plan[
         -2
@@ -143,7 +143,7 @@ def test_on_an_image_there_is_nothing_to_be_done_and_nothing_is_asked() -> None:
     machine = machine_with({"/etc/hostname": "localhost.localdomain\n"}, "deprovision")
     machine.kernel.name = "localhost.localdomain"
     person = Person("y")
-    assert run(parser().parse_args([]), Config(), acting(machine), person) == 0
+    assert run(parser().parse_args([]), Config(), machine.interpreter, person) == 0
     assert person.asked == []
 
 
@@ -151,7 +151,7 @@ def test_a_name_that_a_terminal_would_obey_is_shown_as_it_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     machine = machine_with({"/var/lib/waagent/\x1b[2Jgone\udcff": ""}, "deprovision")
-    run(parser().parse_args(["--dry-run"]), Config(), acting(machine), None)
+    run(parser().parse_args(["--dry-run"]), Config(), machine.interpreter, None)
     said = capsys.readouterr().out
     assert "remove /var/lib/waagent/\\x1b[2Jgone\\udcff" in said
 
@@ -161,11 +161,11 @@ def test_the_configuration_decides_about_host_keys_and_roots_password(
 ) -> None:
     files = {"/etc/ssh/ssh_host_rsa_key": "private", "/etc/shadow": "root:$6$x$y:1::::::\n"}
     machine = machine_with({**files}, "deprovision")
-    run(parser().parse_args(["--dry-run"]), Config(), acting(machine), None)
+    run(parser().parse_args(["--dry-run"]), Config(), machine.interpreter, None)
     assert "ssh_host_rsa_key" in (said := capsys.readouterr().out)
     assert "Root's password will be disabled" in said
     kept = Config(regenerate_host_keys=False, delete_root_password=False)
-    run(parser().parse_args(["--dry-run"]), kept, acting(machine), None)
+    run(parser().parse_args(["--dry-run"]), kept, machine.interpreter, None)
     assert "ssh_host_rsa_key" not in (said := capsys.readouterr().out)
     assert "Root" not in said
 
@@ -178,11 +178,11 @@ def test_an_agent_that_is_no_service_is_named_and_nothing_is_done(
 ) -> None:
     machine, person = used(), Person("y")
     with pytest.raises(HostError, match=f"{' and '.join(holders)}: end it, and run this again"):
-        run(parser().parse_args([]), Config(), acting(machine), person, lambda: holders)
+        run(parser().parse_args([]), Config(), machine.interpreter, person, lambda: holders)
     assert person.asked == []
     assert exists(machine, KEY)
     capsys.readouterr()
-    assert run(parser().parse_args(["--dry-run"]), Config(), acting(machine), None, lambda: holders) == 0
+    assert run(parser().parse_args(["--dry-run"]), Config(), machine.interpreter, None, lambda: holders) == 0
     assert (
         f"Note: first end what runs here and is no service: {' and '.join(holders)}."
         in capsys.readouterr().out
@@ -195,7 +195,7 @@ def test_a_supervisor_that_is_a_service_is_stopped_and_needs_no_end_by_hand() ->
         machine.files.make_folder(Path(path).parent)
         machine.files.replace(Path(path), b"")
     holders = ("limpet appliance, process 7",)
-    assert run(parser().parse_args(["--force"]), Config(), acting(machine), None, lambda: holders) == 0
+    assert run(parser().parse_args(["--force"]), Config(), machine.interpreter, None, lambda: holders) == 0
     assert not exists(machine, str(RUNNING / "limpet-appliance.service"))
 
 
@@ -220,7 +220,7 @@ def test_an_appliance_says_what_its_network_os_forgets_and_what_it_keeps(
         return Said(render_forgetting(told))
 
     machine.commands.programs[Path(sys.executable).name] = worker
-    assert run(options, Config(), acting(machine), None) == 0
+    assert run(options, Config(), machine.interpreter, None) == 0
     document = json.loads(capsys.readouterr().out)
     assert "The network OS (frr) will forget the start-up configuration." in document["losses"]
     assert "The licence stays." in document["notes"]

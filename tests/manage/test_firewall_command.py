@@ -11,7 +11,6 @@ import pytest
 from limpet.cli import VERBS
 from limpet.config.settings import Config
 from limpet.guest.lease import SAVED_LEASE
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_programs import install
 from limpet.host.fake_programs.firewall import BROKEN, TABLES
@@ -36,13 +35,7 @@ class Desk:
 
     def __call__(self, *arguments: str, **settings: Any) -> tuple[int, str]:
         machine = self.machine
-        interpreter = Interpreter(
-            files=machine.files,
-            commands=machine.commands,
-            kernel=machine.kernel,
-            devices=machine.devices,
-            clock=machine.clock,
-        )
+        interpreter = machine.interpreter
         code = run(parser().parse_args(arguments), Config(**settings), interpreter)
         return code, self.capture.readouterr().out
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.manage.machines import acting, exists, machine_with, text_of
+from tests.manage.machines import exists, machine_with, text_of
 from tests.plans.cases import picture
 
 from limpet.cli import VERBS
@@ -44,11 +44,13 @@ def running(**more: str) -> FakeMachine:
 
 
 def installed(machine: FakeMachine, *arguments: str) -> int:
-    return install(parser().parse_args(["--command", "/usr/bin/limpet", *arguments]), acting(machine), VERB)
+    return install(
+        parser().parse_args(["--command", "/usr/bin/limpet", *arguments]), machine.interpreter, VERB
+    )
 
 
 def uninstalled(machine: FakeMachine, *arguments: str) -> int:
-    return uninstall(uninstall_parser().parse_args(arguments), acting(machine), VERB)
+    return uninstall(uninstall_parser().parse_args(arguments), machine.interpreter, VERB)
 
 
 def target(machine: FakeMachine, path: str) -> str | None:
@@ -216,13 +218,13 @@ def test_a_power_cut_before_any_change_is_made_good_by_doing_it_again(back: bool
 )
 def test_wrong_usage_is_said(arguments: list[str], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
-        install(parser().parse_args(arguments), acting(image()), VERB)
+        install(parser().parse_args(arguments), image().interpreter, VERB)
 
 
 def test_a_tree_without_limpet_in_it_is_told_so() -> None:
     machine = machine_with({"/image/etc/passwd": "", "/image/usr/x": ""}, "installing")
     with pytest.raises(ConfigurationError, match="say where with --command"):
-        install(parser().parse_args(["--root", "/image"]), acting(machine), VERB)
+        install(parser().parse_args(["--root", "/image"]), machine.interpreter, VERB)
 
 
 def test_every_unit_is_ordered_so_that_no_circle_can_close() -> None:

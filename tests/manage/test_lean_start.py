@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.manage.machines import acting, exists, machine_with, text_of
+from tests.manage.machines import exists, machine_with, text_of
 
 from limpet.cli import VERBS
 from limpet.host.commands import RealCommands
@@ -45,7 +45,7 @@ def machine(answer: Said | None = None, **files: str) -> FakeMachine:
 
 
 def installed(machine: FakeMachine, *arguments: str) -> int:
-    return install(parser().parse_args(arguments), acting(machine), VERB)
+    return install(parser().parse_args(arguments), machine.interpreter, VERB)
 
 
 def test_services_are_started_by_a_launcher_with_a_packed_start_beside_it() -> None:
@@ -91,13 +91,13 @@ def test_where_nobody_knows_the_interpreter_the_command_itself_is_started(argume
 def test_a_launcher_is_taken_out_again_and_one_that_is_not_ours_stays() -> None:
     made = machine(Said(MARK + b"..."))
     installed(made)
-    assert uninstall(uninstall_parser().parse_args([]), acting(made), VERB) == 0
+    assert uninstall(uninstall_parser().parse_args([]), made.interpreter, VERB) == 0
     assert not exists(made, f"/{LAUNCHER}")
     assert not exists(made, f"/{PACKED}")
     assert not exists(made, str(Path("/", LAUNCHER).parent))
     other = machine(Said(MARK), **{f"/{LAUNCHER}": "#!/bin/sh\n"})
     assert installed(other) == 1
-    uninstall(uninstall_parser().parse_args([]), acting(other), VERB)
+    uninstall(uninstall_parser().parse_args([]), other.interpreter, VERB)
     assert text_of(other, f"/{LAUNCHER}") == "#!/bin/sh\n"
 
 

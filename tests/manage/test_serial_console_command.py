@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.plans.cases import FOLDER, interpreter, read
+from tests.plans.cases import FOLDER, read
 
 from limpet.manage.serial_console_command import parser, run
 
@@ -23,7 +23,7 @@ def machine(case: str = "grub_drop_in") -> FakeMachine:
 
 
 def call(on: FakeMachine, *arguments: str) -> int:
-    return run(parser().parse_args(arguments), interpreter(on))
+    return run(parser().parse_args(arguments), on.interpreter)
 
 
 def test_it_is_done_once_and_taken_back(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.manage.machines import acting, exists, machine_with, text_of
+from tests.manage.machines import exists, machine_with, text_of
 from tests.plans.cases import picture
 
 from limpet import __version__
@@ -36,7 +36,7 @@ def machine(*, content: str | None = None, packaged: bool = False) -> FakeMachin
 
 
 def shim(machine: FakeMachine, *arguments: str) -> int:
-    return run(parser().parse_args(["--command", "/usr/bin/limpet", *arguments]), acting(machine))
+    return run(parser().parse_args(["--command", "/usr/bin/limpet", *arguments]), machine.interpreter)
 
 
 def test_it_is_a_program_with_the_commands_path_and_version_in_it() -> None:

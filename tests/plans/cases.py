@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from tests.plans import disks
 
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_files import Node
 from limpet.host.fake_programs import install
@@ -84,16 +83,6 @@ def lines(tasks: Sequence[Task]) -> list[str]:
             found.append(f"{task.name}! {task.problem}")
         found += [f"{task.name}: {step.describe()}" for step in task.steps]
     return found
-
-
-def interpreter(machine: FakeMachine) -> Interpreter:
-    return Interpreter(
-        files=machine.files,
-        commands=machine.commands,
-        devices=machine.devices,
-        kernel=machine.kernel,
-        clock=machine.clock,
-    )
 
 
 def picture(machine: FakeMachine) -> dict[str, object]:

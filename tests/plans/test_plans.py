@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.plans.cases import FOLDER, interpreter, lines, picture, read
+from tests.plans.cases import FOLDER, lines, picture, read
 
 from limpet.host.fake import PowerCut
 
@@ -28,7 +28,7 @@ def test_the_plan_is_what_the_case_says(path: Path) -> None:
 def test_the_machine_ends_as_the_case_says_and_planning_again_gives_no_steps(path: Path) -> None:
     case = read(path)
     machine = case.machine()
-    outcomes = interpreter(machine).apply(case.plan(machine))
+    outcomes = machine.interpreter.apply(case.plan(machine))
     assert not [outcome.describe() for outcome in outcomes if outcome.failed and outcome.task.problem is None]
     for file, content in case.document.get("left", {}).items():
         assert machine.files.read(Path(file), at_most=1 << 20).decode() == content
@@ -41,14 +41,14 @@ def test_a_power_cut_before_any_change_is_made_good_by_planning_anew(path: Path)
     case = read(path)
     whole = case.machine()
     begun = whole.battery.spent
-    interpreter(whole).apply(case.plan(whole))
+    whole.interpreter.apply(case.plan(whole))
     changes = whole.battery.spent - begun
     assert changes <= MOST_CUTS
     for cut in range(changes):
         machine = case.machine()
         machine.battery.left = cut
         with pytest.raises(PowerCut):
-            interpreter(machine).apply(case.plan(machine))
+            machine.interpreter.apply(case.plan(machine))
         machine.battery.left = None
-        interpreter(machine).apply(case.plan(machine))
+        machine.interpreter.apply(case.plan(machine))
         assert picture(machine) == picture(whole), f"power cut before change {cut + 1} of {changes}"

@@ -18,7 +18,6 @@ from limpet.agent.remote_access_worker import wanted
 from limpet.emulator.world.goalstates import list_users
 from limpet.emulator.world.vm import JitUser
 from limpet.guest.passwd import User, parse_passwd, parse_shadow
-from limpet.host.apply import Interpreter
 from limpet.host.fake_programs import install
 from limpet.model.errors import HostError, MalformedDocument
 from limpet.model.secret import Secret
@@ -125,13 +124,7 @@ def scene(**config: Any) -> Played:
 
 
 def hands(machine: FakeMachine) -> Hands:
-    interpreter = Interpreter(
-        files=machine.files,
-        commands=machine.commands,
-        kernel=machine.kernel,
-        devices=machine.devices,
-        clock=machine.clock,
-    )
+    interpreter = machine.interpreter
     return Hands(interpreter=interpreter, key=FakeKey(machine), crypt=PlainCrypt())
 
 

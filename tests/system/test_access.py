@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.plans.cases import interpreter
 from tests.plans.duty_access import AREAS, plan
 
 from limpet.host.fake import FakeMachine
@@ -93,7 +92,7 @@ def test_the_fakes_say_of_a_machine_what_its_own_programs_do(machine: Machine) -
     fake = imitation(machine)
     tasks = plan(fake, wanted)
     foreseen = [f"{task.name}: {step.describe()}" for task in tasks for step in task.steps]
-    outcomes = interpreter(fake).apply(tasks)
+    outcomes = fake.interpreter.apply(tasks)
     answer = apply(machine, wanted)
     assert [outcome.describe() for outcome in outcomes if outcome.failed] == answer["problems"] == []
     assert [line for line in answer["steps"] if "host-keys: remove /etc/ssh/ssh_host" not in line] == foreseen

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.host.apply import Interpreter
 from limpet.host.fake_cgroups import FakeControlGroups
 from limpet.host.fake_commands import FakeCommands
 from limpet.host.fake_devices import FakeDevices
@@ -281,3 +282,14 @@ class FakeMachine:
         self.vault = FakeVault(self.files, library)
         self.fetcher = FakeFetcher(self.files, storage)
         self.guest = GuestInfo(computer_name="vm", os_name="debian", os_version="12", agent_version="0")
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """What applies plans to this machine."""
+        return Interpreter(
+            files=self.files,
+            commands=self.commands,
+            devices=self.devices,
+            kernel=self.kernel,
+            clock=self.clock,
+        )

@@ -12,7 +12,6 @@ from limpet.appliance.guest.layout import Layout
 from limpet.appliance.guest.logs import MIB
 from limpet.appliance.guest.runtimes import runtime
 from limpet.host import fake_programs
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_devices import by_the_kernel
 from limpet.host.fake_files import Node
@@ -107,13 +106,7 @@ class Shell:
     def apply(self, tasks: Iterable[Task]) -> None:
         """Do tasks; each must succeed."""
         made = self.machine
-        interpreter = Interpreter(
-            files=made.files,
-            commands=made.commands,
-            devices=made.devices,
-            kernel=made.kernel,
-            clock=made.clock,
-        )
+        interpreter = made.interpreter
         for outcome in interpreter.apply(tasks):
             assert not outcome.failed, outcome.describe()
 

@@ -19,7 +19,6 @@ from limpet.appliance.guest.wanted import Wanted, noting, wanted
 from limpet.appliance.show import SHOWN
 from limpet.config.load import load_config
 from limpet.guest.fabric_lease import EXCHANGE
-from limpet.host.apply import Interpreter
 from limpet.host.fake_commands import Said
 from limpet.host.fake_devices import by_the_kernel
 from limpet.model.errors import AlreadyRunning, ConfigurationError, HostError
@@ -47,13 +46,7 @@ class Operator:
         self.here = Here(
             files=made.files,
             commands=made.commands,
-            interpreter=Interpreter(
-                files=made.files,
-                commands=made.commands,
-                devices=made.devices,
-                kernel=made.kernel,
-                clock=made.clock,
-            ),
+            interpreter=made.interpreter,
             clock=made.clock,
             chance=made.chance,
             supervisor=lambda: None if supervisor is None else SUPERVISOR,
@@ -274,13 +267,7 @@ def test_a_note_that_cannot_be_read_leaves_the_guest_shell_enabled(content: byte
     made = machine()
     with by_the_kernel(made.files):
         for step in noting(Wanted.DISABLED):
-            Interpreter(
-                files=made.files,
-                commands=made.commands,
-                devices=made.devices,
-                kernel=made.kernel,
-                clock=made.clock,
-            ).do(step)
+            made.interpreter.do(step)
         assert wanted(made.files) is Wanted.DISABLED
         made.files.replace(Path("/var/lib/limpet/guest/wanted.json"), content)
     assert wanted(made.files) is Wanted.ENABLED

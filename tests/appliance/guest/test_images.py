@@ -24,7 +24,6 @@ from limpet.appliance.guest.slots import (
     render_slots,
     with_new,
 )
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine, PowerCut
 from limpet.host.fake_devices import by_the_kernel
 from limpet.host.fake_programs import guest_shell
@@ -106,27 +105,16 @@ def test_a_record_that_makes_no_sense_is_refused(old: str, new: str) -> None:
         parse_image(content.replace(old.encode(), new.encode()))
 
 
-def interpreter(made: FakeMachine) -> Interpreter:
-    """What applies plans to it."""
-    return Interpreter(
-        files=made.files,
-        commands=made.commands,
-        devices=made.devices,
-        kernel=made.kernel,
-        clock=made.clock,
-    )
-
-
 def install(made: FakeMachine, source: Path) -> str:
     """Put an image in place."""
-    return upgrade.install(interpreter(made), source, lambda _outcome: None)[0]
+    return upgrade.install(made.interpreter, source, lambda _outcome: None)[0]
 
 
 def confirm(made: FakeMachine) -> None:
     """It has worked."""
     step = images.confirm(made.files)
     assert step is not None
-    interpreter(made).do(step)
+    made.interpreter.do(step)
 
 
 def two_images() -> FakeMachine:
@@ -227,7 +215,7 @@ def test_a_damaged_image_is_passed_over_at_once_or_when_it_is_inspected(
     note, why = images.suspect(made.files, made.commands)
     assert note is not None
     assert "damaged" in (why or "")
-    interpreter(made).do(note)
+    made.interpreter.do(note)
     assert images.choose(made.files).slot == "a"
 
 

@@ -64,7 +64,7 @@ class KernelVendor:
             self._steps(driver.protect(site))
         elif told["verb"] != "health":
             plan = driver.stop if told["verb"] == "stop" else driver.start
-            for outcome in self.rig.interpreter.apply(plan(site, seen)):
+            for outcome in self.rig.machine.interpreter.apply(plan(site, seen)):
                 if outcome.failed:
                     raise HostError(outcome.problem or "failed")
 
@@ -82,7 +82,7 @@ class KernelVendor:
 
     def _steps(self, steps: Any) -> None:
         for step in steps:
-            self.rig.interpreter.do(step)
+            self.rig.machine.interpreter.do(step)
 
     def _health(self, told: dict[str, Any]) -> bytes:
         machine = self.rig.machine

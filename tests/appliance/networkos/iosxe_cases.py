@@ -6,6 +6,7 @@ The golden files are written anew by: .venv/bin/python -m tests.appliance.networ
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
@@ -66,6 +67,11 @@ def site(
         dns=tuple(map(IPv4Address, dns)),
         host_name="r",
     )
+
+
+def leased(where: Site, *numbers: int) -> Site:
+    """The same, with leases of these NICs alone."""
+    return replace(where, leases={mac_of(number): lease(number) for number in numbers})
 
 
 def environment(
@@ -167,6 +173,7 @@ def cases() -> dict[str, IosXeDayZero]:
             environment(host="7-up.contoso.example"), site(3, dns=("10.0.0.53", "10.0.0.54"))
         ),
         "eight-nics": day_zero(environment(), site(8)),
+        "one-nic-without-lease": day_zero(environment(), leased(site(3), 1, 2)),
         "custom-subnet": day_zero(environment(), site(port=wide)),
         "no-user-no-lease": day_zero(environment(user=None, password=None), site(2, leases=False)),
     }

@@ -17,7 +17,6 @@ from limpet.guest.lease import AcquiredLease
 from limpet.guest.namespaces import HOST
 from limpet.guest.site import METADATA, WIRE_SERVER, Nic, Site
 from limpet.guest.steps import Task
-from limpet.host.apply import Interpreter
 from limpet.host.facts.namespaces import look
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_network import FakeLink, FakeNetwork
@@ -101,20 +100,9 @@ class Rig:
     def seen(self) -> Seen:
         return look(self.machine.files, self.machine.commands, (self.site.network_os, self.site.guest))
 
-    @property
-    def interpreter(self) -> Interpreter:
-        machine = self.machine
-        return Interpreter(
-            files=machine.files,
-            commands=machine.commands,
-            devices=machine.devices,
-            kernel=machine.kernel,
-            clock=machine.clock,
-        )
-
     def apply(self, tasks: Iterable[Task]) -> None:
         """All of it must work."""
-        for outcome in self.interpreter.apply(tasks):
+        for outcome in self.machine.interpreter.apply(tasks):
             assert not outcome.failed, outcome.describe()
 
     def do(self, steps: Iterable[Step]) -> None:

@@ -127,7 +127,7 @@ def test_a_nic_that_refuses_to_move_is_a_failure_that_says_why(make: Callable[[S
     rig.start()
     nic = rig.site.nics[0]
     rig.link(nic).stays = "Invalid argument"
-    outcome = rig.interpreter.apply([_task(rig.driver.claim(nic, rig.site, rig.seen()).forward)])[0]
+    outcome = rig.machine.interpreter.apply([_task(rig.driver.claim(nic, rig.site, rig.seen()).forward)])[0]
     assert outcome.failed
     assert outcome.problem
     assert not rig.holds(nic)
@@ -138,7 +138,7 @@ def test_a_nic_that_is_nowhere_cannot_be_claimed_and_needs_no_release(make: Call
     rig.start()
     nic = rig.site.nics[0]
     rig.network.remove_nic(nic.mac)
-    outcome = rig.interpreter.apply([_task(rig.driver.claim(nic, rig.site, rig.seen()).forward)])[0]
+    outcome = rig.machine.interpreter.apply([_task(rig.driver.claim(nic, rig.site, rig.seen()).forward)])[0]
     assert outcome.failed or rig.blind
     rig.release(nic)
     assert rig.blind or rig.driver.release(nic, rig.site, rig.seen()) == ()
@@ -147,7 +147,7 @@ def test_a_nic_that_is_nowhere_cannot_be_claimed_and_needs_no_release(make: Call
 def test_a_network_os_with_nics_is_not_stopped(make: Callable[[Site], Rig]) -> None:
     rig = make(site_for(2))
     rig.hand_over()
-    outcomes = rig.interpreter.apply(rig.driver.stop(rig.site, rig.seen()))
+    outcomes = rig.machine.interpreter.apply(rig.driver.stop(rig.site, rig.seen()))
     assert any(outcome.failed for outcome in outcomes)
     assert all(rig.holds(nic) for nic in rig.site.nics)
 

@@ -178,7 +178,7 @@ def test_a_program_that_others_can_change_is_not_run_and_the_disk_is_no_image(wa
         vendor.has("forget", mode=0o777)
     else:
         vendor.machine.files.remove(FOLDER)
-    (outcome, *_) = vendor.interpreter.apply(vendor.driver.forget(vendor.machine.files).tasks)
+    (outcome, *_) = vendor.machine.interpreter.apply(vendor.driver.forget(vendor.machine.files).tasks)
     assert outcome.failed
     assert vendor.heard == []
 
@@ -187,7 +187,7 @@ def test_what_a_program_complains_of_is_the_reason() -> None:
     vendor = Vendor()
     vendor.machine.commands.programs["forget"] = lambda _files, _call: Said(exit_code=75, stderr="busy\n")
     plan = parse_forgetting(render_forgetting(vendor.driver.forget(vendor.machine.files)))
-    (outcome,) = vendor.interpreter.apply(plan.tasks)
+    (outcome,) = vendor.machine.interpreter.apply(plan.tasks)
     assert "it cannot do this now" in (outcome.problem or "")
     assert "busy" in (outcome.problem or "")
 
@@ -198,7 +198,7 @@ def test_a_router_forgets_what_is_below_it_too() -> None:
     files = vendor.machine.files
     files.make_folder(Path("/bootflash"))
     files.replace(Path("/bootflash/iosxe_config.txt"), b"secret")
-    vendor.interpreter.apply(driver.forget(files).tasks)
+    vendor.machine.interpreter.apply(driver.forget(files).tasks)
     assert files.info(Path("/bootflash/iosxe_config.txt")) is None
     assert [each["verb"] for each in vendor.heard] == ["forget"]
 

@@ -159,7 +159,7 @@ def test_custom_data_becomes_frrs_configuration_once(rig: FrrRig) -> None:
 def test_custom_data_that_frr_does_not_understand_changes_nothing_and_is_tried_again(rig: FrrRig) -> None:
     tasks = rig.driver.day_zero(day_zero("hostname secret-word\nnonsense\n"))
     assert "secret-word" not in " ".join(step.describe() for task in tasks for step in task.steps)
-    outcome = rig.interpreter.apply(tasks)[0]
+    outcome = rig.machine.interpreter.apply(tasks)[0]
     assert outcome.failed
     assert "nonsense" not in outcome.describe(), "what FRR says goes to a file for root alone"
     assert rig.machine.files.info(CONFIGURATION) is None

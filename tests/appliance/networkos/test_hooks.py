@@ -32,12 +32,12 @@ def vendor() -> Vendor:
 
 
 def do(vendor: Vendor, tasks: tuple[Task, ...]) -> list[Outcome]:
-    return vendor.interpreter.apply(tasks)
+    return vendor.machine.interpreter.apply(tasks)
 
 
 def do_steps(vendor: Vendor, steps: tuple[Step, ...]) -> None:
     for step in steps:
-        vendor.interpreter.do(step)
+        vendor.machine.interpreter.do(step)
 
 
 def health(vendor: Vendor, *, deep: bool = False) -> Pulse:
@@ -373,7 +373,7 @@ def test_without_a_program_for_it_custom_data_lies_ready(vendor: Vendor) -> None
 def test_a_command_is_told_as_a_document_and_its_words_are_no_arguments(vendor: Vendor) -> None:
     run = vendor.driver.command("show ip route; reload")
     assert run.argv == (str(FOLDER / "command"), "command")
-    vendor.interpreter.do(run)
+    vendor.machine.interpreter.do(run)
     assert vendor.heard == [{"version": 1, "verb": "command", "line": "show ip route; reload"}]
 
 

@@ -39,7 +39,6 @@ from limpet.config.settings import Config
 from limpet.guest.namespaces import HOST, Seen
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 from limpet.guest.translation import NOTE, DayZero
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeClock, FakeMachine
 from limpet.host.fake_files import FakeFiles
 
@@ -78,13 +77,7 @@ def asked(custom: bytes | None = SECTIONS, **other: Any) -> DayZero:
 
 
 def applied(machine: FakeMachine, *tasks: Task) -> None:
-    interpreter = Interpreter(
-        files=machine.files,
-        commands=machine.commands,
-        devices=machine.devices,
-        kernel=machine.kernel,
-        clock=machine.clock,
-    )
+    interpreter = machine.interpreter
     assert not [each.describe() for each in interpreter.apply(tasks) if each.failed]
 
 

@@ -13,7 +13,6 @@ from limpet.appliance.networkos.hooks.verbs import Verb
 from limpet.guest.lease import AcquiredLease
 from limpet.guest.namespaces import HOST, Seen, SeenLink
 from limpet.guest.site import Nic, Site
-from limpet.host.apply import Interpreter
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_commands import Said
 
@@ -90,15 +89,3 @@ class Vendor:
     def driver(self) -> HooksNetworkOs:
         """The driver, as it finds the programs now."""
         return HooksNetworkOs(programs=programs_in(FOLDER, self.machine.files))
-
-    @property
-    def interpreter(self) -> Interpreter:
-        """What does the plans."""
-        machine = self.machine
-        return Interpreter(
-            files=machine.files,
-            commands=machine.commands,
-            devices=machine.devices,
-            kernel=machine.kernel,
-            clock=machine.clock,
-        )
