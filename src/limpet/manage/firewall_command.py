@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, Any
 from limpet.config.load import load_config
 from limpet.config.options import add_options
 from limpet.guest.firewall import in_place, plan, removal
-from limpet.host.apply import Interpreter
-from limpet.host.clock import RealClock
-from limpet.host.commands import RealCommands
-from limpet.host.devices import RealDevices
 from limpet.host.facts.firewall import look
 from limpet.host.facts.leases import saved_wire_server
-from limpet.host.files import RealFiles
 from limpet.host.firewall import remove, settle
-from limpet.host.kernel import RealKernel
+from limpet.manage.acting import interpreter
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,6 +23,7 @@ if TYPE_CHECKING:
     from limpet.config.settings import Config
     from limpet.guest.firewall import Facts
     from limpet.guest.steps import Outcome, Task
+    from limpet.host.apply import Interpreter
     from limpet.host.ports import Files
 
 WELL_KNOWN = "168.63.129.16"
@@ -66,30 +62,27 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Do what was asked for. Raises: ConfigurationError; HostError, when a program cannot be started."""
     options = parser().parse_args(arguments)
-    files = RealFiles()
-    config = load_config(files, path=options.config, options=options.set)
-    interpreter = Interpreter(
-        files=files, commands=RealCommands(), kernel=RealKernel(), devices=RealDevices(), clock=RealClock()
-    )
-    return run(options, config, interpreter)
+    acting = interpreter()
+    config = load_config(acting.files, path=options.config, options=options.set)
+    return run(options, config, acting)
 
 
-def run(options: argparse.Namespace, config: Config, interpreter: Interpreter) -> int:
+def run(options: argparse.Namespace, config: Config, acting: Interpreter) -> int:
     """The command on any machine. Raises: ConfigurationError, HostError."""
-    address = endpoint(options.endpoint or config.fabric_endpoint, interpreter.files)
+    address = endpoint(options.endpoint or config.fabric_endpoint, acting.files)
     if options.action == "show":
-        return _show(address, interpreter, as_json=options.json)
+        return _show(address, acting, as_json=options.json)
     if options.action == "apply" and not config.firewall:
         why = f"firewall.enabled is false ({config.origin('firewall.enabled')}): nothing is done"
         _say({"endpoint": address, "state": "disabled"}, why, as_json=options.json)
         return 0
     if options.dry_run:
         everywhere = options.action == "remove"
-        facts = look(interpreter.commands, interpreter.files, everywhere=everywhere)
+        facts = look(acting.commands, acting.files, everywhere=everywhere)
         return _tell_plan(
             address, facts, removal(facts) if everywhere else plan(address, facts), options.json
         )
-    facts, outcome = remove(interpreter) if options.action == "remove" else settle(address, interpreter)
+    facts, outcome = remove(acting) if options.action == "remove" else settle(address, acting)
     return _tell_outcome(address, facts, outcome, options.json)
 
 
@@ -106,8 +99,8 @@ def endpoint(given: str | None, files: Files) -> str:
     return saved_wire_server(files) or WELL_KNOWN
 
 
-def _show(address: str, interpreter: Interpreter, *, as_json: bool) -> int:
-    facts = look(interpreter.commands, interpreter.files, everywhere=True)
+def _show(address: str, acting: Interpreter, *, as_json: bool) -> int:
+    facts = look(acting.commands, acting.files, everywhere=True)
     good = in_place(address, facts)
     document = {
         "endpoint": address,
