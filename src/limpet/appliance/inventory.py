@@ -150,10 +150,13 @@ def _dns(config: Config, lease: AcquiredLease | None) -> tuple[IPv4Address, ...]
     return (lease.dns if lease is not None else ()) or (WIRE_SERVER,)
 
 
-def survey(config: Config, lease: AcquiredLease | None, seen: Seen, host_name: str) -> Site:
-    """The network as it would be when the NICs that Linux has now went. Raises: HostError, when it has none."""
-    leases = {} if lease is None else {with_colons(lease.mac): lease}
-    return site_of(nics_of(seen, config, next(iter(leases), None)), leases, config, host_name)
+def survey(config: Config, leases: Iterable[AcquiredLease], seen: Seen, host_name: str) -> Site:
+    """The network as it would be when the NICs that Linux has now went. leases: the primary NIC's first.
+
+    Raises: HostError, when it has none.
+    """
+    held = {with_colons(lease.mac): lease for lease in leases}
+    return site_of(nics_of(seen, config, next(iter(held), None)), held, config, host_name)
 
 
 def with_colons(mac: str) -> str:

@@ -317,7 +317,9 @@ def _booted(world: World, party: Party) -> int:
     if machine.clock.monotonic() >= fabric.dhcp_silent:
         lease = lease_of(world, mac, name)
         machine.files.make_folder(SAVED_LEASE.parent)
-        machine.files.replace(SAVED_LEASE, render_lease(lease))
+        asked = ((each, world.networks.where(each)) for each in world.asked_by_boot)
+        others = [lease_of(world, each, there[1].name) for each, there in asked if there is not None]
+        machine.files.replace(SAVED_LEASE, render_lease(lease, others))
     else:
         machine.clock.sleep(5.0)
     try:

@@ -75,6 +75,8 @@ class World:
     locked: str | None = None
     added: int = 0
     asked: int = 0
+    asked_by_boot: tuple[str, ...] = ()
+    """MACs of NICs besides the primary one that boot asks for a lease on the way."""
     promised: Wanted | None = None
     """What an operator's last command has said is wanted."""
     was_steady: bool = False

@@ -38,11 +38,11 @@ def show(config: Config, files: Files, commands: Commands, kernel: Kernel, *, as
 
 def plan(config: Config, files: Files, commands: Commands, kernel: Kernel) -> dict[str, Any]:
     """The tasks before, the moves in their order, and what each NIC gets, as a document. Raises: HostError, ConfigurationError."""
-    lease = leases.saved_lease(files)
+    saved = leases.saved_leases(files)
     seen = namespaces.look(files, commands, NAMES)
-    if lease is not None and any(place != HOST for place, _ in seen.of_mac(with_colons(lease.mac))):
+    if saved and any(place != HOST for place, _ in seen.of_mac(with_colons(saved[0].mac))):
         raise HostError("the NICs are with the network OS already; `limpet show` says who has which")
-    site = usable(survey(config, lease, seen, kernel.host_name()))
+    site = usable(survey(config, saved, seen, kernel.host_name()))
     driver = network_os(config, files)
     tasks, lack = _guest(config, site, files, commands)
     return {

@@ -134,13 +134,28 @@ def note_identity(appliance: Appliance) -> str | None:
 
 def note_network(appliance: Appliance, seen: Seen) -> None:
     """The inventory, as Linux has it now, and the lease (F12). Raises: HostError, also when there is no NIC."""
-    lease = leases.saved_lease(appliance.machine.files)
+    lease, *others = leases.saved_leases(appliance.machine.files) or (None,)
     nics = nics_of(seen, appliance.config, None if lease is None else with_colons(lease.mac))
     if not nics:
         raise HostError("Linux has no NIC that the network OS could get")
     if lease is not None and not _is_of_another_time(appliance, lease, seen):
         appliance.note("lease", mac=with_colons(lease.mac), lease=json.loads(render_lease(lease)))
+    for each in others:
+        if _is_news(appliance, each, nics):
+            appliance.note("lease", mac=with_colons(each.mac), lease=json.loads(render_lease(each)))
     note_nics(appliance, nics)
+
+
+def _is_news(appliance: Appliance, saved: AcquiredLease, nics: Sequence[Nic]) -> bool:
+    """Whether a lease that boot got for another NIC than the primary one can be used, and the journal has no newer one."""
+    mac = with_colons(saved.mac)
+    known = appliance.chronicle.leases.get(mac)
+    there = any(nic.mac == mac and not nic.primary for nic in nics)
+    return (
+        there
+        and saved.holds(appliance.machine.clock.now())
+        and (known is None or known.obtained < saved.obtained)
+    )
 
 
 def _is_of_another_time(appliance: Appliance, saved: AcquiredLease, seen: Seen) -> bool:

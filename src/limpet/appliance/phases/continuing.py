@@ -139,7 +139,8 @@ def put_at_home(appliance: Appliance, nic: Nic, lease: AcquiredLease, seen: Seen
     if any(each != wanted for each in link.addresses):
         line = f"address flush dev {link.name} scope global\n"
         appliance.do((Run(("ip", "-batch", "-"), stdin=line.encode("ascii")),))
-    task = plan_lease(replace(lease, interface=link.name), interfaces.look(appliance.machine.files))
+    facts = interfaces.look(appliance.machine.files)
+    task = plan_lease(replace(lease, interface=link.name), facts, appliance.site().endpoint)
     appliance.apply((task,))
 
 

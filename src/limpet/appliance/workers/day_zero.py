@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.inventory import survey
 from limpet.appliance.networkos.drivers import network_os
+from limpet.appliance.workers.asking import Asking, with_others
 from limpet.config.load import load_config
 from limpet.config.options import add_options
 from limpet.guest.day_zero_request import LARGEST, parse_request
 from limpet.guest.namespaces import HOST
 from limpet.guest.translation import DayZero
 from limpet.host.apply import Interpreter
+from limpet.host.chance import RealRandom
 from limpet.host.clock import RealClock
 from limpet.host.commands import RealCommands
 from limpet.host.devices import RealDevices
 from limpet.host.facts import custom_data, leases, namespaces
 from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
+from limpet.host.links import RealLinks
 from limpet.host.lock import SingleInstance
 from limpet.model.errors import LimpetError
 from limpet.model.redact import redacted
@@ -52,14 +55,9 @@ def main(arguments: Sequence[str]) -> int:
         config = _configuration(files, arguments)
         files.make_folder(LOCK.parent)
         with SingleInstance(LOCK, who="the network OS's day 0"):
-            # A router's configuration names what DHCP gave; for the others there is nothing to wait for.
-            patience = PATIENCE if config.network_os == "iosxe" else 0.0
-            day_zero = DayZero(
-                vm_id=vm_id,
-                environment=environment,
-                made_for=custom_data.translated_for(files),
-                site=site_here(config, files, commands, RealKernel(), RealClock(), patience=patience),
-            )
+            made_for = custom_data.translated_for(files)
+            site = _site(config, files, commands)
+            day_zero = DayZero(vm_id=vm_id, environment=environment, made_for=made_for, site=site)
             tasks = network_os(config, files).day_zero(day_zero)
             interpreter = Interpreter(
                 files=files, commands=commands, devices=RealDevices(), kernel=RealKernel(), clock=RealClock()
@@ -81,17 +79,35 @@ def _configuration(files: Files, arguments: Sequence[str]) -> Config:
     return load_config(files, path=options.config, options=options.set)
 
 
+def _site(config: Config, files: Files, commands: Commands) -> Site | None:
+    """The NICs; with what DHCP gave, where the network OS's configuration names that: else there is nothing to wait for."""
+    clock = RealClock()
+    site = site_here(
+        config,
+        files,
+        commands,
+        RealKernel(),
+        clock,
+        patience=PATIENCE if config.network_os == "iosxe" else 0.0,
+    )
+    if config.network_os != "iosxe" or site is None:
+        return site
+    return with_others(site, Asking(RealLinks(), files, clock, RealRandom()))
+
+
 def site_here(
     config: Config, files: Files, commands: Commands, kernel: Kernel, clock: Clock, *, patience: float
 ) -> Site | None:
-    """The NICs as Linux has them, with the lease that the boot stage takes beside this; None where they cannot be looked at.
+    """The NICs as Linux has them, with the leases that the boot stage takes beside this; None where they cannot be looked at.
 
     patience: how long that may take, seconds. A lease of another time, whose address no NIC has, is none.
     """
     try:
-        return survey(
-            config, _lease(files, commands, clock, patience), _seen(files, commands), kernel.host_name()
-        )
+        primary = _lease(files, commands, clock, patience)
+        others = leases.saved_leases(files)[1:] if primary is not None else ()
+        held = [each for each in others if each.holds(clock.now())]
+        found = (*([primary] if primary is not None else []), *held)
+        return survey(config, found, _seen(files, commands), kernel.host_name())
     except LimpetError:
         return None
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 def request(verb: Verb, site: Site, **more: Any) -> bytes:
     """The document of a verb that concerns the whole appliance. more: members of that verb."""
+    leases = [
+        {"mac": each.mac, **_lease(site.leases[each.mac])} for each in site.nics if each.mac in site.leases
+    ]
+    return _about(verb, site, leases=leases, **more)
+
+
+def _about(verb: Verb, site: Site, **more: Any) -> bytes:
     port = site.port
     return _rendered(
         verb,
@@ -38,7 +45,7 @@ def request(verb: Verb, site: Site, **more: Any) -> bytes:
 
 def nic_request(verb: Verb, nic: Nic, lease: AcquiredLease | None, site: Site) -> bytes:
     """The document of a verb that concerns one NIC."""
-    return request(verb, site, nic=_nic(nic), lease=None if lease is None else _lease(lease))
+    return _about(verb, site, nic=_nic(nic), lease=None if lease is None else _lease(lease))
 
 
 def revive_request(site: Site, pulse: Pulse) -> bytes:
