@@ -108,6 +108,19 @@ def test_an_error_raised_on_purpose_is_one_line_without_secrets(capsys: pytest.C
     assert err == "limpet fail: limpet.toml, line 3: https://a.example/b?<redacted> cannot be used\n"
 
 
+@pytest.mark.parametrize(
+    ("problem", "user", "told"),
+    [
+        ("cannot open /run/x.lock: Permission denied", 1000, ": only root may"),
+        ("nft: Operation not permitted", 1000, ": only root may"),
+        ("cannot open /run/x.lock: Permission denied", 0, ""),
+        ("only root can do this", 1000, ""),
+    ],
+)
+def test_who_is_not_root_hears_that_it_is_for_root(problem: str, user: int, told: str) -> None:
+    assert cli.who_may(problem, user) == told
+
+
 def test_a_program_that_asked_for_json_gets_json_when_it_fails_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

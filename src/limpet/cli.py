@@ -90,9 +90,14 @@ VERBS: Mapping[str, Verb] = {
     ),
     "uninstall": Verb("limpet.manage.install.uninstall", "main", "Take the services out again.", table=True),
     "install-shim": Verb("limpet.manage.shim.command", "main", "Put a waagent command in place for scripts."),
-    "man": Verb("limpet.manage.reference.man_page", "main", "Print the manual page of this command.", table=True),
+    "man": Verb(
+        "limpet.manage.reference.man_page", "main", "Print the manual page of this command.", table=True
+    ),
     "completion": Verb(
-        "limpet.manage.reference.completion", "main", "Print the completion of this command for a shell.", table=True
+        "limpet.manage.reference.completion",
+        "main",
+        "Print the completion of this command for a shell.",
+        table=True,
     ),
     "collect-logs": Verb(
         "limpet.manage.logs.command", "main", "Put this machine's logs into a zip, without secrets."
@@ -164,12 +169,18 @@ def _run(name: str, arguments: Sequence[str], verbs: Mapping[str, Verb]) -> int:
         if not isinstance(error, errors.LimpetError):
             raise
         redacted: Callable[[str], str] = import_module("limpet.model.redact").redacted
-        problem = redacted(f"limpet {name}: {error}")
+        problem = redacted(f"limpet {name}: {error}{who_may(str(error), os.geteuid())}")
         _complain(problem)
         if _as_json(arguments):
             _answer(problem)
         codes = {errors.ConfigurationError: USAGE_ERROR, errors.AlreadyRunning: ALREADY_RUNNING}
         return codes.get(type(error), FAILED)
+
+
+def who_may(problem: str, user: int) -> str:
+    """What the system's refusal means, for a user who is not root."""
+    refused = problem.endswith(("Permission denied", "Operation not permitted"))
+    return ": only root may" if refused and user != 0 else ""
 
 
 def _done(verb: Verb, arguments: Sequence[str]) -> int:

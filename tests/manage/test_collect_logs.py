@@ -19,7 +19,7 @@ from limpet.host.fake import FakeClock
 from limpet.host.fake_commands import FakeCommands, Said
 from limpet.host.fake_files import FakeFiles
 from limpet.manage.logs.bundle import Work, chosen, make
-from limpet.manage.logs.command import main
+from limpet.manage.logs.command import main, plan_text
 from limpet.manage.logs.sources import Sources
 from limpet.model.errors import AlreadyRunning, HostError
 
@@ -266,6 +266,13 @@ def test_a_dry_run_lists_what_would_be_taken_and_writes_nothing(
         for name, value in row.items()
         if name != "name"
     }
+
+
+def test_the_kernels_own_files_have_no_size_before_they_are_read(tmp_path: Path) -> None:
+    asked = replace(work(tmp_path, Copy("/proc/meminfo")), sources=Sources(Path("/")))
+    assert "           ?  /proc/meminfo\n" in plan_text(asked, as_json=False)
+    (row,) = json.loads(plan_text(asked, as_json=True))["files"]
+    assert (row["path"], row["bytes"]) == ("/proc/meminfo", None)
 
 
 def test_two_at_a_time_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -196,7 +197,7 @@ class AdminClient:
                 method, path, json=body, content=content, params=params, timeout=timeout
             )
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise self._unreachable(str(error) or type(error).__name__) from error
+            raise self._unreachable(_reason(error)) from error
         try:
             found = answer.json()
         except ValueError as error:
@@ -219,6 +220,11 @@ class AdminClient:
             f"no emulator answers at {self.address} ({reason}). Start one with: limpet emulator serve "
             f"--admin {self.address}. If it runs elsewhere, say where with --admin or {ADMIN_VARIABLE}"
         )
+
+
+def _reason(error: Exception) -> str:
+    """In words, without the system's numbers."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
 
 
 def _vm(name: str) -> str:

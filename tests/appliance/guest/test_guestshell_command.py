@@ -283,3 +283,12 @@ def test_the_date_of_a_build_is_a_number_or_a_wrong_usage() -> None:
     assert epoch_of("1700000000") == 1700000000
     with pytest.raises(ConfigurationError, match="SOURCE_DATE_EPOCH"):
         epoch_of("yesterday")
+
+
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+def test_an_image_that_is_not_there_is_none_to_put_in_place_or_to_plan_with(how: tuple[str, ...]) -> None:
+    by = Operator(machine())
+    before = by.machine.battery.spent
+    with pytest.raises(HostError, match="there is no /srv/none"):
+        by.types("upgrade", "/srv/none.squashfs", *how)
+    assert by.machine.battery.spent == before

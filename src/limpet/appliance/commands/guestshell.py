@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.commands.guestshell_deeds import Deeds, Here, network_task
 from limpet.appliance.commands.guestshell_parser import parser as parser  # noqa: PLC0414 - the table of verbs asks here
 from limpet.appliance.commands.guestshell_words import as_text, found, say_json, say_plan, told, told_json
-from limpet.appliance.guest import images
+from limpet.appliance.guest import images, upgrade
 from limpet.appliance.guest.wanted import Wanted, noting, wanted
 from limpet.config.load import load_config
 from limpet.host.commands import ENVIRONMENT
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Task
 
 NOT_RUNNING = 4
+NO_COMMAND = "there is no command to run: limpet guestshell run -- CMD [ARGUMENT ...]"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,10 +36,11 @@ def main(arguments: Sequence[str]) -> int:
         return build(options)
     here = Here.this_machine()
     config = load_config(here.files, path=options.config, options=options.set)
+    if options.command == "run" and not _asked_for(options):
+        raise ConfigurationError(NO_COMMAND)
     if os.geteuid() != 0 and not getattr(options, "dry_run", False):
-        raise HostError(
-            "only root can look into the guest shell or change it; --dry-run shows what would be done"
-        )
+        shown = "; --dry-run shows what would be done" if hasattr(options, "dry_run") else ""
+        raise HostError(f"only root can look into the guest shell or change it{shown}")
     return run(options, config, here, become)
 
 
@@ -82,9 +84,9 @@ def _status(options: argparse.Namespace, deeds: Deeds) -> int:
 
 
 def _run(options: argparse.Namespace, deeds: Deeds, execute: Callable[[Sequence[str]], int]) -> int:
-    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    argv = _asked_for(options)
     if not argv:
-        raise ConfigurationError("there is no command to run: limpet guestshell run -- CMD [ARGUMENT ...]")
+        raise ConfigurationError(NO_COMMAND)
     sight = deeds.look()
     if not sight.running:
         sys.stderr.write(
@@ -92,6 +94,11 @@ def _run(options: argparse.Namespace, deeds: Deeds, execute: Callable[[Sequence[
         )
         return NOT_RUNNING
     return execute(deeds.runtime.enter(deeds.plan(sight.instance or ""), sight, argv))
+
+
+def _asked_for(options: argparse.Namespace) -> list[str]:
+    argv: list[str] = options.argv
+    return argv[1:] if argv[:1] == ["--"] else argv
 
 
 def _why(sight: ShellSight) -> str:
@@ -115,8 +122,8 @@ def _planned(options: argparse.Namespace, deeds: Deeds) -> tuple[Task, ...]:
     sight = deeds.look()
     plan, runtime = deeds.plan("a new one"), deeds.runtime
     if options.command == "upgrade":
-        slots = images.read_slots(deeds.here.files)
-        return images.plan_place(options.file.absolute(), slots)
+        upgrade.check_source(deeds.here.files, options.file.absolute())
+        return images.plan_place(options.file.absolute(), images.read_slots(deeds.here.files))
     if options.command == "enable":
         if sight.running:
             return ()

@@ -85,7 +85,8 @@ def as_text(known: dict[str, Any]) -> str:
     if limits["notHeld"]:
         lines.append(f"             this kernel has no control groups for: {', '.join(limits['notHeld'])}")
     storage = known["storage"]
-    lines.append(f"storage:     {storage['how']}; {(storage['free'] or 0) // MIB} MiB free")
+    free = "not known how much is free" if storage["free"] is None else f"{storage['free'] // MIB} MiB free"
+    lines.append(f"storage:     {storage['how']}; {free}")
     if storage["problem"]:
         lines.append(f"             {storage['problem']}")
     return redacted("\n".join(lines)) + "\n"

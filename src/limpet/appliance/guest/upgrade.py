@@ -38,6 +38,7 @@ def install(
     led: whether its agent is limpet's, which must be one that the supervisor can lead (R14).
     """
     files, commands = interpreter.files, interpreter.commands
+    check_source(files, source)
     expected = _expected(files, source)
     problem = why_not(expected.exchange) if led and expected is not None else None
     if problem is not None:
@@ -72,6 +73,12 @@ def _expected(files: Files, source: Path) -> Image | None:
         return None
     except MalformedDocument as error:
         raise HostError(f"{record}: {error}") from error
+
+
+def check_source(files: Files, source: Path) -> None:
+    """Raises: HostError, where there is no such image."""
+    if files.info(source) is None:
+        raise HostError(f"there is no {source}")
 
 
 def _check_room(files: Files, source: Path, store: Path) -> None:

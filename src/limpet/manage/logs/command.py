@@ -16,7 +16,7 @@ from limpet.host.commands import RealCommands
 from limpet.host.files import RealFiles
 from limpet.host.lock import SingleInstance
 from limpet.manage.logs.bundle import Work, chosen, make
-from limpet.manage.logs.sources import Sources
+from limpet.manage.logs.sources import OF_THE_KERNEL, Sources
 from limpet.manage.telling import plain
 from limpet.model.redact import redacted
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from limpet.config.settings import Config
+    from limpet.guest.log_manifest import Choice
     from limpet.manage.logs.bundle import Outcome
 
 EPILOG = """\
@@ -113,7 +114,7 @@ def plan_text(work: Work, *, as_json: bool) -> str:
     rows = [
         {
             "path": str(choice.candidate.path),
-            "bytes": choice.size if choice.problem is None else 0,
+            "bytes": _size(choice),
             "name": choice.name if choice.problem is None else None,
             "left_out": choice.problem,
         }
@@ -122,7 +123,7 @@ def plan_text(work: Work, *, as_json: bool) -> str:
     if as_json:
         return json.dumps({"output": str(work.output), "files": rows}, indent=2) + "\n"
     lines = [
-        f"{row['bytes']:>12}  {row['path']}"
+        f"{'?' if row['bytes'] is None else row['bytes']:>12}  {row['path']}"
         if row["left_out"] is None
         else f"{'-':>12}  {row['path']}: {row['left_out']}"
         for row in rows
@@ -130,6 +131,13 @@ def plan_text(work: Work, *, as_json: bool) -> str:
     taken = [row for row in rows if row["left_out"] is None]
     lines.append(f"{len(taken)} files would go into {work.output}.")
     return "\n".join(plain(redacted(line)) for line in lines) + "\n"
+
+
+def _size(choice: Choice) -> int | None:
+    """Bytes; None for the kernel's own files, which have a size only when they are read."""
+    if choice.problem is not None:
+        return 0
+    return None if choice.candidate.path.is_relative_to(OF_THE_KERNEL) else choice.size
 
 
 def result_text(output: Path, outcome: Outcome, *, as_json: bool) -> str:

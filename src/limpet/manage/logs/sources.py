@@ -27,7 +27,7 @@ _PIECE = 256 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _MOST_ENTRIES = 20_000
-_OF_THE_KERNEL = Path("/proc")
+OF_THE_KERNEL = Path("/proc")
 _MOST_OF_THE_KERNEL = 1024 * 1024
 _MOST_LISTED = 2000
 _WILD = frozenset("*?[")
@@ -145,7 +145,7 @@ def _found(base: Path, way: tuple[str, ...], info: os.stat_result) -> Found:
         problem = "it is no regular file"
     elif info.st_nlink > 1 and info.st_uid != 0:
         problem = "it has other names, and its owner is not root"
-    size = _MOST_OF_THE_KERNEL if path.is_relative_to(_OF_THE_KERNEL) else info.st_size
+    size = _MOST_OF_THE_KERNEL if path.is_relative_to(OF_THE_KERNEL) else info.st_size
     candidate = Candidate(path=path, size=size, problem=problem)
     return Found(candidate=candidate, base=base, steps=way, modified=info.st_mtime)
 
