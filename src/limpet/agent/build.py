@@ -183,9 +183,7 @@ def assemble(
     listed = listing(config, machine)
     report = Report(board, store, statuses, clock, machine.guest, policy_file=listed, **reporting(config))
     found = chores(config, HostHealth(fabric, clock), telemetry, handed)
-    if news is not None:  # behind a network OS, whose supervisor hears of it
-        metadata = MetadataWatch(board, machine, config.metadata_endpoint)
-        found.append(Chore(do=metadata.look, period=METADATA_EVERY, first=METADATA_FIRST))
+    found += behind(config, machine, board, news)
     found += [*owner.chores(config, machine, fabric, board, store, telemetry), *more]
     return Agent(
         board=board,
@@ -279,6 +277,14 @@ def reporting(config: Config | Running) -> ReportSettings:
         "policy": Policy.of(config),
         "says": RUNNING if shell is None else f"{shell}: {RUNNING}",
     }
+
+
+def behind(config: Config | Running, machine: Machine, board: Board, news: News | None) -> list[Chore]:
+    """What is looked at behind a network OS, whose supervisor hears of it by the news; nothing elsewhere."""
+    if news is None:
+        return []
+    watch = MetadataWatch(board, machine, config.metadata_endpoint)
+    return [Chore(do=watch.look, period=METADATA_EVERY, first=METADATA_FIRST)]
 
 
 def chores(
