@@ -182,8 +182,9 @@ def assemble(
     statuses = Statuses(store, clock)
     listed = listing(config, machine)
     report = Report(board, store, statuses, clock, machine.guest, policy_file=listed, **reporting(config))
-    found = chores(config, HostHealth(fabric, clock), telemetry, handed)
-    found += behind(config, machine, board, news)
+    found = chores(config, HostHealth(fabric, clock), telemetry, handed) + behind(
+        config, machine, board, news
+    )
     found += [*owner.chores(config, machine, fabric, board, store, telemetry), *more]
     return Agent(
         board=board,
