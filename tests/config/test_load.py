@@ -198,6 +198,27 @@ def test_what_is_wrong_in_waagent_conf_is_noted_and_the_default_holds(line: str,
     assert {config.origin(name) for name in SETTINGS} == {"default"}
 
 
+@pytest.mark.parametrize(
+    ("written", "agent", "note"),
+    [
+        ("Disabled", "disabled", None),
+        ("waagent", "limpet", None),
+        ("None", "auto", None),
+        ("none", "disabled", "not 'none'; it counts as disabled"),
+        ("cloudinit # a slip", "disabled", "not 'cloudinit'; it counts as disabled"),
+        ("", "auto", "not ''; it stays auto"),
+    ],
+)
+def test_a_word_for_who_provisions_that_nobody_knows_means_that_nobody_does(
+    written: str, agent: str, note: str | None
+) -> None:
+    config = load_config(disk(conf=f"Provisioning.Agent={written}\n"))
+    assert config.provisioning_agent == agent
+    assert [each.partition("disabled, ")[2] for each in config.notes] == ([note] if note else [])
+    with pytest.raises(ConfigurationError, match="must be one of auto"):
+        load_config(disk(toml="provisioning.agent = 'cloudinit'"))
+
+
 def test_keys_of_waagent_conf_without_effect_are_told_with_the_reason() -> None:
     config = load_config(disk(conf="OS.EnableRDMA=y\nLBProbeResponder=n\n"))
     assert config.notes == ()

@@ -20,7 +20,8 @@ class BootSettings(AgentSettings):
 
     # fmt: off
     provisioning_agent: str = setting(
-        "provisioning.agent", choice("auto", "limpet", "cloud-init", "disabled", aliases={"waagent": "limpet"}), "auto",
+        "provisioning.agent",
+        choice("auto", "limpet", "cloud-init", "disabled", aliases={"waagent": "limpet"}, otherwise="disabled"), "auto",
         "Who provisions the VM. auto: cloud-init where it is enabled, else the boot stage.",
         "Provisioning.Agent")
     delete_root_password: bool = setting(

@@ -36,6 +36,7 @@ class Kind(Generic[T_co]):
     describe: what may be written, for people. accept: takes a TOML value; raises ValueError with a sentence that
     goes on after "must be". decode: makes of plain text (waagent.conf, an option) what TOML would have given.
     render: writes a value as waagent.conf has it. optional: whether waagent.conf's ``None`` is a value, that of absence.
+    otherwise: what waagent.conf's own agent takes every other word for, where that is not the default.
     """
 
     describe: str
@@ -43,6 +44,7 @@ class Kind(Generic[T_co]):
     decode: Callable[[str], object] = str
     render: Callable[[Any], str] = shown
     optional: bool = False
+    otherwise: T_co | None = None
 
     def read(self, value: object) -> T_co:
         """Give the value in use. Raises: ValueError, with what is expected and what is there."""
@@ -216,8 +218,8 @@ def whole_or_none(highest: int, unit: str = "") -> Kind[int | None]:
     )
 
 
-def choice(*words: str, aliases: Mapping[str, str] | None = None) -> Kind[str]:
-    """One of some words, in any case. aliases: what waagent.conf says for one of them."""
+def choice(*words: str, aliases: Mapping[str, str] | None = None, otherwise: str | None = None) -> Kind[str]:
+    """One of some words, in any case. aliases: what waagent.conf says for one of them. otherwise: see `Kind`."""
     describe = f"one of {', '.join(words)}"
 
     def accept(value: object) -> str:
@@ -231,7 +233,7 @@ def choice(*words: str, aliases: Mapping[str, str] | None = None) -> Kind[str]:
     def render(value: str) -> str:
         return next((theirs for theirs, ours in (aliases or {}).items() if ours == value), value)
 
-    return Kind(describe=describe, accept=accept, decode=decode, render=render)
+    return Kind(describe=describe, accept=accept, decode=decode, render=render, otherwise=otherwise)
 
 
 def words(*allowed: str, aliases: Mapping[str, str] | None = None) -> Kind[tuple[str, ...]]:

@@ -100,7 +100,10 @@ def honoured(entries: Iterable[Entry[str | None]]) -> tuple[dict[str, Entry[Any]
             try:
                 value = row.kind.read(row.kind.decode(entry.value))
             except ValueError as error:
-                notes.append(f"{entry.origin}: {entry.name} {error}; it stays {shown(row.default)}")
-            else:
-                values[row.name] = Entry(name=row.name, value=value, origin=entry.origin)
+                value = row.kind.otherwise if entry.value else None
+                stays = f"it stays {shown(row.default)}" if value is None else f"it counts as {shown(value)}"
+                notes.append(f"{entry.origin}: {entry.name} {error}; {stays}")
+                if value is None:
+                    continue
+            values[row.name] = Entry(name=row.name, value=value, origin=entry.origin)
     return values, notes, unused

@@ -27,7 +27,8 @@ _WAAGENT = """\
 
 Every key that an agent, a template or a document of the field knows, and what becomes of it here. The file is read as its own
 agent reads it: the last of several lines counts, a value ends at `#`, quotes around it are dropped, `None` is unset, and keys are
-case-sensitive. What cannot be used is noted in the log and the default holds; `-show-configuration` is `limpet config show --waagent`.
+case-sensitive. What cannot be used is noted in the log and the default holds, except that another word for `Provisioning.Agent` means
+`disabled`, as it does there; `-show-configuration` is `limpet config show --waagent`.
 """
 
 
