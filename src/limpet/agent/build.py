@@ -182,9 +182,7 @@ def assemble(
     statuses = Statuses(store, clock)
     listed = listing(config, machine)
     report = Report(board, store, statuses, clock, machine.guest, policy_file=listed, **reporting(config))
-    found = chores(config, HostHealth(fabric, clock), telemetry, handed) + behind(
-        config, machine, board, news
-    )
+    found = chores(config, HostHealth(fabric, clock), telemetry, handed, behind(config, machine, board, news))
     found += [*owner.chores(config, machine, fabric, board, store, telemetry), *more]
     return Agent(
         board=board,
@@ -289,11 +287,15 @@ def behind(config: Config | Running, machine: Machine, board: Board, news: News 
 
 
 def chores(
-    config: Config | Running, health: HostHealth, telemetry: Telemetry, handed: Handed | None
+    config: Config | Running,
+    health: HostHealth,
+    telemetry: Telemetry,
+    handed: Handed | None,
+    further: Sequence[Chore] = (),
 ) -> list[Chore]:
     """What is done from time to time; nothing of it while the first goal state is on its way."""
     send = telemetry.send if handed is None else partial(handed.send, telemetry)
-    found = [Chore(do=health.observe, period=HEALTH_EVERY, first=15.0)]
+    found = [Chore(do=health.observe, period=HEALTH_EVERY, first=15.0), *further]
     if config.telemetry:
         found += [
             Chore(do=send, period=TELEMETRY_EVERY, first=30.0),
