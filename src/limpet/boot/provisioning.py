@@ -10,20 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.boot.translator import translator
-from limpet.guest.accounts import AccountWish, plan_account
+from limpet.guest.accounts import AccountWish
 from limpet.guest.custom_data import CustomDataWish, plan_custom_data, plan_custom_data_run
 from limpet.guest.host_keys import HostKeyWish, plan_host_keys, preferred_key
 from limpet.guest.host_name import plan_host_name, plan_host_name_record
 from limpet.guest.marker import POOL_RECORD
 from limpet.guest.media import DOCUMENT, LARGEST_DOCUMENT, plan_kept_copy
-from limpet.guest.passwords import PasswordWish, plan_password
 from limpet.guest.root_password import plan_root_password
-from limpet.guest.ssh_keys import KeyWish, plan_ssh_keys
+from limpet.guest.ssh_keys import KeyWish
 from limpet.guest.sshd import SshdWish, password_login, plan_sshd
 from limpet.guest.steps import MakeFolder, Remove, Task, Write
-from limpet.guest.sudo import plan_sudo
 from limpet.guest.translation import DayZero
-from limpet.guest.user import UserWish
+from limpet.guest.user import UserWish, plan_user
 from limpet.host.facts import custom_data, host_name, shadow, ssh
 from limpet.host.facts import user as user_facts
 from limpet.host.facts.reading import bytes_of, is_there
@@ -31,7 +29,6 @@ from limpet.host.facts.reading import bytes_of, is_there
 if TYPE_CHECKING:
     from limpet.boot.machine import Machine
     from limpet.config.settings import Config
-    from limpet.guest.accounts import AccountFacts
     from limpet.guest.openssh import Key
     from limpet.guest.steps import Step
     from limpet.model.provisioning import OvfEnvironment
@@ -71,18 +68,7 @@ def plan_access(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
     facts = user_facts.look(
         machine.files, machine.commands, wish, sudoers_dir=config.sudoers_dir, library=config.library
     )
-    account = plan_account(wish.account, facts.account)
-    if account.problem is not None:
-        return [account]
-    tasks = [account]
-    has_password = asked.user_password is not None
-    if wanted.resumed and _has_hash(asked.user_name, facts.account):
-        has_password = True
-    else:
-        password = PasswordWish(user=asked.user_name, password=asked.user_password)
-        tasks.append(plan_password(password, facts.account.shadow_to_be(asked.user_name), machine.crypt))
-    tasks.append(plan_sudo(asked.user_name, facts.sudo, has_password=has_password))
-    return [*tasks, *plan_ssh_keys(wish.keys, facts.keys)]
+    return [*plan_user(wish, facts, machine.crypt, resumed=wanted.resumed)]
 
 
 def _user_wish(config: Config, asked: OvfEnvironment, name: str) -> UserWish:
@@ -101,11 +87,6 @@ def _user_wish(config: Config, asked: OvfEnvironment, name: str) -> UserWish:
             key_pairs=asked.key_pairs,
         ),
     )
-
-
-def _has_hash(name: str, facts: AccountFacts) -> bool:
-    found = facts.shadow(name)
-    return found is not None and found.hash.startswith("$")
 
 
 def plan_identity(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:

@@ -37,16 +37,25 @@ class UserFacts:
     keys: KeyFacts
 
 
-def plan_user(wish: UserWish, facts: UserFacts, crypt: Crypt) -> tuple[Task, ...]:
-    """Account, password, sudo rule and keys; for a user who cannot be made, or must not be touched, only why."""
+def plan_user(wish: UserWish, facts: UserFacts, crypt: Crypt, *, resumed: bool = False) -> tuple[Task, ...]:
+    """Account, password, sudo rule and keys; for a user who cannot be made, or must not be touched, only why.
+
+    resumed: the wish is what a start that was cut short has kept, which is all but the password: a hash that is there stays.
+    """
     name = wish.account.name
     account = plan_account(wish.account, facts.account)
     if account.problem is not None:
         return (account,)
-    password = PasswordWish(user=name, password=wish.password)
-    return (
-        account,
-        plan_password(password, facts.account.shadow_to_be(name), crypt),
-        plan_sudo(name, facts.sudo, has_password=wish.password is not None),
-        *plan_ssh_keys(wish.keys, facts.keys),
-    )
+    tasks, has_password = [account], wish.password is not None
+    if resumed and _has_hash(name, facts.account):
+        has_password = True
+    else:
+        password = PasswordWish(user=name, password=wish.password)
+        tasks.append(plan_password(password, facts.account.shadow_to_be(name), crypt))
+    tasks.append(plan_sudo(name, facts.sudo, has_password=has_password))
+    return (*tasks, *plan_ssh_keys(wish.keys, facts.keys))
+
+
+def _has_hash(name: str, facts: AccountFacts) -> bool:
+    found = facts.shadow(name)
+    return found is not None and found.hash.startswith("$")
