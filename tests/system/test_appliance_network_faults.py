@@ -190,7 +190,6 @@ def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_p
             lambda found: (found.get("status") or {}).get("problem"), "the agent's problem", timeout=120
         )
         pause(3)
-        assert it.states(after=last) == []
         it.begins()
         it.world.remove_fault(rule)
         it.publish_nothing()
@@ -200,7 +199,10 @@ def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_p
             case,
             f"everything answered by {status}: shown as {found['status']['problem']!r}, nothing moved; report {it.took(report['at'])} s after its end",
         )
-        assert (it.states(after=last), it.guest()) == ([], guest)
+        # It may have looked at rules and routes, where all this took half a minute.
+        assert set(it.states(after=last)) <= {"confirming", "steady"}
+        assert not [each for each in it.journal() if each.number > last and each.kind in {"move", "grant"}]
+        assert it.guest() == guest
         it.check()
 
 
