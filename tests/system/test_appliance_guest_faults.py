@@ -151,7 +151,8 @@ def test_an_agent_that_dies_is_restarted_by_its_own_service_manager(appliance_pa
         it.begins()
         it.in_guest("systemctl kill --signal=KILL limpet-agent")
         report = it.await_guest_report(after=before)
-        assert set(it.states(after=last)) <= {"confirming", "steady"}  # where it took long, the ways were looked at
+        # Where it took long, the ways were looked at.
+        assert set(it.states(after=last)) <= {"confirming", "steady"}
         assert it.guest() == guest
         it.observed(
             "F6", f"agent killed: reports again after {it.took(report['at'])} s, the container is the same"
