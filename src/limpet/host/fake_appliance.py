@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from limpet.host.fake import FakeClock
 
-_KILLED, _TERMINATED = -9, -15
+_KILLED = -9
 
 
 @dataclass

@@ -35,9 +35,6 @@ class Said:
     stderr: bytes | str = b""
 
 
-Program = "Callable[[FakeFiles, Call], Said]"
-
-
 @dataclass
 class FakeCommands:
     """programs: by name. ran: every call, in order. before: called before each run; it may cut the power."""

@@ -11,10 +11,7 @@ if TYPE_CHECKING:
 
 UNIT = "walinuxagent.service"
 CONFIGURATION = "/etc/waagent.conf"
-LIBRARY = "/var/lib/waagent"
 LOG = "/var/log/waagent.log"
-COMMAND = ("/usr/bin/python3", "-u", "/usr/sbin/waagent", "-daemon")
-"""What the unit runs, for machines without systemd."""
 
 # What does not exist in a namespace, or belongs to boot: everything else is as Debian ships it.
 WITHOUT_A_VM: Mapping[str, str] = {
@@ -50,11 +47,6 @@ def prepare(machine: Machine, settings: Mapping[str, str] | None = None) -> None
 def start(machine: Machine) -> None:
     """Start its service. Raises: LabError."""
     machine.run(["systemctl", "start", UNIT]).checked()
-
-
-def stop(machine: Machine) -> None:
-    """Stop its service and every process of it. Raises: LabError."""
-    machine.run(["systemctl", "stop", UNIT], timeout=120).checked()
 
 
 def log(machine: Machine) -> str:

@@ -216,12 +216,3 @@ def _option_address(address: IPv4Address | None) -> bytes:
 
 def _packed(address: IPv4Address | None) -> bytes:
     return bytes(4) if address is None else address.packed
-
-
-def answers(reply: DhcpMessage, request: DhcpMessage) -> bool:
-    """Whether `reply` is meant for who sent `request`. Source: wire-protocol.md §1.4."""
-    return (
-        reply.reply
-        and reply.transaction == request.transaction
-        and reply.hardware_address == request.hardware_address
-    )

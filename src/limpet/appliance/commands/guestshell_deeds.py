@@ -46,8 +46,6 @@ PATIENCE = 90.0
 """How long the supervisor may take, seconds: the guest's services have time to end, and there is back-off after failures."""
 _LOOK_EVERY = 0.2
 
-Tell = "Callable[[Outcome], None]"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Here:

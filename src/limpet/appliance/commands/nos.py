@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from limpet.guest.command_protocol import CommandReply
 
-USAGE = 2
 NOT_IN_TIME = 124
 NOBODY = 125
 REFUSED = 126

@@ -216,12 +216,8 @@ def is_file_image(path: Path) -> bool:
     return path.suffix == SQUASHFS
 
 
-def noted(slots: Slots, *, store: Path = STORE) -> Write:
-    """The step that makes a decision about slots last."""
-    return _noted(slots, store)
-
-
 def _noted(slots: Slots, store: Path) -> Write:
+    """The step that makes a decision about slots last."""
     return Write(store / "images" / deciding.DOCUMENT, deciding.render_slots(slots))
 
 

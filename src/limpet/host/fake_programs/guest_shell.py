@@ -16,7 +16,7 @@ from limpet.host.fake_devices import by_the_kernel
 from limpet.host.fake_programs import disks, image_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from limpet.host.fake_commands import Call
     from limpet.host.fake_files import FakeFiles, Node
@@ -373,12 +373,6 @@ def _mounts(files: FakeFiles) -> list[str]:
 def _add_mount(files: FakeFiles, line: str) -> None:
     files.make_folder(_MOUNTS.parent)
     files.replace(_MOUNTS, ("".join(_mounts(files)) + line).encode())
-
-
-def lines_of(files: FakeFiles) -> Iterator[str]:
-    """The mount points of overlays and image files, in order."""
-    for line in _mounts(files):
-        yield read_mountinfo(line)[0].point
 
 
 PROGRAMS = {

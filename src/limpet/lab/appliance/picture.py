@@ -15,7 +15,7 @@ JOURNAL = "/var/lib/limpet/journal"
 OWNERS = "owners"
 """The kind of a moment at which somebody else has something, or the stage is another one; its facts are a picture's."""
 NOBODY, GUEST_SHELL = "nobody", "guest-shell"
-LINUX, NETWORK_OS = "linux", "network OS"
+NETWORK_OS = "network OS"
 _LED_IN = frozenset({"booting", "preparing", "handing-over", "confirming", "rolling-back"})
 """Stages that begin with somebody getting something: they are told together with that."""
 _BAD = frozenset({"repairing", "degraded", "rolling-back", "rescue"})

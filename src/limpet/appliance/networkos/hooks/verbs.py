@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the documents that programs are told and answer with."""
 
-DONE = 0
-FAILED = 1
 NOT_UNDERSTOOD = 2
 NOT_NOW = 75
 MEANINGS: Mapping[int, str] = {
