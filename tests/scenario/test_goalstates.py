@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scenario.core import certificate
@@ -13,6 +13,9 @@ from tests.scenario.stage import LAYOUT, Stage, stage
 from limpet.emulator.world.goalstates import hibernate, rotate_certificates
 from limpet.model.errors import Code
 from limpet.model.extensions import Source
+
+if TYPE_CHECKING:
+    from limpet.host.fake_work import Invocation
 
 NEW = "B" * 40
 
@@ -346,3 +349,35 @@ def test_a_goal_state_that_locates_no_extensions_takes_none_away() -> None:
     play.live(10)
     assert play.played == []
     assert play.store.installed() != ()
+
+
+def test_a_handler_that_is_listed_twice_is_not_reported_as_it_was_while_it_was_installed() -> None:
+    play = stage()
+    for version in ("1.0.0", "1.9.0"):
+        play.host(version=version)
+    play.publish(enable())
+
+    def twice(body: bytes) -> bytes:
+        start, end = body.index(b"<Plugin name="), body.index(b"</Plugins>")
+        newer = body[start:end]
+        assert b'version="1.9.0"' in newer
+        both = newer.replace(b"1.9.0", b"1.0.0") + newer
+        return body[:start] + both + b"</Plugins>" + body[body.index(b"</PluginSettings>") + 17 :]
+
+    play.core.alter("extensions-config", twice)
+
+    def reported(_: Invocation) -> None:
+        play.agent.reporter.report(last=True)
+
+    play.parts["install"] = reported
+    play.turn()
+    assert play.played == [
+        "Sample-1.0.0 install",
+        "Sample-1.0.0 enable",
+        "Sample-1.0.0 disable",
+        "Sample-1.9.0 update",
+        "Sample-1.0.0 uninstall",
+        "Sample-1.9.0 install",
+        "Sample-1.9.0 enable",
+    ]
+    assert [(entry.version, entry.status) for entry in play.entries()] == [("1.9.0", "Ready")]

@@ -260,7 +260,6 @@ def test_what_an_extension_waits_for_is_kept_for_people() -> None:
         ),
         (content(protectedSettings="MII="), None, "MII=", None),
         (content(protectedSettings="", protectedSettingsCertThumbprint=""), None, None, None),
-        ('{"runtimeSettings":[]}', None, None, None),
         ('{"RuntimeSettings":[{"HandlerSettings":{"PublicSettings":{"K":1}}}]}', {"K": 1}, None, None),
         (f"<![CDATA[{content(publicSettings={'a': '<&>'})}]]>", {"a": "<&>"}, None, None),
         (f"\n {content(publicSettings={'a': 1})}\n", {"a": 1}, None, None),
@@ -300,6 +299,11 @@ def test_settings_that_cannot_be_read_keep_name_and_number(text: str) -> None:
     settings = only(runtime("6", text))
     assert not settings.usable
     assert settings == ExtensionSettings(name="Acme.Sample", sequence_number=SequenceNumber(6), usable=False)
+
+
+def test_of_an_array_without_entries_there_is_no_extension_and_no_error() -> None:
+    read = configured(runtime("3", '{"runtimeSettings":[]}'))
+    assert (read.invalid, read.settings) == (None, ())
 
 
 def test_each_entry_of_the_array_is_a_settings_object() -> None:

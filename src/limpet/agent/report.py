@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,10 @@ class Report:
         else:
             named = snapshot.extensions.handlers
             entries = [(handler.name, tuple(self._of_handler(handler, installed))) for handler in named]
-            self._last = dict(entries)
+            several = {
+                name for name, times in Counter(handler.name for handler in named).items() if times > 1
+            }
+            self._last = {name: own for name, own in entries if name not in several}
             handlers = tuple(entry for _, own in entries for entry in own)
         return AgentStatus(
             timestamp=utc(self._clock.now()),

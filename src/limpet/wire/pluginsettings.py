@@ -87,10 +87,11 @@ def _settings(
 ) -> tuple[ExtensionSettings, ...]:
     """One settings element: as many settings objects as its array has, which is nearly always one."""
     contents = _contents(element.text)
+    number = _sequence_number(element.attributes.get("seqNo"), name)
     found = tuple(
         ExtensionSettings(
             name=name,
-            sequence_number=_sequence_number(element.attributes.get("seqNo"), name),
+            sequence_number=number,
             public=content.public,
             protected=content.protected,
             thumbprint=content.thumbprint,
@@ -102,7 +103,7 @@ def _settings(
             ),
             usable=contents is not None,
         )
-        for content in contents or (_NOTHING,)
+        for content in ((_NOTHING,) if contents is None else contents)
     )
     for settings in found:
         problem = problem_with_settings(settings)
