@@ -202,6 +202,55 @@ def test_padding_between_options_and_bytes_after_the_end_are_skipped() -> None:
     assert (read.kind, read.host_name) == (5, "vm")
 
 
+FILE, SNAME = slice(108, 236), slice(44, 108)
+"""Fields of the header that may have options too (RFC 2131 §4.1)."""
+
+
+def overloaded(kind: int, fields: dict[str, bytes]) -> bytes:
+    packet = bytearray(message((53, b"\2"), (15, b"internal."), (52, bytes([kind]))))
+    for name, content in fields.items():
+        place = FILE if name == "file" else SNAME
+        packet[place] = content.ljust(place.stop - place.start, b"\0")
+    return bytes(packet)
+
+
+WS = b"\xf5\4\xa8\x3f\x81\x10\xff"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "wire_server"),
+    [
+        (1, {"file": WS}, "168.63.129.16"),
+        (2, {"sname": WS}, "168.63.129.16"),
+        (3, {"file": b"\0\0\xff", "sname": b"\0" + WS}, "168.63.129.16"),
+        (1, {"file": b"\xff", "sname": WS}, None),  # a server's name, whatever it looks like
+        (0, {"file": WS, "sname": WS}, None),
+    ],
+)
+def test_options_are_read_where_the_server_had_room_for_them(
+    kind: int, fields: dict[str, bytes], wire_server: str | None
+) -> None:
+    read = parse_dhcp_message(overloaded(kind, fields))
+    assert read.wire_server == (None if wire_server is None else IPv4Address(wire_server))
+
+
+def test_parts_of_one_option_are_joined_over_all_fields_in_order() -> None:
+    read = parse_dhcp_message(overloaded(3, {"file": b"\x0f\7example\xff", "sname": b"\x0f\4.org\xff"}))
+    assert read.domain_name == "internal.example.org"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\xf5\x7f", "option 245 at byte 108 says 127 bytes and runs over the end"),
+        (b"\xe0\x7e", "the options stop at byte 236 without an end"),
+    ],
+)
+def test_a_field_of_the_header_whose_options_are_broken_is_refused(content: bytes, complaint: str) -> None:
+    with pytest.raises(MalformedDocument, match=complaint):
+        parse_dhcp_message(overloaded(1, {"file": content}))
+
+
 def test_unknown_options_are_skipped() -> None:
     assert parse_dhcp_message(message((43, b"x" * 40), (224, b""), (53, b"\5"))).kind == 5
 

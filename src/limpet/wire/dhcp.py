@@ -17,7 +17,7 @@ DOCUMENT = "DHCP message"
 CLIENT_PORT, SERVER_PORT = 68, 67
 
 SUBNET_MASK, ROUTERS, DNS_SERVERS, HOST_NAME, DOMAIN_NAME = 1, 3, 6, 12, 15
-STATIC_ROUTES, REQUESTED_ADDRESS, LEASE_SECONDS, KIND, SERVER = 33, 50, 51, 53, 54
+STATIC_ROUTES, REQUESTED_ADDRESS, LEASE_SECONDS, OVERLOAD, KIND, SERVER = 33, 50, 51, 52, 53, 54
 REQUESTED_OPTIONS, CLIENT_IDENTIFIER, CLASSLESS_ROUTES = 55, 61, 121
 WIRE_SERVER, MICROSOFT_ROUTES = 245, 249
 
@@ -25,6 +25,8 @@ _PAD, _END = 0, 255
 _COOKIE = b"\x63\x82\x53\x63"
 # op, htype, hlen, hops, xid, secs, flags, ciaddr, yiaddr, siaddr, giaddr, chaddr, sname, file, cookie
 _HEADER = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s4s")
+_OVERLOADS = ((1, slice(108, 236)), (2, slice(44, 108)))
+"""Bits of option 52, and the field of the header that has more options then: file, sname. Source: RFC 2131 §4.1."""
 _REQUEST, _REPLY = 1, 2
 _ETHERNET = 1
 _BROADCAST = 0x8000
@@ -51,7 +53,7 @@ def parse_dhcp_message(packet: bytes) -> DhcpMessage:
         raise MalformedDocument(DOCUMENT, "no magic cookie at byte 236: this is not DHCP")
     if hardware != _ETHERNET or hardware_length != 6:
         raise MalformedDocument(DOCUMENT, "the hardware address at byte 1 is not an Ethernet address")
-    options = _Options(_split(packet))
+    options = _Options(_gathered(packet))
     return DhcpMessage(
         reply=operation == _REPLY,
         transaction=transaction,
@@ -75,14 +77,24 @@ def parse_dhcp_message(packet: bytes) -> DhcpMessage:
     )
 
 
-def _split(packet: bytes) -> Mapping[int, bytes]:
-    """Cut the options apart; parts of one option are joined in order (RFC 3396)."""
+def _gathered(packet: bytes) -> Mapping[int, bytes]:
+    """All options; a server that has no room for them behind the header uses fields of the header too."""
     options: dict[int, bytes] = {}
-    position = _HEADER.size
+    _split(packet, slice(_HEADER.size, len(packet)), options)
+    overload = options.get(OVERLOAD, b"")
+    for bit, field in _OVERLOADS:
+        if len(overload) == 1 and overload[0] & bit:
+            _split(packet, field, options)
+    return options
+
+
+def _split(packet: bytes, area: slice, options: dict[int, bytes]) -> None:
+    """Cut the options of an area apart; parts of one option are joined in order (RFC 3396)."""
+    packet, position = packet[: area.stop], area.start
     while position < len(packet):
         code = packet[position]
         if code == _END:
-            return options
+            return
         position += 1
         if code == _PAD:
             continue
