@@ -12,8 +12,10 @@ from tests.appliance.networkos.vendor import FOLDER, LEASE, PRIMARY, SECOND, SIT
 
 from limpet.appliance.networkos import rules
 from limpet.appliance.networkos.contract import Health, Pulse
+from limpet.appliance.networkos.drivers import network_os
 from limpet.appliance.networkos.hooks import driver as hooks
 from limpet.appliance.networkos.hooks.verbs import REQUIRED, TABLE, Verb
+from limpet.config.settings import Config
 from limpet.guest.namespaces import HOST, Seen
 from limpet.guest.steps import Run
 from limpet.guest.translation import NOTE, DayZero
@@ -23,6 +25,8 @@ from limpet.model.provisioning import OvfEnvironment
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from limpet.guest.steps import Outcome, Step, Task
 
 
@@ -211,6 +215,27 @@ def test_a_program_that_others_can_change_is_never_run(
         vendor.driver.release(PRIMARY, SITE, seen())
     assert health(vendor, deep=True).health is Health.WOUNDED
     assert vendor.heard == []
+
+
+@pytest.mark.parametrize("verb", ["claim", "dress", "protect", "release", "command"])
+def test_a_program_that_others_can_change_by_now_is_not_run_either(vendor: Vendor, verb: str) -> None:
+    files = vendor.machine.files
+    config = Config(network_os="hooks", programs=FOLDER)
+    driver = network_os(config, files)
+    plans: dict[str, Callable[[], object]] = {
+        "claim": lambda: driver.claim(SECOND, SITE, seen(SECOND, PRIMARY)),
+        "dress": lambda: driver.dress(PRIMARY, LEASE, SITE, seen()),
+        "protect": lambda: driver.protect(SITE),
+        "release": lambda: driver.release(SECOND, SITE, seen()),
+        "command": lambda: driver.command("show version"),
+    }
+    plans[verb]()
+    files.replace(FOLDER / verb, b"#!/bin/sh\n", mode=0o777)
+    with pytest.raises(HostError, match=f"{verb} can be written by others than root"):
+        plans[verb]()
+    (task,) = [each for each in driver.start(SITE, seen()) if each.name == hooks.START_TASK]
+    assert task.problem is not None
+    assert not task.steps
 
 
 def test_a_folder_that_others_can_change_is_not_used(vendor: Vendor) -> None:

@@ -60,11 +60,14 @@ def _iosxe(config: Config, files: Files) -> NetworkOs:
 def _hooks(config: Config, files: Files) -> NetworkOs:
     from limpet.appliance.networkos.hooks.driver import HooksNetworkOs, programs_in, timeouts  # noqa: PLC0415
 
+    from functools import partial  # noqa: PLC0415
+
     if config.programs is None:
         raise ConfigurationError(
             "appliance.network_os = hooks needs appliance.programs, the folder with them"
         )
-    return HooksNetworkOs(programs=programs_in(config.programs, files), timeouts=timeouts(config))
+    look = partial(programs_in, config.programs, files)
+    return HooksNetworkOs(programs=look(), timeouts=timeouts(config), again=look)
 
 
 DRIVERS: Mapping[str, Callable[[Config, Files], NetworkOs]] = {

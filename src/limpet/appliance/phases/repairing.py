@@ -55,9 +55,11 @@ def _network_os(appliance: Appliance) -> Event | None:
 
 
 def _is_borne(appliance: Appliance) -> bool:
-    """Whether it forwards all the same: to take the NICs from a data plane that works would make it worse. Raises: Stopped."""
+    """Whether it is well, or forwards all the same: to take the NICs from a data plane that works would make it worse. Raises: Stopped."""
     try:
         pulse = appliance.pulse(deep=True)
+        if pulse.health is Health.HEALTHY:
+            return True  # by itself, after the last try
         if pulse.health is Health.GONE:
             return False
         silent = probed(appliance, appliance.site().guest, appliance.config.confirm_timeout)

@@ -31,7 +31,7 @@ from limpet.model.printable import printable
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from limpet.appliance.networkos.hooks.answers import Sign
     from limpet.config.settings import Config
@@ -74,10 +74,14 @@ def timeouts(config: Config) -> Mapping[Verb, float]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HooksNetworkOs:
-    """A network OS that a vendor's programs drive. timeouts: seconds, by verb."""
+    """A network OS that a vendor's programs drive. timeouts: seconds, by verb.
+
+    again: looks at the programs anew, before anything is planned with them: whoever could change one meanwhile would be run as root.
+    """
 
     programs: VendorPrograms
     timeouts: Mapping[Verb, float] = field(default_factory=lambda: TIMEOUTS)
+    again: Callable[[], VendorPrograms] | None = None
 
     @property
     def name(self) -> str:
@@ -87,12 +91,20 @@ class HooksNetworkOs:
     @property
     def problem(self) -> str | None:
         """Why these programs cannot drive a network OS; None when they can."""
-        if self.programs.problem is not None:
-            return self.programs.problem
-        for problem in self.programs.problems.values():
+        programs = self._now
+        if programs.problem is not None:
+            return programs.problem
+        for problem in programs.problems.values():
             return problem
-        missing = [verb.value for verb in REQUIRED if verb.value not in self.programs.found]
-        return f"{self.programs.folder} has no program {missing[0]}" if missing else None
+        missing = [verb.value for verb in REQUIRED if verb.value not in programs.found]
+        return f"{programs.folder} has no program {missing[0]}" if missing else None
+
+    @property
+    def _now(self) -> VendorPrograms:
+        try:
+            return self.programs if self.again is None else self.again()
+        except HostError as error:
+            return VendorPrograms(folder=self.programs.folder, problem=str(error))
 
     def day_zero(self, day_zero: DayZero) -> tuple[Task, ...]:
         """Have the program `day-zero` do it, or put the custom data where `start` finds it."""
@@ -202,7 +214,8 @@ class HooksNetworkOs:
     def forget(self, files: Files) -> Forgetting:
         """Run `forget`, each time: only the program knows what is left. Where there is none, that is told."""
         advice = f"See {LOG}. The programs are examined by: limpet check-hooks --look {self.programs.folder}."
-        problem = self.programs.problem or self.programs.problems.get(Verb.FORGET.value)
+        programs = self._now
+        problem = programs.problem or programs.problems.get(Verb.FORGET.value)
         tasks = forgotten(
             "custom-data", "forget the custom data that was kept for it", (DAY_ZERO, NOTE), files
         )
@@ -227,12 +240,15 @@ class HooksNetworkOs:
         """Run `command`. Raises: HostError, where there is none."""
         if not self._has(Verb.COMMAND):
             raise HostError("this network OS takes no commands: its vendor has no program for them")
+        self._trust(Verb.COMMAND)
         return Run(
             self._argv(Verb.COMMAND), stdin=told.command_request(line), timeout=self.timeouts[Verb.COMMAND]
         )
 
     def _has(self, verb: Verb) -> bool:
-        return verb.value in self.programs.found
+        """Whether there is one, also one that must not be run: nobody is to believe then that it was."""
+        programs = self._now
+        return verb.value in programs.found or verb.value in programs.problems or programs.problem is not None
 
     def _path(self, verb: Verb) -> str:
         return str(self.programs.folder / verb.value)
@@ -247,10 +263,15 @@ class HooksNetworkOs:
 
     def _run(self, verb: Verb, document: Content) -> Run:
         """Raises: HostError, for a program that must not be run."""
-        problem = self.programs.problem or self.programs.problems.get(verb.value)
+        self._trust(verb)
+        return self._planned(verb, document)
+
+    def _trust(self, verb: Verb) -> None:
+        """Raises: HostError, for a program that must not be run."""
+        programs = self._now
+        problem = programs.problem or programs.problems.get(verb.value)
         if problem is not None:
             raise HostError(problem)
-        return self._planned(verb, document)
 
     def _planned(self, verb: Verb, document: Content, *, kept: Path | None = None) -> Run:
         answer = Answer(
