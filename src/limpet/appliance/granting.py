@@ -31,12 +31,11 @@ class FabricLease:
         self.holder = holder
         self.epoch = epoch
 
-    def revoke(self, ask: Callable[[], None] = lambda: None) -> None:
-        """Nobody has it afterwards. ask: asks the holder to end. Raises: HostError, when somebody does not let go."""
+    def revoke(self) -> None:
+        """Nobody has it afterwards. Raises: HostError, when somebody does not let go."""
         lock = self._machine.fabric_lock
         if self.holder is not Holder.NOBODY:
             self._write(Holder.NOBODY)
-        ask()
         if lock.take(timeout=PATIENCE):
             return
         self._machine.log.warning("fabric_lease.forced", epoch=self.epoch)

@@ -15,16 +15,10 @@ _SECONDS = 30.0
 _OPTIONS = "ro,nosuid,nodev,noexec"
 
 
-def mount_media(
-    files: Files, commands: Commands, device: Path, point: Path, *, executable: bool = False
-) -> None:
-    """Mount `device` at `point`, which is made for root alone. Raises: HostError.
-
-    executable: whether programs on it may run, as System Center's media needs.
-    """
+def mount_media(files: Files, commands: Commands, device: Path, point: Path) -> None:
+    """Mount `device` at `point`, which is made for root alone. Raises: HostError."""
     files.make_folder(point, mode=0o700)
-    options = "ro,nosuid,nodev" if executable else _OPTIONS
-    _run(commands, ("mount", "-o", options, "-t", "udf,iso9660,vfat", str(device), str(point)))
+    _run(commands, ("mount", "-o", _OPTIONS, "-t", "udf,iso9660,vfat", str(device), str(point)))
 
 
 def unmount_media(commands: Commands, point: Path) -> None:

@@ -54,9 +54,9 @@ class Fabric:
         found: list[dict[str, Any]] = self._asked("GET", f"/v1/vms/{vm}/telemetry")
         return found
 
-    def reprovision(self, vm: str, document: str | None = None) -> None:
-        """Give a pre-provisioned VM to somebody. document: an ovf-env.xml; None: that of the VM's own account."""
-        self._asked("PUT", f"/v1/vms/{vm}/reprovision", {} if document is None else {"document": document})
+    def reprovision(self, vm: str) -> None:
+        """Give a pre-provisioned VM to somebody, by the document of its own account."""
+        self._asked("PUT", f"/v1/vms/{vm}/reprovision", {})
 
     def rotate_certificates(self, vm: str) -> None:
         """A new tenant certificate, by a new incarnation with nothing else new."""

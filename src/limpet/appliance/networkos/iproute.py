@@ -27,11 +27,9 @@ def batch(namespace: str, lines: Iterable[str], *, tolerant: bool = False) -> tu
     return (Run(("ip", *place, *force, "-batch", "-"), stdin=text, timeout=_SECONDS, accepted=accepted),)
 
 
-def inside(
-    namespace: str, argv: Sequence[str], *, stdin: bytes = b"", accepted: tuple[int, ...] = (0,)
-) -> Run:
+def inside(namespace: str, argv: Sequence[str], *, stdin: bytes = b"") -> Run:
     """A program in a network namespace and in nothing else: `ip netns exec` would give it another /sys, too."""
-    return Run(entered(namespace, argv), stdin=stdin, timeout=_SECONDS, accepted=accepted)
+    return Run(entered(namespace, argv), stdin=stdin, timeout=_SECONDS)
 
 
 def entered(namespace: str, argv: Sequence[str]) -> tuple[str, ...]:

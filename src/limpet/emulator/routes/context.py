@@ -49,13 +49,12 @@ def version_objections(call: Call) -> tuple[Objection, ...]:
     return (Objection(status=400, message=f"x-ms-version should be {PROTOCOL_VERSION}"),)
 
 
-def text(status: int, message: str, *, remarks: tuple[str, ...] = ()) -> Reply:
+def text(status: int, message: str) -> Reply:
     """A short answer in plain text."""
     return Reply(
         status=status,
         body=message.encode(),
         headers=(("Content-Type", "text/plain; charset=utf-8"),),
-        remarks=remarks,
     )
 
 

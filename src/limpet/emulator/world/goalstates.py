@@ -122,13 +122,12 @@ def new_vm(
     now: float,
     *,
     certificates: tuple[TenantCertificate, ...] = (),
-    compute: Compute | None = None,
 ) -> VirtualMachine:
     """A VM with its first goal state: incarnation 1, nothing to run."""
     nothing = ExtensionsGoalState(id="", channel=Channel.WIRE_SERVER, source=Source.FABRIC)
     vm = VirtualMachine(
         identity=identity,
-        compute=compute or default_compute(world, identity),
+        compute=default_compute(world, identity),
         incarnation=0,
         etag_serial=0,
         svd_sequence_number=0,

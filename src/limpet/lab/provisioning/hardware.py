@@ -139,14 +139,14 @@ def fit(machine: Machine, hardware: Hardware) -> tuple[str, ...]:
     return (INIT,)
 
 
-def insert(machine: Machine, device: Path, *, drive: str = DVD) -> None:
+def insert(machine: Machine, device: Path) -> None:
     """Put a block device into a running machine, as a disc that arrives late. Raises: LabError."""
-    machine.run(["sh", "-c", _mknod(drive, device)]).checked()
+    machine.run(["sh", "-c", _mknod(DVD, device)]).checked()
 
 
-def eject(machine: Machine, *, drive: str = DVD) -> None:
-    """Take a drive away from a running machine. Raises: LabError."""
-    machine.run(["rm", "-f", f"/dev/{drive}"]).checked()
+def eject(machine: Machine) -> None:
+    """Take its drive away from a running machine. Raises: LabError."""
+    machine.run(["rm", "-f", f"/dev/{DVD}"]).checked()
 
 
 def _init(hardware: Hardware) -> str:

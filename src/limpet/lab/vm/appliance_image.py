@@ -28,7 +28,6 @@ network_os = "{network_os}"
 memory = {memory}
 pids = {pids}
 disk = 512
-{more}
 """
 GUEST_MEMORY, GUEST_PIDS = 256, 128
 """MiB, and processes: what the VM's guest shell may have."""
@@ -40,9 +39,9 @@ RECIPE = replace(
 """The Linux below: nothing but limpet starts FRR or a container, and nothing but its boot stage brings a NIC up."""
 
 
-def appliance_image(network_os: str, *, more: str = "") -> VmImage:
-    """The image with one of the network operating systems. more: further lines of its configuration, below [guest_shell]."""
-    text = CONFIGURATION.format(network_os=network_os, memory=GUEST_MEMORY, pids=GUEST_PIDS, more=more)
+def appliance_image(network_os: str) -> VmImage:
+    """The image with one of the network operating systems."""
+    text = CONFIGURATION.format(network_os=network_os, memory=GUEST_MEMORY, pids=GUEST_PIDS)
     return VmImage(
         name=f"appliance-{network_os}",
         recipe=RECIPE,

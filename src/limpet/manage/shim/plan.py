@@ -58,9 +58,7 @@ class ShimFacts:
 def text(command: str) -> bytes:
     """The whole program. command: where limpet is."""
     folder = Path(__file__).parent
-    names, program = (
-        (folder / name).read_text(encoding="utf-8") for name in ("names.py", "program.py")
-    )
+    names, program = ((folder / name).read_text(encoding="utf-8") for name in ("names.py", "program.py"))
     # One file of two: what must stand first stands first once.
     whole = _HEAD + names + "\n\n" + program.replace(_FUTURE, "")
     return whole.replace("@LIMPET@", command).replace("@VERSION@", __version__).encode()

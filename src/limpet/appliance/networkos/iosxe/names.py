@@ -77,10 +77,10 @@ def user_name_of(name: str) -> str:
     return name
 
 
-def plain(text: str, *, longest: int = 64) -> str:
-    """`text` for a comment or a description: visible ASCII without ``!`` and ``?``, everything else as ``.``, cut to `longest`."""
+def plain(text: str) -> str:
+    """`text` for a comment or a description: visible ASCII without ``!`` and ``?``, everything else as ``.``, cut to 64."""
     return "".join(
-        letter if " " <= letter <= "~" and letter not in "!?" else "." for letter in text[:longest]
+        letter if " " <= letter <= "~" and letter not in "!?" else "." for letter in text[:64]
     )
 
 
