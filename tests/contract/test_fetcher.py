@@ -106,10 +106,10 @@ def test_a_second_download_takes_the_place_of_the_first(bench: Bench) -> None:
     ("status", "kind"),
     [
         (404, FabricRefused), (403, FabricBusy), (503, FabricBusy), (410, FabricStale), (304, FabricRefused),
-        (204, FabricRefused), (201, FabricRefused),
+        (204, FabricRefused), (203, FabricRefused), (206, FabricBusy),
     ],
 )  # fmt: skip
-def test_another_answer_than_200_is_refused_with_its_status_and_leaves_no_file(
+def test_another_answer_than_a_success_is_refused_with_its_status_and_leaves_no_file(
     bench: Bench, status: int, kind: type[FabricRefused]
 ) -> None:
     bench.web["/a"] = Response(status=status)
@@ -118,6 +118,13 @@ def test_another_answer_than_200_is_refused_with_its_status_and_leaves_no_file(
     assert type(refused.value) is kind
     assert refused.value.status == status
     assert bench.files.names(bench.folder) == []
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_each_of_the_three_successes_brings_the_file(bench: Bench, status: int) -> None:
+    bench.web["/a"] = Response(status=status, body=b"content")
+    assert bench.fetch("/a") == b"content"
+    assert bench.files.names(bench.folder) == ["got"]
 
 
 def test_a_body_beyond_the_limit_is_not_kept(bench: Bench) -> None:

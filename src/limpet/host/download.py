@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from limpet.host.clock import Deadline
 
-_OK = 200
+_GIVEN = frozenset({200, 201, 202})
+"""With these the body is what was asked for. Source: wire-protocol.md §0, rows 16 and 19."""
 _PARTIAL = 206
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
@@ -24,7 +25,7 @@ _EXCERPT = 4096
 
 
 class Outcome(NamedTuple):
-    """How a download was answered. When status is 200 the file is there; else body is the beginning of the answer's."""
+    """How a download was answered. When status is 200, 201 or 202 the file is there; else body is the beginning of the answer's."""
 
     status: int
     headers: Mapping[str, str]
@@ -46,7 +47,7 @@ def download(call: Call, destination: str, deadline: Deadline) -> Outcome:
     part = _Part(destination)
     try:
         outcome = _attempts(call, part, deadline)
-        if outcome.status == _OK:
+        if outcome.status in _GIVEN:
             part.finish()
         return outcome
     finally:
@@ -84,13 +85,13 @@ def _once(call: Call, part: _Part, deadline: Deadline) -> Outcome:
             raise _Moved(incoming.headers["location"])
         if resuming and incoming.status == _PARTIAL:
             _check_range(call, part, incoming)
-        elif incoming.status == _OK:
+        elif incoming.status in _GIVEN:
             part.begin(incoming.headers.get("etag"))
         else:
             return Outcome(incoming.status, incoming.headers, _beginning(incoming))
         for piece in incoming.body:
             part.add(piece)
-        return Outcome(_OK, incoming.headers)
+        return Outcome(200 if incoming.status == _PARTIAL else incoming.status, incoming.headers)
 
 
 def _redirected(call: Call, location: str) -> Call:

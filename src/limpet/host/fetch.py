@@ -13,7 +13,7 @@ from limpet import __version__
 from limpet.host.cgroups import inside
 from limpet.host.clock import Deadline
 from limpet.host.worker import worker_command
-from limpet.model.errors import FabricRefused, FabricUnreachable, HostError
+from limpet.model.errors import FabricUnreachable, HostError
 from limpet.model.redact import redacted
 from limpet.wire.http import Response, accepted
 
@@ -29,7 +29,6 @@ _UNPACKING = 600.0
 _GRACE = 5.0
 """How much longer than the work may take its answer is waited for, seconds."""
 _PIECE = 256 * 1024
-_OK = 200
 
 
 class WorkerFetcher:
@@ -71,8 +70,6 @@ class WorkerFetcher:
         response = self._transfer(job, headers, limit=limit, timeout=timeout)
         what = redacted(f"download of {url.partition('?')[0]}")
         accepted(response, what)
-        if response.status != _OK:
-            raise FabricRefused(f"{what}: answered {response.status}", status=response.status)
 
     def exchange(self, request: Request) -> Response:
         """Send a small request over any network (TLS, proxy), such as a status blob's direct PUT; give its answer.
