@@ -106,6 +106,30 @@ def test_after_a_restart_nothing_is_provisioned_and_ready_is_said_once_more() ->
     assert vm.reports == ["Provisioning", "Ready", "Ready"]
 
 
+UUID_FILE = Path("/sys/class/dmi/id/product_uuid")
+
+
+@pytest.mark.parametrize("with_id", [(True, False, True), (False, True, True), (False, False, True)])
+def test_an_id_that_cannot_be_read_in_one_boot_does_not_make_the_vm_another(
+    with_id: tuple[bool, bool, bool],
+) -> None:
+    vm = Vm.new()
+    firmware = vm.machine.files.read(UUID_FILE, at_most=100)
+    standings = []
+    for number, known in enumerate(with_id):
+        vm.machine.files.remove(UUID_FILE)
+        if known:
+            vm.machine.files.replace(UUID_FILE, firmware)
+        result = vm.restart() if number else vm.boot()
+        assert result.state == "ready"
+        standings.append(result.standing)
+        vm.take_disc()
+    assert standings == ["new", "provisioned", "provisioned"]
+    # From the first boot that knows it on, the marker has the id.
+    assert json.loads(vm.text("/var/lib/limpet/provisioned.json"))["vmId"] == VM_ID
+    assert vm.text("/var/lib/waagent/provisioned") == VM_ID
+
+
 def test_a_clone_is_provisioned_anew_with_new_host_keys() -> None:
     vm = Vm.new()
     vm.boot()

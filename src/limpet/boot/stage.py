@@ -22,7 +22,7 @@ from limpet.boot.report import Reports
 from limpet.boot.result import FAILED, LEFT, READY, UNREPORTED, Result
 from limpet.guest.clone import plan_forgetting
 from limpet.guest.identity import vm_id_of
-from limpet.guest.marker import Marker, Standing, judge_marker, plan_marker
+from limpet.guest.marker import NO_ID, Marker, Standing, judge_marker, plan_marker
 from limpet.guest.provisioner import choose_provisioner
 from limpet.guest.sources import plan_login
 from limpet.host.facts import clone, cloud_init, identity, marker
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 AGENT = f"limpet/{__version__}"
 SCVMM_OUTPUT = Path("/var/log/limpet-scvmm.log")
-NO_ID = "unidentified"
-"""The VM id in the marker of a machine whose firmware gives none."""
 _CORRECT = "Correct it and start again; limpet config check FILE says what is wrong."
 AGAIN_PATIENCE = 20.0
 """How long a boot after the first waits for a lease, and then for the fabric, seconds: the rest of the start waits for it."""
@@ -315,6 +313,9 @@ class Stage:
 
     def _mark(self) -> None:
         """Note that this VM is provisioned, before the fabric is told: it must never be done twice."""
+        if self._vm_id is None and self._standing in {Standing.PROVISIONED, Standing.ADOPTED}:
+            self._marked = True  # what is written may have the id, which says more than we could
+            return
         machine, library = self._machine, self._config.library
         machine.kernel.sync()  # what programs have written must not be younger than the marker
         new = Marker(vm_id=self._vm_id or NO_ID, at=machine.clock.now(), agent=AGENT)

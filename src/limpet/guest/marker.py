@@ -23,6 +23,8 @@ CLOUD_INIT = Path("/var/lib/cloud/data/instance-id")
 """The id of the VM that cloud-init has last provisioned. Source: guest-setup.md §A.8."""
 AZURE_INIT = Path("/var/lib/azure-init")
 """Has a file VMID.provisioned. Source: as above."""
+NO_ID = "unidentified"
+"""The VM id in the marker of a machine whose firmware gave none."""
 DOCUMENT = "provisioned.json"
 VERSION = 1
 LARGEST = 64 * 1024
@@ -96,8 +98,8 @@ def render_marker(marker: Marker) -> bytes:
 def judge_marker(facts: MarkerFacts, vm_id: str | None) -> Verdict:
     """What both files mean on the VM `vm_id`; None where the firmware gives no id.
 
-    A file that cannot be read counts as absent. A VM without an id is provisioned when any file says that one was:
-    provisioning twice is worse than asking for help.
+    A file that cannot be read counts as absent. A VM without an id is provisioned when any file says that one was, and so is
+    one whose files were written while it had none: provisioning twice is worse than asking for help.
     """
     marker, note = None, None
     if facts.marker is not None:
@@ -111,15 +113,7 @@ def judge_marker(facts: MarkerFacts, vm_id: str | None) -> Verdict:
         else facts.sentinel[:LARGEST].decode("utf-8", "replace").strip("\0 \r\n\t")
     )
     if marker is None and stored is None:
-        done = (facts.cloud_init or b"")[:LARGEST].decode("utf-8", "replace")
-        if vm_id is not None and same_vm(done, vm_id):
-            return Verdict(standing=Standing.ADOPTED, note=f"cloud-init has provisioned it: {CLOUD_INIT}")
-        for name in facts.azure_init:
-            if vm_id is not None and same_vm(name.removesuffix(".provisioned"), vm_id):
-                return Verdict(
-                    standing=Standing.ADOPTED, note=f"azure-init has provisioned it: {AZURE_INIT / name}"
-                )
-        return Verdict(standing=Standing.NEW, note=note)
+        return _by_others(facts, vm_id) or Verdict(standing=Standing.NEW, note=note)
     if vm_id is None:
         said = "the VM has no id to compare with, so the marker is believed"
         return Verdict(
@@ -127,9 +121,15 @@ def judge_marker(facts: MarkerFacts, vm_id: str | None) -> Verdict:
         )
     if marker is not None and same_vm(marker.vm_id, vm_id):
         return Verdict(standing=Standing.PROVISIONED, note=note, marker=marker)
-    if stored is not None and (not stored or same_vm(stored, vm_id)) and (marker is None or stored):
-        # An empty sentinel is that of old agents: it says that a VM was provisioned, not which.
+    if stored is not None and same_vm(stored, vm_id):
         return Verdict(standing=Standing.ADOPTED, note=note, marker=marker)
+    # An empty sentinel is that of old agents: it says that a VM was provisioned, not which. So does a VM that had no id.
+    if (marker is None or marker.vm_id == NO_ID) and stored in {None, "", NO_ID}:
+        if NO_ID in {stored, marker and marker.vm_id}:
+            note = "the VM had no id when it was provisioned, so the marker is believed"
+        return Verdict(
+            standing=Standing.PROVISIONED if marker else Standing.ADOPTED, note=note, marker=marker
+        )
     return Verdict(
         standing=Standing.CLONE,
         note=f"the image was made of the VM {marker.vm_id if marker else (stored or '')[:64]} without being generalised",
@@ -137,7 +137,21 @@ def judge_marker(facts: MarkerFacts, vm_id: str | None) -> Verdict:
     )
 
 
-def plan_marker(facts: MarkerFacts, marker: Marker, library: Path, after: tuple[str, ...] = ()) -> Task:
+def _by_others(facts: MarkerFacts, vm_id: str | None) -> Verdict | None:
+    """What cloud-init's and azure-init's records mean; None where they do not mean this VM."""
+    if vm_id is None:
+        return None
+    if same_vm((facts.cloud_init or b"")[:LARGEST].decode("utf-8", "replace"), vm_id):
+        return Verdict(standing=Standing.ADOPTED, note=f"cloud-init has provisioned it: {CLOUD_INIT}")
+    for name in facts.azure_init:
+        if same_vm(name.removesuffix(".provisioned"), vm_id):
+            return Verdict(
+                standing=Standing.ADOPTED, note=f"azure-init has provisioned it: {AZURE_INIT / name}"
+            )
+    return None
+
+
+def plan_marker(facts: MarkerFacts, marker: Marker, library: Path) -> Task:
     """Write both files; nothing when they already say this VM. It is the last thing provisioning does.
 
     library: the folder that the peer keeps its sentinel in. The peer swaps the bytes of what the firmware says whatever the
@@ -159,7 +173,6 @@ def plan_marker(facts: MarkerFacts, marker: Marker, library: Path, after: tuple[
         name="marker",
         purpose="note that this VM is provisioned",
         steps=tuple(steps),
-        after=after,
         advice=f"Without {MARKER} the next boot provisions again; make room on the disk.",
     )
 
