@@ -264,6 +264,48 @@ def test_what_is_no_image_is_refused(name: str, said: str) -> None:
         install(made, Path(name))
 
 
+def test_a_folder_that_is_no_root_file_system_is_refused_before_anything_is_copied() -> None:
+    made = two_images()
+    with by_the_kernel(made.files):
+        made.files.make_folder(Path("/mnt/other/etc"))
+        made.files.replace(Path("/mnt/empty.tar"), b"")
+    with pytest.raises(HostError, match="/mnt/other is no root file system"):
+        install(made, Path("/mnt/other"))
+    with pytest.raises(HostError, match=r"/mnt/empty\.tar is empty"):
+        install(made, Path("/mnt/empty.tar"))
+    assert images.read_slots(made.files) == Slots(confirmed="a")
+
+
+def test_what_cannot_be_used_once_it_was_put_in_place_goes_and_the_slot_says_why() -> None:
+    made = two_images()
+    source = Path("/mnt/tree")
+    with by_the_kernel(made.files):
+        for file in FILES:
+            made.files.make_folder((source / file).parent)
+            made.files.replace(source / file, b"x")
+        record = Image(path=source, digest=DIGEST)
+        made.files.replace(source.with_name("tree.json"), render_image(record))
+    with pytest.raises(HostError, match="was not copied whole"):
+        install(made, source)
+    assert images.read_slots(made.files).bad == {
+        "b": "/mnt/tree was not copied whole: the disk may be failing"
+    }
+    assert made.files.info(STORE / "images/b/tree") is None
+    assert images.choose(made.files).slot == "a"
+
+
+def test_a_tree_that_the_guest_shell_runs_from_is_not_replaced() -> None:
+    made = two_images()
+    install(made, IMAGE)
+    mounted = f"99 1 0:9 / /x rw - overlay overlay rw,lowerdir={STORE}/images/b/tree,upperdir=/u,workdir=/w\n"
+    with by_the_kernel(made.files):
+        made.files.make_folder(Path("/proc/self"))
+        made.files.replace(Path("/proc/self/mountinfo"), mounted.encode())
+    with pytest.raises(HostError, match="the guest shell runs from slot b"):
+        install(made, NEWER)
+    assert images.choose(made.files).slot == "b"
+
+
 def test_an_image_that_there_is_no_room_for_is_refused_before_anything_is_changed() -> None:
     made = two_images()
     made.files.rooms[STORE] = 100

@@ -13,13 +13,13 @@ from limpet.appliance.guest.slots import FILE, RECORD, SLOTS, TREE, Image, Slots
 from limpet.guest.appliance_profile import LARGEST as PROFILE_LARGEST
 from limpet.guest.appliance_profile import LAUNCHER, PROFILE, exchange_of, why_not
 from limpet.guest.steps import Copy, MakeFolder, Remove, Run, Task, Write
-from limpet.host.facts.reading import bytes_of, is_there
+from limpet.host.facts.reading import bytes_of, is_there, text_of
 from limpet.host.reported import boot_id
 from limpet.model.errors import HostError, MalformedDocument
 
 if TYPE_CHECKING:
     from limpet.guest.steps import Step
-    from limpet.host.ports import Commands, Files
+    from limpet.host.ports import Commands, FileInfo, Files
 
 FACTORY = (Path("/opt/guest-shell/image.squashfs"), Path("/opt/guest-shell/root"))
 """Where a vendor puts the image that an appliance comes with; it is never written to, and the last one that is fallen back to."""
@@ -99,9 +99,32 @@ def glance(files: Files, image: Image) -> str | None:
             if info.is_file and info.size == image.size
             else f"{image.path} is not {image.size} bytes long"
         )
-    if not info.is_folder or not all(files.names(image.path / each.parent) for each in _NEEDED):
-        return f"{image.path} is no root file system"
-    return None
+    return None if info.is_folder and _is_root(files, image.path) else f"{image.path} is no root file system"
+
+
+def _is_root(files: Files, tree: Path) -> bool:
+    return all(files.names(tree / each.parent) for each in _NEEDED)
+
+
+def unlike_an_image(files: Files, source: Path, info: FileInfo) -> str | None:
+    """What is visibly wrong with something that is to be put in place; None when nothing is."""
+    if info.is_folder:
+        return (
+            None if _is_root(files, source) else f"{source} is no root file system: it has no systemd in it"
+        )
+    return f"{source} is empty" if info.size == 0 else None
+
+
+def in_use(files: Files, slot: str, *, store: Path = STORE) -> str | None:
+    """Why a slot must not be touched now; None when it may be. A file that is mounted may go, a tree must stay while it is."""
+    tree = store / "images" / slot / TREE
+    mounts = (text_of(files, Path("/proc/self/mountinfo"), at_most=1024 * 1024) or "").splitlines()
+    if not any(f"lowerdir={tree}," in line for line in mounts):
+        return None
+    return (
+        f"the guest shell runs from slot {slot}, whose image has not worked yet: wait until it has, or stop it first"
+        " with: limpet guestshell disable"
+    )
 
 
 def inspect(files: Files, commands: Commands, slot: str, *, store: Path = STORE) -> str | None:
@@ -148,7 +171,7 @@ def plan_place(source: Path, slots: Slots, *, store: Path = STORE) -> tuple[Task
     """
     slot = slots.free
     folder = store / "images" / slot
-    begun = deciding.condemned(slots, slot, "an image was being put there when the power was cut")
+    begun = deciding.condemned(slots, slot, "an image that was put there did not come whole")
     steps: list[Step] = [
         MakeFolder(store, mode=0o700),
         MakeFolder(folder, mode=0o700),
@@ -165,6 +188,16 @@ def plan_place(source: Path, slots: Slots, *, store: Path = STORE) -> tuple[Task
             advice="The last confirmed image is still there and is used.",
         ),
     )
+
+
+def plan_removal(slots: Slots, why: str, *, store: Path = STORE) -> tuple[Task, ...]:
+    """Take away what was put into the free slot and cannot be used. slots: as they were for `plan_place`."""
+    folder = store / "images" / slots.free
+    steps = (
+        _noted(deciding.condemned(slots, slots.free, why), store),
+        *(Remove(folder / each) for each in (FILE, TREE, LIST)),
+    )
+    return (Task(name="guest-image-removal", purpose=f"empty slot {slots.free}", steps=steps),)
 
 
 def plan_record(image: Image, slots: Slots, boot: str, *, store: Path = STORE) -> tuple[Task, ...]:

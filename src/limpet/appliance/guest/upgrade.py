@@ -47,11 +47,18 @@ def install(
     if whole and expected is not None and images.digest_of(commands, source) != expected.digest:
         raise HostError(f"{source} is not what {source.name}{RECORD} says: copy it anew")
     slots = images.read_slots(files, store=store)
+    in_use = images.in_use(files, slots.free, store=store)
+    if in_use is not None:
+        raise HostError(in_use)
     files.make_folder(store, mode=0o700)
     files.make_folder(store / "images", mode=0o700)
     _check_room(files, source, store)
     _apply(interpreter, images.plan_place(source, slots, store=store), tell)
-    image = _placed(interpreter, source, expected, store / "images" / slots.free)
+    try:
+        image = _placed(interpreter, source, expected, store / "images" / slots.free)
+    except HostError as error:
+        _apply(interpreter, images.plan_removal(slots, str(error), store=store), tell)
+        raise
     boot = boot_id(files) or "unknown"
     _apply(interpreter, images.plan_record(image, slots, boot, store=store), tell)
     return slots.free, image
@@ -66,6 +73,9 @@ def _expected(files: Files, source: Path) -> Image | None:
         raise HostError(f"{source} is neither a file nor a folder")
     if info.is_file and not images.is_file_image(source) and not images.is_archive(source):
         raise HostError(f"{source} is no image: its name ends neither in .squashfs nor as that of a tar")
+    problem = images.unlike_an_image(files, source, info)
+    if problem is not None:
+        raise HostError(problem)
     record = source.with_name(source.name + RECORD)
     try:
         return deciding.parse_image(files.read(record, at_most=deciding.LARGEST))
