@@ -193,7 +193,7 @@ def plan_place(source: Path, slots: Slots, *, store: Path = STORE) -> tuple[Task
 def plan_removal(slots: Slots, why: str, *, store: Path = STORE) -> tuple[Task, ...]:
     """Take away what was put into the free slot and cannot be used. slots: as they were for `plan_place`."""
     folder = store / "images" / slots.free
-    steps = (
+    steps: tuple[Step, ...] = (
         _noted(deciding.condemned(slots, slots.free, why), store),
         *(Remove(folder / each) for each in (FILE, TREE, LIST)),
     )
