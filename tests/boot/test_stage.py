@@ -246,9 +246,12 @@ def test_without_any_network_the_machine_is_complete_and_the_report_is_left_to_t
 
 def test_cloud_init_that_is_enabled_provisions_and_we_only_see_to_disks() -> None:
     vm = Vm.new()
-    link = "/etc/systemd/system/cloud-init.target.wants/cloud-init-local.service"
-    vm.machine.files.make_folder(Path(link).parent)
-    vm.machine.files.link(Path(link), Path("/lib/x"))
+    link = Path("/etc/systemd/system/cloud-init.target.wants/cloud-init-local.service")
+    unit = Path("/lib/systemd/system/cloud-init-local.service")
+    for folder in (link.parent, unit.parent):
+        vm.machine.files.make_folder(folder)
+    vm.machine.files.link(link, unit)
+    vm.machine.files.replace(unit, b"")
     result = vm.boot(Config())
     assert (result.state, result.exit_code) == ("left", 0)
     assert "alice" not in vm.text("/etc/passwd")

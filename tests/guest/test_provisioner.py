@@ -13,6 +13,8 @@ from limpet.host.fake import FakeMachine
 ENABLED = CloudInitFacts(enabled="/run/cloud-init/enabled")
 OFF = CloudInitFacts()
 LINK = "/etc/systemd/system/cloud-init.target.wants/cloud-init-local.service"
+UNIT = "/lib/systemd/system/cloud-init-local.service"
+PROGRAM = "/usr/bin/cloud-init"
 
 
 @pytest.mark.parametrize(
@@ -38,12 +40,16 @@ def test_one_agent_provisions(wanted: str, facts: CloudInitFacts, who: str, refu
     ("files", "runs"),
     [
         ((), False),
-        ((LINK,), True),
+        ((LINK, UNIT), True),
+        ((LINK, "/usr/lib/systemd/system/cloud-init-local.service"), True),
         (("/run/cloud-init/enabled",), True),
-        (("/etc/rc2.d/S05cloud-init-local",), True),
-        (("/etc/rc2.d/K05cloud-init-local",), False),
-        ((LINK, "/etc/cloud/cloud-init.disabled"), False),
-        ((LINK, "/run/cloud-init/disabled"), False),
+        (("/etc/rc2.d/S05cloud-init-local", PROGRAM), True),
+        (("/etc/rc2.d/K05cloud-init-local", PROGRAM), False),
+        ((LINK, UNIT, "/etc/cloud/cloud-init.disabled"), False),
+        ((LINK, UNIT, "/run/cloud-init/disabled"), False),
+        ((UNIT, PROGRAM), False),
+        # What is left of a package that was removed and not purged.
+        ((LINK, "/etc/rc2.d/S05cloud-init-local", "/etc/init.d/cloud-init-local"), False),
     ],
 )
 def test_whether_cloud_init_runs_is_seen_from_files(files: tuple[str, ...], runs: bool) -> None:
@@ -57,7 +63,7 @@ def test_whether_cloud_init_runs_is_seen_from_files(files: tuple[str, ...], runs
 
 def test_the_kernel_and_a_mask_turn_cloud_init_off() -> None:
     machine = FakeMachine()
-    for path in (Path(LINK), Path("/proc/cmdline")):
+    for path in (Path(LINK), Path(UNIT), Path("/proc/cmdline")):
         machine.files.make_folder(path.parent)
         machine.files.replace(path, b"root=/dev/sda1 quiet cloud-init=disabled\n")
     assert not cloud_init.look(machine.files).runs

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 _DISABLED = (Path("/etc/cloud/cloud-init.disabled"), Path("/run/cloud-init/disabled"))
 _COMMAND_LINE = Path("/proc/cmdline")
-_UNIT = Path("/etc/systemd/system/cloud-init-local.service")
+_NAME = "cloud-init-local.service"
+_UNIT = Path("/etc/systemd/system", _NAME)
 _WANTED = tuple(
-    Path("/etc/systemd/system", f"{target}.target.wants", "cloud-init-local.service")
+    Path("/etc/systemd/system", f"{target}.target.wants", _NAME)
     for target in ("cloud-init", "multi-user", "sysinit")
 )
+_UNITS = tuple(
+    Path(folder, "systemd/system", _NAME) for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+)
 _RUNLEVELS = tuple(Path(f"/etc/rc{level}.d") for level in "S2345")
+_PROGRAMS = tuple(Path(folder, "cloud-init") for folder in ("/usr/bin", "/usr/local/bin", "/bin"))
 
 
 def look(files: Files) -> CloudInitFacts:
@@ -41,9 +46,15 @@ def _disabled(files: Files) -> str | None:
 
 
 def _enabled(files: Files) -> str | None:
-    for path in (Path("/run/cloud-init/enabled"), *_WANTED):
-        if is_there(files, path):
-            return str(path)
+    """Links alone say nothing: they stay, and so does the script they lead to, when the package is removed but not purged."""
+    verdict = Path("/run/cloud-init/enabled")
+    if is_there(files, verdict):
+        return str(verdict)
+    wanted = next((path for path in _WANTED if is_there(files, path)), None)
+    if wanted is not None and any(is_there(files, unit) for unit in _UNITS):
+        return str(wanted)
+    if not any(is_there(files, program) for program in _PROGRAMS):
+        return None
     for folder in _RUNLEVELS:
         for name in names_in(files, folder):
             if name.startswith("S") and name.endswith("cloud-init-local"):
