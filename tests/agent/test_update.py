@@ -74,6 +74,19 @@ def test_the_old_version_is_disabled_only_where_it_is_enabled() -> None:
     assert store(fake).state(OLD) is HandlerState.INSTALLED
 
 
+def test_an_extension_that_the_old_version_did_not_have_is_told_of_as_one_that_was_not_disabled() -> None:
+    fake, ran, update = updating(numbers={"new": SequenceNumber(0), "x": SequenceNumber(1)})
+    for name in ("gone", "x"):
+        store(fake).set_extension_enabled(OLD, name)
+    update.run(Step.DISABLE_OLD, occasion(Step.DISABLE_OLD, "new"))
+    update.run(Step.UPDATE, occasion(Step.UPDATE, "new"))
+    assert json.loads(ran.told[DISABLED_EACH]) == [
+        {"extensionName": "new", "exitCode": "NOT_RUN"},
+        {"extensionName": "x", "exitCode": "0"},
+        {"extensionName": "gone", "exitCode": "0"},
+    ]
+
+
 def test_each_enabled_extension_is_disabled_and_told_of() -> None:
     fake, ran, update = updating(go_on=True)
     for name in ("x", "y"):

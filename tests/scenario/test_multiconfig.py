@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.scenario.handlers import SAMPLE, enable, uninstall, withdraw
 from tests.scenario.stage import Stage, stage
 
 from limpet.model.errors import Code
+from limpet.model.extensions import Source
 from limpet.model.manifest import HandlerState
 
 CODES = "AZURE_GUEST_AGENT_DISABLE_CMD_EXIT_CODES_MULTIPLE_EXTENSIONS"
@@ -150,6 +152,39 @@ def test_settings_that_cannot_be_used_concern_one_extension() -> None:
     assert play.played == ["Sample-1.0.0 enable second"]
     assert play.state(extension="first") == "error"
     assert play.entry(extension="second").status == "Ready"
+
+
+@pytest.mark.parametrize("source", [Source.FABRIC, Source.FAST_TRACK])
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_an_unknown_state_concerns_one_extension(source: Source, name: str) -> None:
+    play = stage()
+    play.host(supportsMultipleExtensions=True)
+    play.publish(enable(extension="first"), enable(extension="second"), source=source)
+
+    def in_xml(body: bytes) -> bytes:
+        return body.replace(
+            b'name="%b" state="enabled"' % name.encode(), b'name="%b" state="on"' % name.encode()
+        )
+
+    def in_json(body: bytes) -> bytes:
+        document = json.loads(body or b'{"extensionGoalStates": []}')
+        for handler in document["extensionGoalStates"]:
+            for entry in handler["settings"]:
+                entry["extensionState"] = "on" if entry["extensionName"] == name else "enabled"
+        return json.dumps(document).encode() if body else body
+
+    play.core.alter("extensions-config", in_xml)
+    play.core.alter("vm-settings", in_json)
+    play.live(20)
+    other = "second" if name == "first" else "first"
+    assert play.played == [f"Sample-1.0.0 install {other}", f"Sample-1.0.0 enable {other}"]
+    assert play.state(extension=other) == "success"
+    assert play.state(extension=name) == "error"
+    settings = play.entry(extension=name).settings
+    assert settings is not None
+    assert settings.status.message is not None
+    assert f"The extension {name!r} of {SAMPLE} has an unknown state 'on'" in settings.status.message.message
+    assert play.message(extension=name) == "Plugin enabled"
 
 
 def test_uninstalling_disables_every_enabled_extension_with_its_number() -> None:

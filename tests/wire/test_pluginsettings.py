@@ -160,10 +160,6 @@ INVALID = {
         (ENTRY.format(named("x", "")),),
         "The sequence number of x is missing.",
     ),
-    "an extension in an unknown state": (
-        (ENTRY.format(named("x", 'seqNo="0" state="uninstall"')),),
-        "The extension 'x' of Acme.Sample has an unknown state 'uninstall'.",
-    ),
     "a DependsOn of no extension": (
         (ENTRY.format(named("x") + '<DependsOn dependencyLevel="1"/>'),),
         "A DependsOn of Acme.Sample does not name its extension.",
@@ -177,6 +173,19 @@ def test_settings_that_break_a_rule_say_so_for_their_handler(entries: tuple[str,
     assert found.invalid == f"{problem} Please retry with updated settings."
     assert found.settings == ()
     assert found.wanted is Wanted.ENABLED
+
+
+@pytest.mark.parametrize("word", ["uninstall", "", "on", " enabled"])
+def test_an_extension_in_an_unknown_state_says_so_and_its_siblings_are_as_they_are(word: str) -> None:
+    found = handler(ENTRY.format(named("x", f'seqNo="4" state="{word}"') + named("y")))
+    assert found.invalid is None
+    wrong, right = found.settings
+    assert (wrong.name, wrong.sequence_number, wrong.wanted) == ("x", 4, Wanted.ENABLED)
+    told = (
+        f"The extension 'x' of Acme.Sample has an unknown state {word!r}. Please retry with updated settings."
+    )
+    assert wrong.invalid == told
+    assert right.invalid is None
 
 
 def test_settings_that_break_a_rule_do_not_hold_up_other_plugins() -> None:

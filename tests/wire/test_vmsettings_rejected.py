@@ -64,8 +64,6 @@ REJECTED: dict[str, tuple[Path, Any, str]] = {
     "an extension without a name": ((*MULTI_AT, "settings", 0, "extensionName"), ..., "member extensionName is missing"),
     "an extension without a number": ((*MULTI_AT, "settings", 0, "seqNo"), ..., "member seqNo is missing"),
     "an extension without a state": ((*MULTI_AT, "settings", 0, "extensionState"), ..., "extensionState is missing"),
-    "an extension in an unknown state": (
-        (*MULTI_AT, "settings", 0, "extensionState"), "uninstall", "one has an unknown state 'uninstall'"),
     "a dependsOn without a name": ((*MULTI_AT, "dependsOn", 0, "name"), ..., "member name is missing"),
     "a dependsOn of another name": (
         (*MULTI_AT, "dependsOn", 0, "name"), "three", "a dependsOn of Acme.Multi is for 'three', which is no extension"),

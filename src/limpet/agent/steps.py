@@ -125,6 +125,8 @@ class Steps:
     def _await_use(self, item: Item) -> None:
         """Wait until an extension's settings can be used. Raises: HandlerError."""
         settings = item.settings
+        if settings is not None and settings.invalid is not None:
+            raise HandlerError(settings.invalid)
         if settings is not None and not settings.usable:
             raise HandlerError(
                 f"The settings of {item.title} (sequence number {settings.sequence_number}) are not valid JSON. "

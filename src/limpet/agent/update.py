@@ -89,11 +89,9 @@ class Update:
             worst = next((code for code in self._disabled.values() if code != 0), 0)
             extra["AZURE_GUEST_AGENT_DISABLE_CMD_EXIT_CODE"] = str(worst) if self._disabled else NOT_RUN
         else:
-            codes = [
-                {"extensionName": name, "exitCode": str(code)}
-                for name, code in self._disabled.items()
-                if name is not None
-            ]
+            # Every extension that is wanted now is in it, also one that the old version did not have.
+            names = dict.fromkeys([*self._numbers, *filter(None, self._disabled)])
+            codes = [{"extensionName": each, "exitCode": self._disable_code(each)} for each in names]
             extra["AZURE_GUEST_AGENT_DISABLE_CMD_EXIT_CODES_MULTIPLE_EXTENSIONS"] = json.dumps(codes)
         told = Occasion(
             step=step, sequence_number=occasion.sequence_number, extension=occasion.extension, extra=extra
@@ -103,6 +101,9 @@ class Update:
         except HandlerError:
             self._store.set_state(runner, HandlerState.FAILED_UPGRADE)
             raise
+
+    def _disable_code(self, extension: str) -> str:
+        return str(self._disabled.get(extension, NOT_RUN))
 
     def _tolerantly(self, folder: HandlerFolder, occasion: Occasion) -> int:
         """Run a command of the old version and give its exit code; 0 when it went well."""

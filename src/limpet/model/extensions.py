@@ -1,4 +1,8 @@
-"""What the fabric wants run on this VM: one type for ExtensionsConfig (Fabric) and vmSettings (FastTrack)."""
+"""What the fabric wants run on this VM: handlers, the extensions that use them, and where status goes.
+
+The fabric says it in two forms, ExtensionsConfig (wire server, "Fabric") and vmSettings (host plugin, "FastTrack"). Both readers make
+this one type, so that nothing behind them knows which it was.
+"""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -79,6 +83,7 @@ class ExtensionSettings:
     public: decoded JSON, None when the goal state has none. protected: base64 CMS text, never decrypted here.
     wanted: always ENABLED for single-config; the extension's own state for multi-config.
     usable: False when the settings could not be read; name and number are kept so that status can be reported.
+    invalid: why the goal state's part for this one cannot be used; reported as its status, siblings go on.
     Source: wire-protocol.md §4.4, extensions.md §5.1.
     """
 
@@ -91,6 +96,7 @@ class ExtensionSettings:
     dependency_level: int = 0
     dependencies: tuple[Dependency, ...] = ()
     usable: bool = True
+    invalid: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from limpet.model.errors import MalformedDocument
@@ -75,11 +75,20 @@ def _multi_config(
             refuse(f"An ExtensionRuntimeSettings of {name} has no name.")
         if extension in found:
             refuse(f"{name} has several ExtensionRuntimeSettings called {extension[:64]!r}.")
-        word = element.attributes.get("state", "enabled")
-        if word.lower() not in {"enabled", "disabled"}:
-            refuse(f"The extension {extension[:64]!r} of {name} has an unknown state {word[:32]!r}.")
-        found[extension] = _settings(extension, Wanted(word.lower()), element, by_extension.get(extension))
+        wanted, problem = extension_state(element.attributes.get("state", "enabled"), extension, name)
+        found[extension] = tuple(
+            replace(settings, invalid=problem)
+            for settings in _settings(extension, wanted, element, by_extension.get(extension))
+        )
     return tuple(settings for each in found.values() for settings in each)
+
+
+def extension_state(word: str, extension: str, handler: str) -> tuple[Wanted, str | None]:
+    """What a multi-config extension's state asks for, and what is wrong with it. Source: extensions.md §3.1."""
+    if word.lower() in {"enabled", "disabled"}:
+        return Wanted(word.lower()), None
+    what = f"The extension {extension[:64]!r} of {handler[:64]} has an unknown state {word[:32]!r}."
+    return Wanted.ENABLED, f"{what} Please retry with updated settings."
 
 
 def _settings(

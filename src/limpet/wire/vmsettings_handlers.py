@@ -6,6 +6,7 @@ for files here stay with their handler.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from limpet.model.errors import MalformedDocument
@@ -15,7 +16,7 @@ from limpet.model.secret import Secret
 from limpet.wire import jsondoc
 from limpet.wire.jsondoc import an_object, find, member
 from limpet.wire.names import locations, problem_with_name, problem_with_settings
-from limpet.wire.pluginsettings import dependency_level
+from limpet.wire.pluginsettings import dependency_level, extension_state
 
 DOCUMENT = "vmSettings"
 Members = dict[str, Any]
@@ -57,7 +58,7 @@ def parse_handler(members: Members, source: Source) -> Handler:
     return Handler(
         name=name,
         version=version,
-        wanted=_wanted(member(members, "state", str, DOCUMENT), tuple(Wanted), name),
+        wanted=_wanted(member(members, "state", str, DOCUMENT), name),
         manifest_uris=locations(
             [
                 member(members, "location", str, DOCUMENT, None),
@@ -76,8 +77,8 @@ def parse_handler(members: Members, source: Source) -> Handler:
     )
 
 
-def _wanted(word: str, allowed: tuple[Wanted, ...], name: str) -> Wanted:
-    for wanted in allowed:
+def _wanted(word: str, name: str) -> Wanted:
+    for wanted in Wanted:
         if wanted.value == word.lower():
             return wanted
     raise MalformedDocument(DOCUMENT, f"{name[:64]} has an unknown state {word[:32]!r}")
@@ -114,19 +115,15 @@ def _multi_config(handler: Members, name: str, source: Source) -> tuple[Extensio
         raise MalformedDocument(
             DOCUMENT, f"a dependsOn of {name[:64]} is for {min(unknown)[:64]!r}, which is no extension of it"
         )
-    return tuple(
-        _settings(
-            entry,
-            by_extension.get(extension, {}),
-            source,
-            name=extension,
-            number=member(entry, "seqNo", int, DOCUMENT),
-            wanted=_wanted(
-                member(entry, "extensionState", str, DOCUMENT), (Wanted.ENABLED, Wanted.DISABLED), extension
-            ),
+    found = []
+    for extension, entry in entries:
+        wanted, problem = extension_state(member(entry, "extensionState", str, DOCUMENT), extension, name)
+        number = member(entry, "seqNo", int, DOCUMENT)
+        settings = _settings(
+            entry, by_extension.get(extension, {}), source, name=extension, number=number, wanted=wanted
         )
-        for extension, entry in entries
-    )
+        found.append(replace(settings, invalid=problem))
+    return tuple(found)
 
 
 def _settings(
