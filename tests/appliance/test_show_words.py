@@ -41,6 +41,15 @@ def test_every_line_fits_a_terminal_and_nothing_that_is_absent_is_named() -> Non
     assert "\033" not in shown
 
 
+def test_nothing_is_shown_that_a_terminal_obeys() -> None:
+    nic = STEADY["nics"][0] | {"name": "\x1b[2J"}
+    guest = STEADY["guestShell"] | {"problem": "\x07\x9b31mred\u202e"}
+    hostile = {"problem": "no\x1b[31m port\n", "nics": [nic], "guestShell": guest}
+    shown = as_text(STEADY | hostile, 130.0, colour=False)
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert "problem: no [31m port" in shown
+
+
 def test_that_nobody_supervises_comes_first_with_what_to_do() -> None:
     first, second, *_ = as_text(STEADY | {"supervised": False}, 130.0, colour=False).splitlines()
     assert first.startswith("no supervisor runs; `systemctl start limpet-appliance`")

@@ -1,4 +1,8 @@
-"""Does what a plan says, task by task, and goes on with whatever does not depend on what failed."""
+"""The interpreter of plans: does tasks, step by step, through the ports.
+
+When a step fails its task has failed, tasks that need it are left out, and the others are done all the same. Each outcome says
+what was tried, and why it failed.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +35,8 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Answer, Content, Step, Task
     from limpet.host.ports import Clock, Commands, Devices, Files, Kernel
 
-_NO_REASON = "Command failed "
-"""How the line begins that `ip -batch` ends with, after the one that says why."""
+_NO_REASON = ("Command failed ", "tar: Exiting with failure", "tar: Error is not recoverable")
+"""How the lines begin that `ip -batch` and tar end with, after the one that says why."""
 _LONGEST_COMPLAINT = 300
 _MOST_NOTED = 16 * 1024
 _LARGEST_LOG = 1024 * 1024

@@ -25,6 +25,7 @@ from limpet.appliance.guest.slots import (
     with_new,
 )
 from limpet.host.fake import FakeMachine, PowerCut
+from limpet.host.fake_commands import Said
 from limpet.host.fake_devices import by_the_kernel
 from limpet.host.fake_programs import guest_shell
 from limpet.model.errors import HostError, MalformedDocument
@@ -273,6 +274,9 @@ def test_a_folder_that_is_no_root_file_system_is_refused_before_anything_is_copi
         install(made, Path("/mnt/other"))
     with pytest.raises(HostError, match=r"/mnt/empty\.tar is empty"):
         install(made, Path("/mnt/empty.tar"))
+    made.commands.programs["head"] = lambda _files, _call: Said(b"PK\3\4")
+    with pytest.raises(HostError, match=r"/mnt/newer\.squashfs is no squashfs file"):
+        install(made, NEWER)
     assert images.read_slots(made.files) == Slots(confirmed="a")
 
 

@@ -11,7 +11,8 @@ _BOLD, _RED, _PLAIN = "\033[1m", "\033[31m", "\033[0m"
 
 
 def as_text(found: Mapping[str, Any], now: float, *, colour: bool) -> str:
-    """A dozen lines. now: seconds since 1970. colour: for a terminal."""
+    """A dozen lines. now: seconds since 1970. colour: for a terminal, which obeys nothing that was said from outside."""
+    found = _printable(found)
     bold, red, plain = (_BOLD, _RED, _PLAIN) if colour else ("", "", "")
     since = _ago(found.get("since"), now)
     if found.get("supervised"):
@@ -27,6 +28,14 @@ def as_text(found: Mapping[str, Any], now: float, *, colour: bool) -> str:
     if found.get("nics"):
         lines += ["", *_nics(found["nics"])]
     return "\n".join(lines) + "\n"
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return "".join(each if each.isprintable() else " " for each in value)
+    if isinstance(value, dict):
+        return {name: _printable(each) for name, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, list) else value
 
 
 def _parts(found: Mapping[str, Any], now: float) -> Iterator[str]:

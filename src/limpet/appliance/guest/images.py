@@ -25,6 +25,8 @@ FACTORY = (Path("/opt/guest-shell/image.squashfs"), Path("/opt/guest-shell/root"
 """Where a vendor puts the image that an appliance comes with; it is never written to, and the last one that is fallen back to."""
 LIST = "files.sha256"
 TIME_TO_CHECK = 300.0
+_SQUASHFS = b"hsqs"
+"""How such a file begins. Source: the kernel's fs/squashfs/squashfs_fs.h, SQUASHFS_MAGIC."""
 _NEEDED = (Path("sbin/init"), Path("usr/lib/systemd/systemd"))
 
 
@@ -106,13 +108,18 @@ def _is_root(files: Files, tree: Path) -> bool:
     return all(files.names(tree / each.parent) for each in _NEEDED)
 
 
-def unlike_an_image(files: Files, source: Path, info: FileInfo) -> str | None:
+def unlike_an_image(files: Files, commands: Commands, source: Path, info: FileInfo) -> str | None:
     """What is visibly wrong with something that is to be put in place; None when nothing is."""
     if info.is_folder:
         return (
             None if _is_root(files, source) else f"{source} is no root file system: it has no systemd in it"
         )
-    return f"{source} is empty" if info.size == 0 else None
+    if info.size == 0:
+        return f"{source} is empty"
+    head = commands.run(("head", "--bytes=4", "--", str(source))) if is_file_image(source) else None
+    if head is not None and head.exit_code == 0 and head.stdout != _SQUASHFS:
+        return f"{source} is no squashfs file"
+    return None
 
 
 def in_use(files: Files, slot: str, *, store: Path = STORE) -> str | None:

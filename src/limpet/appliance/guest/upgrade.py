@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from limpet.guest.steps import Outcome, Task
     from limpet.host.apply import Interpreter
-    from limpet.host.ports import Files
+    from limpet.host.ports import Commands, Files
 
 RECORD = ".json"
 """What was built has its record beside it, under its own name with this."""
@@ -39,7 +39,7 @@ def install(
     """
     files, commands = interpreter.files, interpreter.commands
     check_source(files, source)
-    expected = _expected(files, source)
+    expected = _expected(files, commands, source)
     problem = why_not(expected.exchange) if led and expected is not None else None
     if problem is not None:
         raise HostError(f"{source} is not for this appliance: {problem}")
@@ -53,8 +53,8 @@ def install(
     files.make_folder(store, mode=0o700)
     files.make_folder(store / "images", mode=0o700)
     _check_room(files, source, store)
-    _apply(interpreter, images.plan_place(source, slots, store=store), tell)
     try:
+        _apply(interpreter, images.plan_place(source, slots, store=store), tell)
         image = _placed(interpreter, source, expected, store / "images" / slots.free)
     except HostError as error:
         _apply(interpreter, images.plan_removal(slots, str(error), store=store), tell)
@@ -64,7 +64,7 @@ def install(
     return slots.free, image
 
 
-def _expected(files: Files, source: Path) -> Image | None:
+def _expected(files: Files, commands: Commands, source: Path) -> Image | None:
     """What the record beside it says; None where there is none. Raises: HostError."""
     info = files.info(source)
     if info is None:
@@ -73,7 +73,7 @@ def _expected(files: Files, source: Path) -> Image | None:
         raise HostError(f"{source} is neither a file nor a folder")
     if info.is_file and not images.is_file_image(source) and not images.is_archive(source):
         raise HostError(f"{source} is no image: its name ends neither in .squashfs nor as that of a tar")
-    problem = images.unlike_an_image(files, source, info)
+    problem = images.unlike_an_image(files, commands, source, info)
     if problem is not None:
         raise HostError(problem)
     record = source.with_name(source.name + RECORD)
