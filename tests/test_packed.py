@@ -139,3 +139,27 @@ def test_a_file_is_kept_while_it_has_all_that_it_would_have(folder: Path) -> Non
     assert packed.kept(file, {("a", 0): ("a", 0)}, modules) is None
     assert packed.kept(file, {}, {"thing": modules["thing"]}) is None
     assert packed.kept(str(folder / "none"), {}, modules) is None
+
+
+def lack(folder: Path, *flags: str) -> str:
+    """What a new interpreter says of why its start was slow."""
+    code = START.format(paths=[str(folder), *sys.path], file=str(folder / "file"))
+    code += "from limpet.packed import end, lack\nprint(lack())\nend()\nprint(sys.meta_path[0])\n"
+    done = subprocess.run(
+        [sys.executable, "-IS", *flags, "-c", code], check=True, capture_output=True, text=True, timeout=30
+    )
+    _, said, finder = done.stdout.splitlines()
+    assert "Packed" not in finder
+    return said
+
+
+def test_a_slow_start_says_why_and_a_quick_one_nothing(folder: Path) -> None:
+    file = folder / "file"
+    assert lack(folder) == "None"  # nobody has installed one
+    file.write_bytes(content(folder))
+    assert lack(folder) == "None"
+    assert lack(folder, "-O") == f"{file} is not used: another Python made it"
+    os.utime(folder / "thing" / "part.py", (1, 1))
+    assert lack(folder) == f"{file} has other versions of 1 modules than are installed"
+    file.write_bytes(content(folder)[:-1])
+    assert lack(folder) == f"{file} is not used: it is damaged"

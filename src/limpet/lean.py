@@ -13,7 +13,7 @@ from types import ModuleType
 
 TYPE_CHECKING = False  # as typing has it, which this module is to be imported before
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
 
 
 def alone(module: str, unneeded: str, *names: str) -> None:
@@ -48,23 +48,54 @@ def lean_patterns() -> None:
         sys.modules["re"] = import_module("limpet.patterns")
 
 
+class _Number(int):
+    """Stands where an enumeration would: whatever is called one of its members stays what it is, also what is none."""
+
+    def __new__(cls, value: object) -> object:  # type: ignore[misc] # nothing of this class is ever made
+        return value
+
+
+class _Numbers(type):
+    """Whatever is asked of such a class, in order to make an enumeration of a module's constants, leaves them alone."""
+
+    def __getattr__(cls, _asked: str) -> Callable[..., type]:
+        def keep(name: str, module: str, *_: object, **__: object) -> type:
+            sys.modules[module].__dict__[name] = _Number
+            return _Number
+
+        return keep
+
+
 def plain_numbers(*modules: str) -> None:
-    """Import modules of the standard library without enumerations of the system's constants, which stay the numbers that they are."""
-    kind: Any = import_module("enum").EnumType
-    convert = getattr(kind, "_convert_", None)  # how they make them; another interpreter may do it otherwise
+    """Import modules of the standard library without enumerations of the system's constants, which stay the numbers that they are.
 
-    def keep(_cls: object, name: str, module: str, *_: object, **__: object) -> type:
-        sys.modules[module].__dict__[name] = int
-        return int
-
-    try:
-        if convert is not None:
-            kind._convert_ = keep
-        for module in modules:
+    One that makes them in another way than by asking `enum.IntEnum` or `enum.IntFlag` for it is imported as ever.
+    """
+    real = import_module("enum")
+    numbers = _Numbers("Numbers", (int,), {"__init_subclass__": _refuse})
+    stand_in = ModuleType("enum")
+    stand_in.__dict__.update(IntEnum=numbers, IntFlag=numbers)
+    for module in modules:
+        before = set(sys.modules)
+        sys.modules["enum"] = stand_in
+        try:
             import_module(module)
-    finally:
-        if convert is not None:
-            kind._convert_ = convert
+            others = set(sys.modules) - before - {module}
+            served = not any(
+                each in (stand_in, numbers) for name in others for each in vars(sys.modules[name]).values()
+            )
+        except Exception:  # noqa: BLE001 - another interpreter may do it in any way
+            served = False
+        finally:
+            sys.modules["enum"] = real
+        if not served:
+            for name in set(sys.modules) - before:
+                del sys.modules[name]
+            import_module(module)
+
+
+def _refuse(**_: object) -> None:
+    raise TypeError("this is no base class")
 
 
 def lean_hints() -> None:

@@ -38,7 +38,10 @@ LARGEST = 16 * 1024 * 1024
 
 
 class Damaged(Exception):
-    """The file is not whole, or was made by another interpreter. It never leaves this module."""
+    """The file is not whole, or was made by another interpreter. It never leaves this module, its words do."""
+
+
+WHOLE, OTHER = "it is damaged", "another Python made it"
 
 
 def maker() -> tuple[object, ...]:
@@ -50,9 +53,11 @@ class Packed:
     """Finds and loads modules, as the import system asks. name: of the file."""
 
     def __init__(self, name: str, index: "Mapping[str, Entry]", codes: memoryview) -> None:
-        self._name = name
+        self.name = name
         self._index = index
         self._codes = codes
+        self.changed = 0
+        """Modules that were asked for and have another source now."""
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """None for what is not here, or whose source is another one now."""
@@ -63,17 +68,22 @@ class Packed:
         try:
             now = stat(source)  # noqa: PTH116 - as above
         except OSError:
-            return None
-        if (
-            now[8] != time or now[6] != size
-        ):  # st_mtime and st_size; images that are made of trees keep whole seconds only
+            now = None
+        # st_mtime and st_size; images that are made of trees keep whole seconds only
+        if now is None or now[8] != time or now[6] != size:
+            self.changed += 1
             return None
         spec = ModuleSpec(name, self, origin=source, is_package=is_package)  # type: ignore[arg-type] # it has what a loader needs
         if is_package:
             spec.submodule_search_locations = [source.rpartition("/")[0]]
         spec.has_location = True
-        spec.cached = self._name  # otherwise the name of another file is worked out
+        spec.cached = self.name  # otherwise the name of another file is worked out
         return spec
+
+    def close(self) -> None:
+        """Nothing more is to be found, and the file need not stay in memory."""
+        self._index = {}
+        self._codes = memoryview(b"")
 
     def create_module(self, _spec: ModuleSpec) -> None:
         """As it is usually made."""
@@ -93,16 +103,39 @@ def begin(path: str) -> bool:
         from limpet import patterns  # noqa: PLC0415 - out of the file
 
         patterns.READY.update(expressions)
-    except Exception:  # noqa: BLE001 - whatever it is, it must not keep a machine from being provisioned
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not keep a machine from being provisioned
+        if not isinstance(error, FileNotFoundError):  # nobody has installed one
+            _LACKS[path] = str(error) or WHOLE
         return False
     return True
+
+
+def lack() -> str | None:
+    """Why this start is slower than it could be, for people; None where it is not, or nothing is installed that could be used."""
+    for path, problem in _LACKS.items():
+        return f"{path} is not used: {problem}"
+    for finder in sys.meta_path:
+        if type(finder) is Packed and finder.changed:
+            return f"{finder.name} has other versions of {finder.changed} modules than are installed"
+    return None
+
+
+_LACKS: "dict[str, str]" = {}
+REMEDY = "none needed; limpet install makes the file anew"
+
+
+def end() -> None:
+    """Give back the memory that it takes: whatever is imported from now on is imported as ever."""
+    for finder in [each for each in sys.meta_path if type(each) is Packed]:
+        sys.meta_path.remove(finder)
+        finder.close()
 
 
 def _content(path: str) -> bytes:
     """Raises: Damaged, OSError."""
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
         if fstat(file.fileno()).st_size > LARGEST:
-            raise Damaged
+            raise Damaged(WHOLE)
         return file.read()
 
 
@@ -150,11 +183,11 @@ def unpacked(content: bytes) -> "tuple[dict[Any, Any], dict[str, Entry], memoryv
         or len(words) != 3
         or content[len(MARK) : start] != _summary(body, int(words[2]))
     ):
-        raise Damaged
+        raise Damaged(WHOLE)
     codes = int(words[2])
     made_by, expressions, index = loads(body[:codes])  # noqa: S302 - root's own file
     if made_by != maker():
-        raise Damaged
+        raise Damaged(OTHER)
     return expressions, index, body[codes:]
 
 

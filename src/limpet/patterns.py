@@ -28,6 +28,8 @@ class Match:
 
 READY: dict[tuple[str | bytes, int], tuple[Any, ...]] = {}
 """By pattern and flags: the arguments of ``_sre.compile``."""
+ASKED: list[tuple[Any, int]] | None = None
+"""What was asked for, while somebody keeps it."""
 _LOADED: dict[str, Any] = {}
 
 
@@ -48,6 +50,8 @@ class LazyPattern:
 
 def compile(pattern: Any, flags: int = 0) -> Any:  # noqa: A001 - the standard library's name
     """Put it off. A wrong pattern is noticed late."""
+    if ASKED is not None:
+        ASKED.append((pattern, int(flags)))
     return LazyPattern(pattern, int(flags))
 
 

@@ -15,7 +15,8 @@ from limpet.cli import VERBS
 from limpet.host.commands import RealCommands
 from limpet.host.fake_commands import Said
 from limpet.manage.install.command import install, parser, uninstall, uninstall_parser
-from limpet.manage.install.lean_start import LAUNCHER, PACKED, folders, launcher, lean_start
+from limpet.manage.install.lean_start import LAUNCHER, PACKED, PACKED_ALL, folders, launcher, lean_start
+from limpet.model.errors import HostError
 from limpet.packed import MARK
 
 if TYPE_CHECKING:
@@ -101,6 +102,52 @@ def test_a_launcher_is_taken_out_again_and_one_that_is_not_ours_stays() -> None:
     assert text_of(other, f"/{LAUNCHER}") == "#!/bin/sh\n"
 
 
+def test_an_appliance_has_a_packed_start_of_its_supervisor_besides_and_both_are_taken_out() -> None:
+    made = machine(Said(MARK + b"..."))
+    assert installed(made, "--appliance") == 0
+    assert "ExecStart=/usr/local/lib/limpet/limpet appliance run\n" in text_of(
+        made, "/etc/systemd/system/limpet-appliance.service"
+    )
+    assert all(exists(made, f"/{path}") for path in PACKED_ALL)
+    assert uninstall(uninstall_parser().parse_args([]), made.interpreter, VERB) == 0
+    assert not exists(made, str(Path("/", LAUNCHER).parent))
+
+
+def test_where_the_launcher_cannot_be_written_nothing_is_installed_that_would_start_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = machine(Said(MARK), **{"/etc/systemd/system/walinuxagent.service": "[Unit]\n"})
+    read_only = Path("/usr/local")
+    replace, make_folder = made.files.replace, made.files.make_folder
+
+    def guarded(path: Path) -> None:
+        if read_only in path.parents:
+            raise HostError(f"cannot write {path}: Read-only file system")
+
+    class ReadOnly(type(made.files)):  # type: ignore[misc] # of this machine
+        def replace(self, path: Path, *content: object, **how: object) -> None:
+            guarded(path)
+            replace(path, *content, **how)  # type: ignore[arg-type]
+
+        def make_folder(self, path: Path, **how: object) -> None:
+            guarded(path)
+            make_folder(path, **how)  # type: ignore[arg-type]
+
+    made.files.__class__ = ReadOnly
+    assert installed(made) == 1
+    said = capsys.readouterr()
+    assert (
+        "Read-only file system. Where /usr cannot be written, run limpet install --command"
+        in said.out + said.err
+    )
+    assert not exists(made, UNIT)
+    assert not [
+        call
+        for call in made.commands.ran
+        if call.argv[0] in {"ln", "systemctl"} and call.argv[1:2] != ("is-active",)
+    ]
+
+
 @pytest.mark.parametrize("python", ["", "python3", "/opt/my apps/python3", f"/{'long' * 40}/python3"])
 def test_an_interpreter_that_a_scripts_first_line_cannot_name_has_no_launcher(python: str) -> None:
     assert launcher(python, ["/opt"]) is None
@@ -123,14 +170,24 @@ def test_the_launcher_runs_the_command_without_a_packed_start(tmp_path: Path) ->
     assert "/nonexistent" in refused.stderr
 
 
-def test_a_start_that_is_packed_here_is_used_whole(tmp_path: Path) -> None:
-    """No module of the boot stage is looked for elsewhere, and no pattern of its imports is compiled by the standard library."""
-    made = lean_start(RealCommands())
+MODULES = {
+    PACKED: "limpet.boot.main, limpet.boot.stage",
+    PACKED_ALL[
+        1
+    ]: "limpet.appliance.start, limpet.appliance.supervisor, limpet.appliance.networkos.frr.driver, "
+    "limpet.appliance.guest.lxc, limpet.appliance.workers.dhcp, limpet.agent.main, limpet.agent.status_main",
+}
+
+
+@pytest.mark.parametrize("path", PACKED_ALL)
+def test_a_start_that_is_packed_here_is_used_whole(tmp_path: Path, path: str) -> None:
+    """No module of it is looked for elsewhere, and no pattern of its imports is compiled by the standard library."""
+    made = lean_start(RealCommands(), appliance=True)
     file = tmp_path / "packed"
-    file.write_bytes(made[PACKED])
+    file.write_bytes(made[path])
     code = (
         f"import sys; sys.path.extend({folders()!r}); from limpet.packed import begin; print(begin({str(file)!r})); "
-        "import limpet.cli, limpet.boot.main, limpet.boot.stage, limpet.patterns; "
+        f"import {MODULES[path]}, limpet.cli, limpet.patterns; "
         "print(*[name for name, module in sys.modules.items() if type(getattr(module.__spec__, 'loader', None)).__name__ "
         "== 'SourceFileLoader' and not name.startswith('encodings')]); "
         "print('re._compiler' in sys.modules, len(limpet.patterns.READY) > 50)"

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet import __version__
+from limpet import __version__, packed
 from limpet.agent.endpoint import find_endpoint
 from limpet.agent.lease import LOST, FabricLease, LeasedHttp
 from limpet.agent.status_only import Means, StatusOnly
@@ -70,6 +70,7 @@ def run(config: Config, options: Namespace) -> int:
     lease = FabricLease(
         exchange, Holder.STATUS_ONLY, FlockLease(exchange / LOCK), files, log, boot=boot_id(files)
     )
+    packed.end()  # it may stay for long, in a rescue
     changes = SignalledFolder(exchange)
     saying = Saying(state=options.state, text=one_line(options.saying) or "status only")
     library = options.handlers or (GUEST_LIBRARY if GUEST_LIBRARY.is_dir() else config.library)

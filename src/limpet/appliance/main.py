@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet import packed
 from limpet.appliance.appliance import WISH, Appliance
 from limpet.appliance.guest.runtimes import runtime
 from limpet.appliance.journal import Journal
@@ -174,6 +175,9 @@ def _run(config: Config, words: Sequence[str]) -> int:
         journal = Journal(machine.journal, RealJournalFile(files, ASIDE), RealJournalFile(files, DAMAGED))
         _tell_of(journal, log)
         driver, container = network_os(config, files), runtime(config.runtime, files)
+        if (problem := packed.lack()) is not None:
+            log.info("start.slow", problem=problem, remedy=packed.REMEDY)
+        packed.end()  # it stays in memory, and has what it needs
         run(Appliance(machine, config, driver, container, journal, words), entered=_tell)
     return 0
 

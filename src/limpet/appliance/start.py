@@ -3,9 +3,12 @@
 Decision: docs/decisions/0006-memory.md. Not done for the package, whose smallest process has none of this.
 """
 
-from limpet.lean import alone, lean_values
+from limpet.lean import alone, lean_hints, lean_patterns, lean_values, plain_numbers
 
+lean_hints()
+lean_patterns()
 lean_values()
+plain_numbers("signal", "socket")
 alone("pathlib", "urllib.parse", "quote_from_bytes")  # for file: URLs
 alone("subprocess", "locale")  # to decode text; our pipes carry bytes
 

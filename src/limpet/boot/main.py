@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet import packed
 from limpet.boot.foresight import wake_drives
 from limpet.boot.machine import Machine
 from limpet.boot.result import as_document, as_text
@@ -134,6 +135,8 @@ def _acted(config: Config, act: Callable[[Stage], Result]) -> Result:
         commands = RealCommands()
         for note in config.notes:
             log.warning("configuration.note", note=note)
+        if (problem := packed.lack()) is not None:
+            log.info("start.slow", problem=problem, remedy=packed.REMEDY)
         try:
             return act(Stage(machine(config, echoed or log, commands), config))
         except LimpetError:

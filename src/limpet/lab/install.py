@@ -13,9 +13,13 @@ from limpet.lab.commands import LabError, run
 from limpet.lab.roots import throw_away_root, write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from limpet.lab.workspace import Workspace
 
 LIBRARY = "/opt/limpet/lib"
+SERVICES = "/usr/local/lib/limpet/limpet"
+"""How services start it: `limpet install` puts that there."""
 LAUNCHER = "/usr/bin/limpet"
 # What `limpet` needs at run time and a Debian 12 has not, or not new enough. Pure Python.
 DEPENDENCIES = ("urllib3",)
@@ -45,6 +49,27 @@ def limpet_layer(rootfs: Path, workspace: Workspace) -> Path:
         write(root.folder, LAUNCHER, LAUNCHER_TEXT, mode=0o755)
         compile_python(root.folder)
         return root.changes
+
+
+def services_layer(layers: Sequence[Path], workspace: Workspace) -> Path:
+    """A layer with what `limpet install --appliance` gives services to start quickly, and no services. Raises: LabError."""
+    with throw_away_root(layers, workspace.folder / "limpet-services") as root:
+        run(["chroot", str(root.folder), "python3", "-ISOOc", _INSTALL], timeout=120).checked()
+        return root.changes
+
+
+_INSTALL = f"""\
+import sys
+sys.path.insert(0, {LIBRARY!r})
+from pathlib import Path
+from limpet.host.commands import RealCommands
+from limpet.manage.install.lean_start import lean_start
+for path, content in lean_start(RealCommands(), appliance=True).items():
+    place = Path("/", path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    place.chmod(0o755)
+"""
 
 
 def _for_everybody(folder: Path) -> None:

@@ -16,7 +16,7 @@ from limpet.lab.appliance.sight import HOST, NOS, Link, looking, seen
 from limpet.lab.appliance.volume import SIZE, DataVolume
 from limpet.lab.commands import LabError, Result, run
 from limpet.lab.fabric import Fabric, fabric
-from limpet.lab.install import limpet_layer
+from limpet.lab.install import limpet_layer, services_layer
 from limpet.lab.mounts import unmount
 from limpet.lab.provisioning.hardware import DVD, Hardware, azure_dmi, fit
 from limpet.lab.provisioning.media import disc
@@ -295,7 +295,8 @@ def prepared(
         if apart:
             tree, shell = _copied(tree, space.folder / "tree"), _copied(shell, more.folder / "tree")
         image = stack.enter_context(guest_image(shell, more, agent=agent))
-        yield Parts(layers=(limpet_layer(tree, space), tree), image=image)
+        layers = (limpet_layer(tree, space), tree)
+        yield Parts(layers=(services_layer(layers, space), *layers), image=image)
 
 
 def _copied(tree: Path, target: Path) -> Path:

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 from limpet.lab.appliance.room import CONFIGURATION, Appliance, Wish, appliance, prepared
 from limpet.lab.demo.stage import example, there
+from limpet.lab.install import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 UNIT = "limpet-appliance.service"
-UNIT_TEXT = """\
+UNIT_TEXT = f"""\
 [Unit]
 Description=limpet's supervisor of a network appliance
 
 [Service]
 Type=exec
-ExecStart=/usr/bin/limpet appliance run
+ExecStart={SERVICES} appliance run
 KillMode=process
 
 [Install]

@@ -3,7 +3,6 @@
 It imports nothing itself before that, for the boot stage puts modules of its own in the place of some.
 """
 
-import gc
 import sys
 from importlib import import_module
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
+PACKED_APPLIANCE = "/usr/local/lib/limpet/appliance.packed"
 STARTS = (
     "limpet.cli",
     "limpet.boot.main",
@@ -26,14 +26,33 @@ STARTS = (
     "tomllib",
 )
 """What the boot stage begins with; it imports the rest."""
+STARTS_OF_AN_APPLIANCE = (
+    "limpet.cli",
+    "limpet.appliance.start",
+    "limpet.appliance.supervisor",
+    "limpet.appliance.networkos.kernel",
+    "limpet.appliance.networkos.frr.driver",
+    "limpet.appliance.guest.lxc",
+    "limpet.appliance.requests.door",
+    "limpet.appliance.workers.dhcp",
+    "limpet.appliance.workers.probe",
+    "limpet.agent.main",
+    "limpet.agent.status_main",
+    "limpet.patterns",
+    "tomllib",
+)
+"""What the supervisor begins with, and what it starts besides the boot stage, which has its own."""
 
 
 def main(arguments: "Sequence[str]") -> int:
     """Write to the standard output what is to be in the file of that name: what is there, if it is good still."""
-    for name in STARTS:
+    patterns: Any = import_module("limpet.patterns")
+    asked: list[Any] = []
+    patterns.ASKED = asked
+    for name in STARTS_OF_AN_APPLIANCE if arguments[0] == PACKED_APPLIANCE else STARTS:
         import_module(name)
     modules = dict(found(dict(sys.modules)))
-    expressions = compiled()
+    expressions = dict(patterns.compiled(dict.fromkeys(asked)))
     kept = import_module("limpet.packed").kept(arguments[0], expressions, modules)
     content = kept or import_module("limpet.packed").packed(expressions, modules)
     sys.stdout.buffer.write(content)
@@ -56,10 +75,3 @@ def found(
         code = loader.source_to_code(loader.get_data(source), source)
         is_package = spec.submodule_search_locations is not None
         yield name, (is_package, source, int(state.st_mtime), state.st_size, code)
-
-
-def compiled() -> "dict[Any, Any]":
-    """Every regular expression that was asked for and put off, compiled; none that would come out as another one."""
-    patterns = import_module("limpet.patterns")
-    waiting = [each for each in gc.get_objects() if type(each) is patterns.LazyPattern]
-    return dict(patterns.compiled(each.asked for each in waiting))

@@ -7,7 +7,7 @@ another agent's units become links to ours: its own unit is out of the way, with
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +128,7 @@ def plan_install(
 ) -> list[Task]:
     """Files first, then links, then what runs is told. Nothing is left to do when it was done before.
 
+    Without the launcher, which the units start, nothing is done: /usr may be read-only.
     role: what the machine is from now on; services of another role are taken out.
     """
     tasks = [*_other_roles(facts, role), *(_file(path, content, facts) for path, content in wanted.items())]
@@ -137,7 +138,12 @@ def plan_install(
         tasks += _peers(facts)
         tasks += [_enabling(path, target, facts) for path, target in role.links().items()]
     tasks = [task for task in tasks if task.steps or task.problem is not None]
-    return [*tasks, *_telling(facts, tasks, starts=role.starts if enable else ())]
+    tasks += _telling(facts, tasks, starts=role.starts if enable else ())
+    if LAUNCHER not in wanted:
+        return tasks
+    return [task for task in tasks if task.name == LAUNCHER] + [
+        replace(task, after=(*task.after, LAUNCHER)) for task in tasks if task.name != LAUNCHER
+    ]
 
 
 def _other_roles(facts: InstallFacts, role: Role) -> Iterator[Task]:
@@ -209,7 +215,12 @@ def _written(facts: InstallFacts, path: str, content: bytes) -> Task:
         *_folder(facts, place.parent),
         Write(path=place, content=content, mode=mode, beneath=_beneath(facts)),
     )
-    return Task(name=path, purpose=f"write {place}", steps=steps)
+    advice = (
+        "Where /usr cannot be written, run limpet install --command with this command's path."
+        if path == LAUNCHER
+        else ""
+    )
+    return Task(name=path, purpose=f"write {place}", steps=steps, advice=advice)
 
 
 def _folder(facts: InstallFacts, folder: Path) -> Iterator[Step]:
