@@ -1,4 +1,8 @@
-"""What kinds of values settings have, how each is written, and what is wrong with one that cannot be used. Pure."""
+"""The kinds of values that settings have: switches, durations, addresses, lists and so on. Pure.
+
+A kind says how a value is written in limpet.toml and in waagent.conf, and what is wrong with one that cannot be used, in words that
+go on after "must be".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options by which every program is configured."""
+"""The options by which every program is configured: --config FILE and --set NAME=VALUE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row of the table of settings, and how a field of a class becomes one."""
+"""One row of the table of settings: name, kind, default, what it is for; and how a dataclass field becomes one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One exchange with a client as values: what reached a service, and what it answers."""
+"""One exchange with a client as values: the call that reached a service, and the reply to it.
+
+No socket is in them, so routes are tested as functions, and the same route answers over TCP and inside the process.
+"""
 
 from __future__ import annotations
 

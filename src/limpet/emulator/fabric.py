@@ -1,4 +1,8 @@
-"""The one owner of the world: it applies transitions, admits VMs, and wakes those who wait for a change."""
+"""The one owner of the world: everything that changes it goes through here, on one event loop.
+
+It lets a route's transition take effect, makes an unknown address a VM where that is wanted, records the exchange, and wakes those
+who wait for a condition.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Faults by rule: which exchanges go wrong on purpose, how, and how often. Pure."""
+"""Faults by rule: which exchanges go wrong on purpose, how, and how often. Pure.
+
+A rule says where it applies (endpoint, path, VM), when (after so many, at such a rate) and what happens: delay, another status, a cut
+connection. What is done to the bytes is in `injury`.
+"""
 
 from __future__ import annotations
 

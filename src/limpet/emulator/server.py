@@ -1,4 +1,7 @@
-"""The fabric's ports: sockets, one task for each connection, faults applied, everything recorded."""
+"""The fabric's ports: a socket for each service, one task for each connection.
+
+A request goes through the faults, a route and the ledger here; none of those knows of a socket.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""NICs as they are seen in the network namespaces of an appliance: the facts that every plan of a handover is made from.
+"""An appliance's NICs as they are: the links of each network namespace, which is what every plan of a handover starts from.
 
-Reading is done by host/facts/namespaces.py, with `ip -json -details address` in each namespace.
+`limpet.host.facts.namespaces` reads them, with `ip -json -details address` in each namespace.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""An appliance's network as it shall be: what drivers of network operating systems and of guest shells plan from."""
+"""An appliance's network as it shall be, in one value: its NICs, their leases, the port to the guest, the namespaces.
+
+Drivers of network operating systems and of guest shells plan from it, and from what is seen (`limpet.guest.namespaces.Seen`).
+"""
 
 from __future__ import annotations
 

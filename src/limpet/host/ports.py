@@ -1,4 +1,8 @@
-"""What programs need of a machine, as small Protocols. Linux adapters and a fake implement them."""
+"""What programs need of a machine, as small Protocols: files, programs, the clock, chance, HTTP, and so on.
+
+A program's `main` makes the Linux adapters of this package and passes them down; tests pass the ports of `fake.FakeMachine`.
+tests/contract holds both to the same behaviour. An appliance's further ports are in `appliance_ports`.
+"""
 
 from __future__ import annotations
 

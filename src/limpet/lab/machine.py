@@ -1,4 +1,8 @@
-"""A stand-in for a VM: its own processes, mounts, host name and cgroups, over a throw-away root, in a given network."""
+"""A machine: a stand-in for a VM, made of namespaces, which is booted, used, killed and booted again.
+
+It has processes, mounts, host name and cgroups of its own, over a throw-away root file system, in a network that it is given; the
+kernel is this host's. Where that matters, `limpet.lab.vm` has virtual machines.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A room: one fabric and its VMs, wired on one host, with no way out."""
+"""A room: one fabric and its machines, wired on this host by network namespaces, with no way out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The tree of errors raised on purpose. Each answers: whose fault, is another try worth it, what is the platform told."""
+"""The tree of errors raised on purpose. An error's type answers three questions.
+
+Whose fault is it (FabricError, HostError, HandlerError, ConfigurationError)? Is another try worth it (FabricBusy and
+FabricUnreachable: yes; FabricRefused: not the same request)? What is the platform told (the code and text of a HandlerError)?
+Messages are for people and say what is wrong, where, and what to do.
+"""
 
 from enum import IntEnum
 

@@ -1,4 +1,7 @@
-"""The field's identifiers as types: none of them is just a string."""
+"""The field's identifiers as types, so that none is taken for another: incarnation, etag, container id, thumbprint and so on.
+
+They are NewTypes: nothing at run time, and different things to the type checker. What may be done with each stands beside it.
+"""
 
 from typing import NewType
 

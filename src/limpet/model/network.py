@@ -1,4 +1,4 @@
-"""Leases and routes."""
+"""Leases, routes, DHCP messages and the state of a NIC, as values."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network

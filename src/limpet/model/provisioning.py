@@ -1,4 +1,4 @@
-"""What the provisioning media asks for."""
+"""What the provisioning media asks for: host name, user, password, keys, custom data."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Taking SAS tokens out of text that people or the platform will read."""
+"""Taking SAS tokens (the rights to a blob, in a URL's query) out of text that people or the platform will read."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Values that must not be seen."""
+"""Passwords, keys and protected settings as a type of their own, which prints as stars wherever it ends up."""
 
 from typing import Generic, NoReturn, TypeVar
 

@@ -1,4 +1,4 @@
-"""What is reported: of an extension, of a handler, of a goal state, of the agent."""
+"""What is reported to the fabric, from the inside out: an extension's status, its handler's, the goal state's, the agent's whole."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -1,4 +1,8 @@
-"""Requests and responses as values, the verdict on an answer, and how long to wait before the next try."""
+"""HTTP without a connection: requests and answers as values, what an answer means, and when another try is worth it.
+
+Documents' modules make a `Request`; the Http port of `limpet.host.ports` sends it; `judge` or `accepted` reads the answer's code
+the way the fabric means it; `Backoff` says how long to wait.
+"""
 
 from __future__ import annotations
 

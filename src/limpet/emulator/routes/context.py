@@ -1,4 +1,4 @@
-"""What every route is given beside the world and the call, and the answers they share."""
+"""What a route is given beside the world and the call: the time, and encryption to a client; and answers that several share."""
 
 from __future__ import annotations
 

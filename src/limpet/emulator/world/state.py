@@ -1,4 +1,7 @@
-"""The fabric's whole state as one frozen value, and how VMs come into it."""
+"""The fabric's whole state as one frozen value, `World`, and how VMs come into it.
+
+A transition makes the next world from this one; what was handed out stays as it was, so a dashboard or a test may keep it.
+"""
 
 from __future__ import annotations
 

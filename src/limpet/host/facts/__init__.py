@@ -1,1 +1,4 @@
-"""What a machine is like, one module for each duty: bounded reads through the ports; nothing missing is an error."""
+"""What a machine is like: one module for each subject looks at it, and gives the facts that the planner of that subject takes.
+
+Reads are bounded and go through the ports. What is not there is a fact, not an error.
+"""

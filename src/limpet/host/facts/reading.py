@@ -1,4 +1,4 @@
-"""Small reads of the kernel's files, where what cannot be read is simply not known."""
+"""Small reads for facts: a file's bytes or text, the names in a folder; None or nothing where it cannot be read."""
 
 from __future__ import annotations
 

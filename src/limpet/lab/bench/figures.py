@@ -1,4 +1,4 @@
-"""What is measured, in which unit, against which budget: values, and nothing that runs."""
+"""What is measured, in which unit, against which budget, and what came out: values, and nothing that runs."""
 
 from __future__ import annotations
 

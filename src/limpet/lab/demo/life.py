@@ -1,4 +1,4 @@
-"""What demos have in common: whether they can run here, how they end, and that they stay until somebody has looked around."""
+"""What all demos have in common: they say why they cannot run here, stay until somebody has looked around, and clean up."""
 
 from __future__ import annotations
 

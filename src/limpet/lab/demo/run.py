@@ -1,4 +1,4 @@
-"""A run of the demo: moments come in, are shown in their order, and are waited for."""
+"""One run of a demo: moments come in from several sources, are shown in their order, and are waited for by the story."""
 
 from __future__ import annotations
 
