@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Answer, Content, Step, Task
     from limpet.host.ports import Clock, Commands, Devices, Files, Kernel
 
-_NO_REASON = "Command failed "
-"""How the line begins that `ip -batch` ends with, after the one that says why."""
+_NO_REASON = ("Command failed ", "tar: Exiting with failure", "tar: Error is not recoverable")
+"""How the lines begin that `ip -batch` and tar end with, after the one that says why."""
 _LONGEST_COMPLAINT = 300
 _MOST_NOTED = 16 * 1024
 _LARGEST_LOG = 1024 * 1024

@@ -83,6 +83,7 @@ class ExtensionSettings:
     public: decoded JSON, None when the goal state has none. protected: base64 CMS text, never decrypted here.
     wanted: always ENABLED for single-config; the extension's own state for multi-config.
     usable: False when the settings could not be read; name and number are kept so that status can be reported.
+    invalid: why the goal state's part for this one cannot be used; reported as its status, siblings go on.
     Source: wire-protocol.md §4.4, extensions.md §5.1.
     """
 
@@ -95,6 +96,7 @@ class ExtensionSettings:
     dependency_level: int = 0
     dependencies: tuple[Dependency, ...] = ()
     usable: bool = True
+    invalid: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
