@@ -174,6 +174,16 @@ def words(before: dict[str, Any], then: dict[str, Any]) -> list[tuple[str, bool]
             {"nics": [{"name": "eth0", "owner": "network OS"}]},
             [("eth0: linux → network OS", False)],
         ),
+        (
+            {"nics": [{"name": "eth0", "owner": "linux", "primary": True}, {"name": "eth1", "owner": "linux"}]},
+            {"nics": [{"name": "eth0", "owner": "network OS", "primary": True}, {"name": "eth1", "owner": "network OS"}]},
+            [("eth1: linux → network OS", False), ("eth0: linux → network OS", False)],
+        ),
+        (
+            {"nics": [{"name": "eth1", "owner": "network OS"}, {"name": "eth0", "owner": "network OS", "primary": True}]},
+            {"nics": [{"name": "eth1", "owner": "linux"}, {"name": "eth0", "owner": "linux", "primary": True}]},
+            [("eth0: network OS → linux", False), ("eth1: network OS → linux", False)],
+        ),
         ({"nics": [{"name": "eth0", "owner": "linux"}]}, {"nics": []}, [("eth0 is there no more", True)]),
         ({"nics": None}, {"nics": [{"name": "eth9", "owner": "guest"}]}, [("eth9 is with guest", False)]),
         (

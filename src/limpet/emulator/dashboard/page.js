@@ -185,19 +185,24 @@
     stateOf("linux", linux || (holder === "guest-shell" ? "done, cut off on purpose" : "may not talk"), null);
     const nos = document_.networkOs || {};
     put($("nos-eyebrow"), joined("Data plane", nos.driver));
-    stateOf("nos", joined(nos.problem || nos.health || "not started", nos.since ? `since ${clock(nos.since)}` : ""),
-      nos.problem ? "error" : nos.health);
+    stateOf("nos", joined(nos.health || (nos.problem ? "" : "not started"), nos.since ? `since ${clock(nos.since)}` : ""), nos.health);
+    troubleOf("nos", nos.problem);
     const guest = document_.guestShell || {};
     put($("guest-eyebrow"), joined("Stage 2", guest.runtime));
-    stateOf("guest", guest.problem || joined(guest.state || "not made yet", (guest.instance || "").replace(/^([0-9a-f]{8})-[0-9a-f-]{27}$/, "$1"),
-      guest.restarts ? `${guest.restarts} restart${guest.restarts === 1 ? "" : "s"}` : ""),
-    guest.problem ? "error" : guest.state);
+    stateOf("guest", joined(guest.state || (guest.problem ? "" : "not made yet"), (guest.instance || "").replace(/^([0-9a-f]{8})-[0-9a-f-]{27}$/, "$1"),
+      guest.restarts ? `${guest.restarts} restart${guest.restarts === 1 ? "" : "s"}` : ""), guest.state);
+    troubleOf("guest", guest.problem);
     drawNics(document_.nics || []);
   }
 
   function stateOf(place, words, word) {
     put($(`${place}-state`), words);
     mark($(`${place}-state`), "data-tone", tone(word));
+  }
+
+  function troubleOf(place, problem) {
+    put($(`${place}-trouble`), problem);
+    show($(`${place}-trouble`), Boolean(problem));
   }
 
   // The same NIC keeps its node, so that one sees it move from one owner to the next.

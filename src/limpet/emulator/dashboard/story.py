@@ -77,7 +77,8 @@ def _nics(before: Mapping[str, Any], after: Mapping[str, Any], now: float) -> It
         {(nic.get("mac"), nic.get("name")): nic for nic in document.get("nics") or () if nic}
         for document in (before, after)
     )
-    for key, nic in new.items():
+    # Told in the order in which a handover moves them; what returns begins with the primary one.
+    for key, nic in sorted(new.items(), key=lambda each: _turn(each[1])):
         owner, was = nic.get("owner"), old.get(key, {}).get("owner")
         if owner == was or owner is None:
             continue
@@ -86,6 +87,11 @@ def _nics(before: Mapping[str, Any], after: Mapping[str, Any], now: float) -> It
         yield _happening(now, "nic", words, bad=owner == "gone")
     for key in old.keys() - new.keys():
         yield _happening(now, "nic", f"{_short(old[key].get('name')) or 'a NIC'} is there no more", bad=True)
+
+
+def _turn(nic: Mapping[str, Any]) -> bool:
+    """False for those that come first: the primary NIC leaves Linux last, and is the first to come back."""
+    return bool(nic.get("primary")) is (nic.get("owner") != "linux")
 
 
 def _health(before: Mapping[str, Any], after: Mapping[str, Any], now: float) -> Iterator[Happening]:
