@@ -97,6 +97,10 @@ def test_ranges_that_are_no_pages_are_refused(size: int, largest: int) -> None:
         ("https://s/b?sig=x", "https://s/b?sig=x&comp=page"),
         ("https://s/b", "https://s/b?comp=page"),
         ("http://sas_url", "http://sas_url?comp=page"),
+        ("https://s/b?", "https://s/b?comp=page"),
+        ("https://s/b?sig=a%3d&", "https://s/b?sig=a%3d&comp=page"),
+        ("https://s/b?sig=x#part", "https://s/b?sig=x&comp=page"),
+        ("https://s/b#part?", "https://s/b?comp=page"),
     ],
 )
 def test_a_query_is_begun_or_continued(url: str, whole: str) -> None:

@@ -67,8 +67,10 @@ def page_ranges(size: int, *, largest: int = LARGEST_WRITE) -> Iterator[range]:
 
 
 def with_query(url: Url, query: str) -> Url:
-    """`url` with one more query parameter."""
-    return Url(f"{url}{'&' if '?' in url else '?'}{query}")
+    """`url` with one more query parameter. A fragment is not sent, and so is left out."""
+    sent = url.partition("#")[0]
+    joint = "" if sent.endswith(("?", "&")) else "&" if "?" in sent else "?"
+    return Url(f"{sent}{joint}{query}")
 
 
 def _common(date: str) -> dict[str, str]:
