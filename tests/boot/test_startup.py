@@ -81,7 +81,7 @@ def test_boot_loads_a_closed_list_of_the_standard_library_and_nothing_of_other_p
     interpreter |= {name for name in foreign if name.startswith("_")}  # parts of the others, in C
     assert foreign - interpreter <= STANDARD
     programs = {name.split(".")[1] for name in modules if name.startswith("limpet.")}
-    ours = {"hints", "lean", "patterns", "values"}
+    ours = {"hints", "lean", "packed", "patterns", "values"}
     assert programs <= {"boot", "config", "guest", "host", "model", "wire"} | ours
 
 

@@ -12,10 +12,8 @@ from tests.appliance.networkos.vendor import FOLDER, LEASE, PRIMARY, SECOND, SIT
 
 from limpet.appliance.networkos import rules
 from limpet.appliance.networkos.contract import Health, Pulse
-from limpet.appliance.networkos.drivers import network_os
 from limpet.appliance.networkos.hooks import driver as hooks
 from limpet.appliance.networkos.hooks.verbs import REQUIRED, TABLE, Verb
-from limpet.config.settings import Config
 from limpet.guest.namespaces import HOST, Seen
 from limpet.guest.steps import Run
 from limpet.guest.translation import NOTE, DayZero
@@ -25,8 +23,6 @@ from limpet.model.provisioning import OvfEnvironment
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from limpet.guest.steps import Outcome, Step, Task
 
 
@@ -193,71 +189,6 @@ def test_programs_that_are_not_required_have_defaults(vendor: Vendor) -> None:
     assert driver.revive(SITE, seen(), pulse) == driver.start(SITE, seen())
     with pytest.raises(HostError, match="takes no commands"):
         driver.command("show version")
-
-
-@pytest.mark.parametrize(
-    ("mode", "owner", "problem"),
-    [
-        (0o755, (1000, 0), "belongs to user 1000"),
-        (0o775, (0, 0), "can be written by others"),
-        (0o757, (0, 0), "can be written by others"),
-        (0o644, (0, 0), "is not executable"),
-    ],
-)
-def test_a_program_that_others_can_change_is_never_run(
-    vendor: Vendor, mode: int, owner: tuple[int, int], problem: str
-) -> None:
-    started(vendor)
-    vendor.heard.clear()
-    vendor.has("release", mode=mode, owner=owner)
-    assert problem in (do(vendor, vendor.driver.start(SITE, seen()))[1].problem or "")
-    with pytest.raises(HostError, match=problem):
-        vendor.driver.release(PRIMARY, SITE, seen())
-    assert health(vendor, deep=True).health is Health.WOUNDED
-    assert vendor.heard == []
-
-
-@pytest.mark.parametrize("verb", ["claim", "dress", "protect", "release", "command"])
-def test_a_program_that_others_can_change_by_now_is_not_run_either(vendor: Vendor, verb: str) -> None:
-    files = vendor.machine.files
-    config = Config(network_os="hooks", programs=FOLDER)
-    driver = network_os(config, files)
-    plans: dict[str, Callable[[], object]] = {
-        "claim": lambda: driver.claim(SECOND, SITE, seen(SECOND, PRIMARY)),
-        "dress": lambda: driver.dress(PRIMARY, LEASE, SITE, seen()),
-        "protect": lambda: driver.protect(SITE),
-        "release": lambda: driver.release(SECOND, SITE, seen()),
-        "command": lambda: driver.command("show version"),
-    }
-    plans[verb]()
-    files.replace(FOLDER / verb, b"#!/bin/sh\n", mode=0o777)
-    with pytest.raises(HostError, match=f"{verb} can be written by others than root"):
-        plans[verb]()
-    (task,) = [each for each in driver.start(SITE, seen()) if each.name == hooks.START_TASK]
-    assert task.problem is not None
-    assert not task.steps
-
-
-def test_a_folder_that_others_can_change_is_not_used(vendor: Vendor) -> None:
-    vendor.machine.files.remove(FOLDER.parent)
-    vendor.machine.files.make_folder(FOLDER.parent, mode=0o777)
-    vendor.machine.files.make_folder(FOLDER)
-    vendor.has(*[verb.value for verb in Verb])
-    assert (
-        vendor.driver.problem
-        == "/opt/acme can be written by others than root, so its content cannot be trusted"
-    )
-
-
-def test_one_program_may_stand_for_several_by_links_within_the_folder(vendor: Vendor) -> None:
-    vendor.has("acme")
-    vendor.lacks("claim", "dress")
-    vendor.machine.files.link(FOLDER / "claim", Path("acme"))
-    vendor.machine.files.link(FOLDER / "dress", Path("/usr/bin/python3"))
-    found = vendor.driver.programs
-    assert "claim" in found.found
-    assert found.problems == {"dress": "/opt/acme/hooks/dress is a link out of its folder"}
-    assert found.strangers == ("acme",)
 
 
 def test_an_os_that_was_not_started_is_gone(vendor: Vendor) -> None:
