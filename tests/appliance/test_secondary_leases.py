@@ -149,7 +149,48 @@ def test_probes_of_every_nic_that_boot_has_a_lease_of_are_answered_by_its_gatewa
     assert "set ip next-hop 10.0.1.1" in below(config, "route-map GS_PROBES permit 20")
     said = [note.problem for note in plan.notes]
     assert not [each for each in said if "GigabitEthernet2" in each]
-    assert "GigabitEthernet3 has no lease: health probes on it are answered by the routing table" in said
+    assert (
+        "GigabitEthernet3 has no lease that can be used: health probes on it are answered by the routing table"
+        in said
+    )
+
+
+def routeless(lease: AcquiredLease, address: str, prefix: int) -> AcquiredLease:
+    return replace(lease, routes=(), address=IPv4Address(address), prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("address", "prefix", "gateway"),
+    [
+        ("10.0.1.16", 24, "10.0.1.1"),
+        ("10.0.1.77", 26, "10.0.1.65"),
+        ("10.0.1.6", 29, "10.0.1.1"),
+        ("10.0.1.1", 24, None),
+        ("10.0.1.6", 30, None),
+        ("10.0.1.6", 32, None),
+    ],
+)
+def test_a_lease_without_a_gateway_has_the_platforms_in_its_subnet(
+    address: str, prefix: int, gateway: str | None
+) -> None:
+    """The platform names none in leases of secondary NICs."""
+    made = site_for(2)
+    leases = {**made.leases, mac_of(1): routeless(lease_for(1), address, prefix)}
+    plan = plan_day_zero(DayZero(vm_id=VM_ID, environment=environment()), replace(made, leases=leases))
+    config, said = parsed(plan), " ".join(note.problem for note in plan.notes)
+    assert ("the lease of GigabitEthernet2 names no gateway" in said) == (gateway is not None)
+    if gateway is None:
+        assert "ip local policy route-map GS_PROBES" not in sections(config)
+        assert "GigabitEthernet2 has no lease" in said
+    else:
+        assert f"set ip next-hop {gateway}" in below(config, "route-map GS_PROBES permit 20")
+
+
+def test_a_primary_nic_without_a_gateway_gets_none_that_nobody_has_named() -> None:
+    made = site_for(1)
+    leases = {mac_of(0): routeless(lease_for(0), "10.0.0.16", 24)}
+    plan = plan_day_zero(DayZero(vm_id=VM_ID, environment=environment()), replace(made, leases=leases))
+    assert not [line for line in sections(parsed(plan)) if line.startswith("ip route vrf")]
 
 
 def test_a_lease_of_another_nic_that_has_ended_is_not_written_into_a_router(rig: Rig) -> None:

@@ -10,6 +10,8 @@ from tests.system import supervised
 from tests.system.test_guest_shell import Shell
 from tests.system.test_hooks_handover import SAMPLE
 
+from limpet.appliance.guest.contract import STORE
+from limpet.appliance.guest.wanted import WANTED
 from limpet.lab.clock import wait_for
 
 if TYPE_CHECKING:
@@ -31,12 +33,20 @@ end
 
 def test_custom_data_reaches_the_router_and_the_guest_shell_once(appliance_parts: Parts) -> None:
     account = {**supervised.ACCOUNT, "customData": b64encode(CUSTOM_DATA.encode()).decode()}
-    with supervised.steady(appliance_parts, network_os="iosxe", nics=2, account=account) as it:
+    with supervised.machine(appliance_parts, network_os="iosxe", nics=2, account=account) as it:
+        # As an image may have it; the scripts of the custom data need it on.
+        it.made.machine.write(str(STORE / WANTED), '{"version": 1, "state": "disabled"}')
+        it.start()
+        it.await_stage("steady")
+        it.await_guest_report(after=0)
+        it.remember()
         shell = Shell(it.made, "lxc")
         lines = it.made.machine.read("/bootflash/iosxe_config.txt").splitlines()
         assert "hostname router-1" in lines
         assert "ip route vrf GS 0.0.0.0 0.0.0.0 GigabitEthernet1 10.0.0.1 global" in lines
         assert "license boot level ax" in lines
+        assert "ip local policy route-map GS_PROBES" in lines
+        assert " set ip next-hop 10.0.1.1" in lines, "the lease of the other NIC was asked for"
         assert lines[-1] == "end"
         assert lines.count("end") == 1
         wait_for(
@@ -53,6 +63,9 @@ def test_custom_data_reaches_the_router_and_the_guest_shell_once(appliance_parts
         assert "first" not in shell.inside("ls /var/lib/waagent").checked()
         said = it.made.machine.read("/var/log/limpet-iosxe.log")
         assert "2 lines of custom data" in said
+        assert "the guest shell was disabled, and is enabled" in said
+        assert "has no lease" not in said
+        assert "the lease of GigabitEthernet2 names no gateway" in said
         assert supervised.PASSWORD not in said
         it.check()
 

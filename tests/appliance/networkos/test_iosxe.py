@@ -20,6 +20,8 @@ from tests.appliance.networkos.iosxe_cases import (
     site,
 )
 
+from limpet.appliance.guest.contract import STORE
+from limpet.appliance.guest.wanted import WANTED, Wanted, noting, wanted
 from limpet.appliance.networkos.drivers import network_os
 from limpet.appliance.networkos.iosxe.cvac import Progress
 from limpet.appliance.networkos.iosxe.driver import (
@@ -179,6 +181,61 @@ def test_what_the_guest_shell_is_to_do_is_kept_for_root() -> None:
         ],
         "scripts": [{"url": "https://example.com/setup.py?sig=token", "arguments": ["--id", "tell-nobody"]}],
     }
+
+
+def configuration(*lines: str) -> bytes:
+    return "\n".join(("Section: IOS configuration", *lines)).encode()
+
+
+@pytest.mark.parametrize(
+    ("custom", "asks"),
+    [
+        (b"Section: Scripts\nhttps://example.com/setup.py\n", True),
+        (b"Section: Python package\nncclient\n", True),
+        (configuration("do guestshell enable"), True),
+        (configuration("GuestShell Enable"), True),
+        (
+            configuration("app-hosting appid guestshell", " app-vnic gateway1 virtualportgroup 0", " start"),
+            True,
+        ),
+        (configuration("app-hosting appid other", " start"), False),
+        (configuration("hostname r", "banner motd ^C guestshell enable", "guestshell enable", "^C"), False),
+        (configuration("! guestshell enable"), False),
+        (b"Section: Python package\n", False),
+        (b"Section: License\nTechPackage:ax\n", False),
+        (None, False),
+    ],
+)
+def test_a_guest_shell_that_is_off_is_enabled_where_custom_data_asks_for_it(
+    custom: bytes | None, asks: bool
+) -> None:
+    machine = FakeMachine()
+    applied(machine, Task(name="off", purpose="", steps=noting(Wanted.DISABLED)))
+    made = driver(guest_shell=lambda: wanted(machine.files))
+    applied(machine, *made.day_zero(asked(custom)))
+    assert wanted(machine.files) is (Wanted.ENABLED if asks else Wanted.DISABLED)
+    said = machine.files.read(SAID, at_most=1 << 20).decode()
+    assert ("then: guestshell enable\n" in said) == asks
+    assert ("the guest shell was disabled, and is enabled" in said) == asks
+    assert json.loads(machine.files.read(JOBS, at_most=9999))["commands"] == (
+        ["guestshell enable"] if asks else []
+    )
+
+
+def test_a_guest_shell_that_is_on_stays_as_it_is_and_the_log_says_so() -> None:
+    machine = FakeMachine()
+    applied(machine, *driver(guest_shell=lambda: wanted(machine.files)).day_zero(asked()))
+    assert STORE / WANTED not in machine.files.nodes
+    assert "note: the guest shell is enabled already\n" in machine.files.read(SAID, at_most=1 << 20).decode()
+
+
+def test_an_operator_who_disables_it_later_is_heeded() -> None:
+    machine = FakeMachine()
+    made = driver(guest_shell=lambda: wanted(machine.files))
+    applied(machine, *made.day_zero(asked()))
+    applied(machine, Task(name="off", purpose="", steps=noting(Wanted.DISABLED)))
+    applied(machine, *made.day_zero(replace(asked(), made_for=VM_ID)))
+    assert wanted(machine.files) is Wanted.DISABLED
 
 
 WAITING = Run(

@@ -25,6 +25,14 @@ def told(text: str) -> list[str]:
     ("text", "expected"),
     [
         ("no iox", "line 1: it switches off the guest shell's service (iox)"),
+        (
+            "do guestshell enable",
+            "line 1: limpet enables the guest shell; to the router it is no command of the configuration mode",
+        ),
+        (
+            "guestshell destroy",
+            "line 1: the guest shell stays: the agent is in it (limpet guestshell disable)",
+        ),
         ("  NO   IOX  ", "line 1: it switches off the guest shell's service (iox)"),
         ("no interface VirtualPortGroup0", "line 1: it takes away the guest port"),
         ("vrf definition GS", "line 1: it changes the guest's VRF (GS)"),

@@ -45,6 +45,7 @@ def _frr(config: Config, files: Files) -> NetworkOs:
 def _iosxe(config: Config, files: Files) -> NetworkOs:
     from functools import partial  # noqa: PLC0415
 
+    from limpet.appliance.guest.wanted import wanted  # noqa: PLC0415
     from limpet.appliance.networkos.iosxe.driver import IosXeNetworkOs, known_gateway, resources_of  # noqa: PLC0415
 
     below = _kernel(config, files) if config.programs is None else _hooks(config, files)
@@ -54,6 +55,7 @@ def _iosxe(config: Config, files: Files) -> NetworkOs:
         bootflash=config.bootflash,
         gateway=partial(known_gateway, files),
         resources=resources_of(config.guest_memory, config.guest_disk),
+        guest_shell=partial(wanted, files),
     )
 
 

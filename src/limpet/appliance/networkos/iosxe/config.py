@@ -66,12 +66,16 @@ class Administrator:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IosNic:
-    """A NIC: GigabitEthernet`number`, 1 for the primary one. address and gateway: of its lease, None where there is none."""
+    """A NIC: GigabitEthernet`number`, 1 for the primary one. address and gateway: of its lease, None where there is none.
+
+    guessed: whether the lease does not name the gateway.
+    """
 
     number: int
     mac: str
     address: IPv4Interface | None = None
     gateway: IPv4Address | None = None
+    guessed: bool = False
 
     @property
     def name(self) -> str:

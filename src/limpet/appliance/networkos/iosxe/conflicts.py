@@ -39,6 +39,14 @@ _ANYWHERE = (
     (r"crypto key zeroize\b", "it destroys the keys of the SSH server"),
     (r"(?:reload|exit all)\b", "it ends the configuration: what follows it is not applied"),
     (r"(?:write|copy|wr) ", "it is no command of the configuration mode"),
+    (
+        r"(?:do )?guestshell enable\b",
+        "limpet enables the guest shell; to the router it is no command of the configuration mode",
+    ),
+    (
+        r"(?:do )?guestshell (?:disable|destroy)\b",
+        "the guest shell stays: the agent is in it (limpet guestshell disable)",
+    ),
 )
 _PRIMARY_ONLY = (
     (r"shut", f"it shuts {PRIMARY}, the only way to the platform"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING
@@ -46,8 +47,12 @@ if TYPE_CHECKING:
     from limpet.model.provisioning import OvfEnvironment
 
 ENABLE_GUEST_SHELL = "guestshell enable"
+_ENABLES = re.compile(r"(?:do )?guestshell enable\b")
+_APP = "app-hosting appid "
 _CLOSED = ("Loopback", "nve", "LISP")
 _MOST_EXPOSED = 256
+_SMALLEST = 29
+"""The longest prefix of a subnet that the platform has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +60,7 @@ class IosXeDayZero:
     """What day 0 of a router is.
 
     configuration: the content of `CONFIGURATION_FILE`; None in controller mode. shown: the same for people. controller: the
-    content of `CONTROLLER_FILE`. commands: of the exec mode, when it is configured. scripts, packages: for the guest shell, after
+    content of `CONTROLLER_FILE`. commands: of the exec mode that custom data asks for, when it is configured. scripts, packages: for the guest shell, after
     that, packages first. licence: the technology package, which is in the configuration and holds from the next reload on.
     """
 
@@ -121,12 +126,25 @@ def plan_day_zero(day_zero: DayZero, site: Site, resources: GuestResources | Non
     return IosXeDayZero(
         configuration=render(wish),
         shown=render_shown(wish),
-        commands=(ENABLE_GUEST_SHELL,),
+        commands=(ENABLE_GUEST_SHELL,) if _asks_for_guest_shell(custom) else (),
         scripts=custom.scripts,
         packages=custom.packages,
         licence=custom.tech_package,
         notes=tuple(notes),
     )
+
+
+def _asks_for_guest_shell(custom: CustomData) -> bool:
+    """Whether custom data needs the guest shell, as its packages and scripts do, or enables it in so many words."""
+    if custom.scripts or custom.packages:
+        return True
+    app = ""
+    for each in scan(custom.configuration).commands:
+        if each.command.startswith(_APP):
+            app = each.command.removeprefix(_APP)
+        elif _ENABLES.match(each.command) or (each.command == "start" and app == "guestshell"):
+            return True
+    return False
 
 
 def _wish(
@@ -149,9 +167,16 @@ def _wish(
             )
         )
     notes += [
-        Note(problem=f"{nic.name} has no lease: health probes on it are answered by the routing table")
+        Note(
+            problem=f"{nic.name} has no lease that can be used: health probes on it are answered by the routing table"
+        )
         for nic in nics[1:]
         if nic.address is None or nic.gateway is None
+    ]
+    notes += [
+        Note(problem=f"the lease of {nic.name} names no gateway: the first address of its subnet is taken")
+        for nic in nics[1:]
+        if nic.gateway is not None and nic.guessed
     ]
     if custom.tech_package is not None:
         notes.append(Note(problem="the technology package holds from the next reload on"))
@@ -186,8 +211,19 @@ def _nic(number: int, nic: Nic, lease: AcquiredLease | None) -> IosNic:
         number=number,
         mac=nic.mac,
         address=IPv4Interface((lease.address, lease.prefix)),
-        gateway=gateway_of(lease),
+        gateway=gateway_of(lease) or (None if nic.primary else first_address(lease)),
+        guessed=gateway_of(lease) is None,
     )
+
+
+def first_address(lease: AcquiredLease) -> IPv4Address | None:
+    """Where the platform's gateway is in each subnet: it names it in the primary NIC's lease alone.
+
+    Source: the platform's questions and answers about virtual networks, on reserved addresses. None in what is no such subnet.
+    """
+    network = IPv4Interface((lease.address, lease.prefix)).network
+    first = network.network_address + 1
+    return first if network.prefixlen <= _SMALLEST and first != lease.address else None
 
 
 def gateway_of(lease: AcquiredLease) -> IPv4Address | None:

@@ -12,11 +12,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limpet.appliance.guest.wanted import Wanted, noting
 from limpet.appliance.networkos.forgetting import forgotten
 from limpet.appliance.networkos.iosxe.config import GuestResources, gateway_change
 from limpet.appliance.networkos.iosxe.custom_data import CONTROLLER_FILE
 from limpet.appliance.networkos.iosxe.cvac import CONFIGURATION_FILE, LOG
 from limpet.appliance.networkos.iosxe.day_zero import (
+    ENABLE_GUEST_SHELL,
     gateway_of,
     guest_jobs,
     plan_day_zero,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from limpet.appliance.moves import Move
     from limpet.appliance.networkos.contract import NetworkOs, Pulse
+    from limpet.appliance.networkos.iosxe.day_zero import IosXeDayZero
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.namespaces import Seen
     from limpet.guest.steps import Step
@@ -69,6 +72,7 @@ class IosXeNetworkOs:
 
     waiting: gives the command line of the program that waits, by its module and arguments. gateway: gives
     the one in the router's configuration, None when unknown; asked each time, for day 0 may be after the supervisor's start.
+    guest_shell: whether an operator, or the image's maker, has disabled it.
     """
 
     below: NetworkOs
@@ -77,6 +81,7 @@ class IosXeNetworkOs:
     bootflash: Path = BOOTFLASH
     gateway: Callable[[], IPv4Address | None] = lambda: None
     resources: GuestResources = field(default_factory=GuestResources)
+    guest_shell: Callable[[], Wanted] = lambda: Wanted.ENABLED
 
     @property
     def name(self) -> str:
@@ -96,6 +101,7 @@ class IosXeNetworkOs:
         files = plan.files
         stale = [name for name in (CONFIGURATION_FILE, CONTROLLER_FILE, LOG) if name not in files]
         gateway = _primary_gateway(day_zero.site)
+        enabling, said = self._guest_shell(plan)
         return (
             Task(
                 name=TRANSLATION,
@@ -106,16 +112,27 @@ class IosXeNetworkOs:
                     *(Remove(self.bootflash / name) for name in stale),
                     *(Write(self.bootflash / name, content, mode=0o600) for name, content in files.items()),
                     MakeFolder(SAID.parent),
-                    Write(SAID, redacted(plan.describe()).encode(), mode=0o600),
+                    Write(SAID, redacted(plan.describe() + said).encode(), mode=0o600),
                     MakeFolder(STATE, mode=0o700),
                     Write(GATEWAY, f"{gateway or ''}\n".encode(), mode=0o600),
                     Write(JOBS, guest_jobs(plan), mode=0o600),
+                    *enabling,
                     MakeFolder(NOTE.parent, mode=0o700),
                     Write(NOTE, f"{day_zero.vm_id}\n".encode(), mode=0o600),
                 ),
                 advice="\n".join(note.describe() for note in plan.notes),
             ),
         )
+
+    def _guest_shell(self, plan: IosXeDayZero) -> tuple[tuple[Step, ...], str]:
+        """What enables the guest shell where custom data asks for it and it is off, and a line that says so."""
+        if ENABLE_GUEST_SHELL not in plan.commands:
+            return (), ""
+        if self.guest_shell() is Wanted.ENABLED:
+            return (), "note: the guest shell is enabled already\n"
+        return noting(
+            Wanted.ENABLED
+        ), "note: the guest shell was disabled, and is enabled, for custom data asks for it\n"
 
     def start(self, site: Site, seen: Seen) -> tuple[Task, ...]:
         """As below."""
