@@ -16,6 +16,7 @@ from limpet.appliance.commands.shown import parse_shown
 from limpet.appliance.journal import Record, render_record
 from limpet.appliance.main import JOURNAL
 from limpet.appliance.show import LARGEST, SHOWN
+from limpet.guest.fabric_lease import IN_THE_GUEST, SHELL_BRIEF
 from limpet.host.fake import FakeMachine
 from limpet.model.errors import HostError, MalformedDocument
 
@@ -114,3 +115,11 @@ def test_where_no_supervisor_runs_its_document_says_nothing() -> None:
 def test_where_nothing_is_known_it_says_why(supervised: bool, journal: bytes | None, told: str) -> None:
     with pytest.raises(HostError, match=told):
         what_is_known(files(journal=journal), supervised=supervised)
+
+
+def test_in_the_guest_shell_it_says_where_to_ask() -> None:
+    machine = files(journal=None)
+    machine.make_folder(IN_THE_GUEST)
+    machine.replace(IN_THE_GUEST / SHELL_BRIEF, b"{}")
+    with pytest.raises(HostError, match="this is the guest shell, .* ask on its Linux"):
+        what_is_known(machine, supervised=False)

@@ -34,7 +34,7 @@ def refuse_without_grant(files: Files, exchange: Path, who: str, *, allowed: Col
     if grant.holder in allowed:
         return True
     raise AlreadyRunning(
-        f"{who} is not started: this is an appliance, and the right to talk to the fabric is with {grant.holder.value} "
-        f"({file}, epoch {grant.epoch}). limpet show tells how it stands; to run stages by hand, stop limpet appliance run first "
+        f"this is an appliance, and the right to talk to the fabric is with {grant.holder.value} "
+        f"({file}, epoch {grant.epoch}), not with {who}. limpet show tells how it stands; to run stages by hand, stop limpet appliance run first "
         f"and remove {file}."
     )

@@ -14,6 +14,7 @@ from limpet.appliance.journal import DAMAGE, read_journal
 from limpet.appliance.journal import LARGEST as LARGEST_JOURNAL
 from limpet.appliance.main import JOURNAL, SUPERVISOR, supervisor
 from limpet.appliance.show import LARGEST, SHOWN, remembered
+from limpet.guest.fabric_lease import IN_THE_GUEST, SHELL_BRIEF
 from limpet.host.clock import RealClock
 from limpet.host.files import RealFiles
 from limpet.model.errors import HostError, MalformedDocument
@@ -32,6 +33,7 @@ exit codes: 0 all is well, 1 the appliance cannot be looked at, 2 wrong usage, 4
 """
 NOT_WELL = 4
 _NO_APPLIANCE = "this machine has no appliance's journal: `limpet appliance run` makes it an appliance"
+_INSIDE = "this is the guest shell, which does not see the appliance: ask on its Linux"
 _BEGUN = "the supervisor has only just begun: look again in a moment"
 WELL = frozenset({"booting", "preparing", "handing-over", "confirming", "steady"})
 
@@ -73,7 +75,9 @@ def what_is_known(files: Files, *, supervised: bool) -> dict[str, Any]:
     try:
         records, _ = read_journal(files.read(JOURNAL, at_most=LARGEST_JOURNAL))
     except FileNotFoundError:
-        raise HostError(lack or (_BEGUN if supervised else _NO_APPLIANCE)) from None
+        inside = files.info(IN_THE_GUEST / SHELL_BRIEF) is not None
+        none = _INSIDE if inside else _NO_APPLIANCE
+        raise HostError(lack or (_BEGUN if supervised else none)) from None
     if all(each.kind == DAMAGE for each in records):
         raise HostError(
             lack or f"{JOURNAL} has no record that can be read: the next supervisor begins it anew"

@@ -38,8 +38,8 @@ def install(
     led: whether its agent is limpet's, which must be one that the supervisor can lead (R14).
     """
     files, commands = interpreter.files, interpreter.commands
-    check_source(files, source)
-    expected = _expected(files, commands, source)
+    check_source(files, commands, source)
+    expected = _expected(files, source)
     problem = why_not(expected.exchange) if led and expected is not None else None
     if problem is not None:
         raise HostError(f"{source} is not for this appliance: {problem}")
@@ -64,8 +64,8 @@ def install(
     return slots.free, image
 
 
-def _expected(files: Files, commands: Commands, source: Path) -> Image | None:
-    """What the record beside it says; None where there is none. Raises: HostError."""
+def check_source(files: Files, commands: Commands, source: Path) -> None:
+    """Raises: HostError, where there is no image, or something that is none."""
     info = files.info(source)
     if info is None:
         raise HostError(f"there is no {source}")
@@ -76,6 +76,10 @@ def _expected(files: Files, commands: Commands, source: Path) -> Image | None:
     problem = images.unlike_an_image(files, commands, source, info)
     if problem is not None:
         raise HostError(problem)
+
+
+def _expected(files: Files, source: Path) -> Image | None:
+    """What the record beside it says; None where there is none. Raises: HostError."""
     record = source.with_name(source.name + RECORD)
     try:
         return deciding.parse_image(files.read(record, at_most=deciding.LARGEST))
@@ -83,12 +87,6 @@ def _expected(files: Files, commands: Commands, source: Path) -> Image | None:
         return None
     except MalformedDocument as error:
         raise HostError(f"{record}: {error}") from error
-
-
-def check_source(files: Files, source: Path) -> None:
-    """Raises: HostError, where there is no such image."""
-    if files.info(source) is None:
-        raise HostError(f"there is no {source}")
 
 
 def _check_room(files: Files, source: Path, store: Path) -> None:
