@@ -339,3 +339,18 @@ def test_a_nic_that_is_said_to_be_taken_and_is_not_is_told_of(world: World) -> N
     world.program.idle.clear()
     world.reach(State.STEADY)
     flows(world)
+
+
+def test_f12_a_nic_that_is_replaced_by_another_is_forgotten_when_that_one_comes(world: World) -> None:
+    steady(world)
+    world.networks.unplug(SECOND, vf=False)
+    world.live(3.0)
+    nics = shown(world)["nics"]
+    assert isinstance(nics, list)
+    assert [each["owner"] for each in nics] == ["network OS", "gone"]
+    another = "00:15:5d:00:00:0a"
+    world.fabric.leases[another] = IPv4Interface("10.0.9.4/24")
+    world.networks.plug("eth1", another, device="vmbus-9")
+    assert world.live(20.0, lambda: visited(world)[-1:] == [State.STEADY])
+    assert [nic.mac for nic in world.supervisor.appliance.chronicle.nics] == [another, PRIMARY]  # type: ignore[union-attr]
+    flows(world)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SHOWN = Path("/run/limpet/show.json")
 VERSION = 1
 LARGEST = 1024 * 1024
+_NETWORK_OS = "limpet-nos"
 _AWAY = HANDED_OVER | {State.HANDING_OVER, State.ROLLING_BACK}
 EVERY = 1.0
 """How often it is looked whether there is something new to show, seconds."""
@@ -179,8 +180,9 @@ def _nic(nic: Nic, seen: Seen, chronicle: Chronicle) -> dict[str, Any]:
     if link is not None:
         owner = "linux" if place == HOST else "network OS"
     else:
-        # A data plane of its own may hide it from the kernel; once Linux should have it again, it is not there.
-        hidden = chronicle.state in _AWAY and nic.mac in chronicle.moved
+        # A data plane of its own may hide it from the kernel, but one in a namespace that is looked at hides nothing; once
+        # Linux should have it again, it is not there.
+        hidden = chronicle.state in _AWAY and nic.mac in chronicle.moved and not seen.exists(_NETWORK_OS)
         owner = "network OS" if hidden else "gone"
     return {
         "name": nic.name,

@@ -146,6 +146,7 @@ class Watch:
         if with_linux:
             return Event.NIC_ADDED
         self._forget_gone(seen, site)
+        site = appliance.site()
         new = [nic for nic in nics_of(seen, appliance.config, None) if nic.mac not in known]
         if not new:
             return None
