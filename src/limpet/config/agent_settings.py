@@ -29,7 +29,8 @@ class AgentSettings:
     # fmt: off
     fabric_endpoint: str | None = setting(
         "fabric.endpoint", ADDRESS, None,
-        "The wire server's address. When it is set no other is tried.")
+        "The wire server's address. When it is set no other is tried, and an appliance's rules and routes are made for it: "
+        "they need an address, not a name.")
     fabric_use_leases: bool = setting(
         "fabric.use_leases", DISCOVERY, True,
         "Look for the wire server's address in DHCP leases before the well-known one is tried.",
