@@ -121,5 +121,5 @@ def test_in_the_guest_shell_it_says_where_to_ask() -> None:
     machine = files(journal=None)
     machine.make_folder(IN_THE_GUEST)
     machine.replace(IN_THE_GUEST / SHELL_BRIEF, b"{}")
-    with pytest.raises(HostError, match="this is the guest shell, .* ask on its Linux"):
+    with pytest.raises(HostError, match=r"this is the guest shell, .* ask on its Linux"):
         what_is_known(machine, supervised=False)

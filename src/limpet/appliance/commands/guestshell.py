@@ -122,7 +122,7 @@ def _planned(options: argparse.Namespace, deeds: Deeds) -> tuple[Task, ...]:
     sight = deeds.look()
     plan, runtime = deeds.plan("a new one"), deeds.runtime
     if options.command == "upgrade":
-        upgrade.check_source(deeds.here.files, deeds.here.commands, options.file.absolute())
+        upgrade.check_source(deeds.here.files, options.file.absolute())
         return images.plan_place(options.file.absolute(), images.read_slots(deeds.here.files))
     if options.command == "enable":
         if sight.running:

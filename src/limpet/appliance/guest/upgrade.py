@@ -38,8 +38,8 @@ def install(
     led: whether its agent is limpet's, which must be one that the supervisor can lead (R14).
     """
     files, commands = interpreter.files, interpreter.commands
-    check_source(files, commands, source)
-    expected = _expected(files, source)
+    check_source(files, source)
+    expected = _expected(files, commands, source)
     problem = why_not(expected.exchange) if led and expected is not None else None
     if problem is not None:
         raise HostError(f"{source} is not for this appliance: {problem}")
@@ -64,8 +64,8 @@ def install(
     return slots.free, image
 
 
-def check_source(files: Files, commands: Commands, source: Path) -> None:
-    """Raises: HostError, where there is no image, or something that is none."""
+def check_source(files: Files, source: Path) -> None:
+    """Raises: HostError, where there is no image, or something that is none by its name."""
     info = files.info(source)
     if info is None:
         raise HostError(f"there is no {source}")
@@ -73,13 +73,14 @@ def check_source(files: Files, commands: Commands, source: Path) -> None:
         raise HostError(f"{source} is neither a file nor a folder")
     if info.is_file and not images.is_file_image(source) and not images.is_archive(source):
         raise HostError(f"{source} is no image: its name ends neither in .squashfs nor as that of a tar")
-    problem = images.unlike_an_image(files, commands, source, info)
+
+
+def _expected(files: Files, commands: Commands, source: Path) -> Image | None:
+    """What the record beside it says; None where there is none. Raises: HostError."""
+    info = files.info(source)
+    problem = None if info is None else images.unlike_an_image(files, commands, source, info)
     if problem is not None:
         raise HostError(problem)
-
-
-def _expected(files: Files, source: Path) -> Image | None:
-    """What the record beside it says; None where there is none. Raises: HostError."""
     record = source.with_name(source.name + RECORD)
     try:
         return deciding.parse_image(files.read(record, at_most=deciding.LARGEST))
