@@ -1,4 +1,4 @@
-"""Getting blobs: directly, or through the host plugin, whichever worked last. Source: wire-protocol.md §11.5."""
+"""Getting what lies in storage: directly, or through the host plugin, whichever worked last. Source: wire-protocol.md §11.5."""
 
 from __future__ import annotations
 

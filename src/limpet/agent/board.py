@@ -1,4 +1,7 @@
-"""What the agent's tasks share: the newest goal state, and a bell that says something has changed."""
+"""What the agent's threads share: the newest goal state, how its processing stands, and a bell.
+
+The bell rings for whatever a report would show; the reporter waits for it. Every member is replaced whole, under one lock.
+"""
 
 from __future__ import annotations
 

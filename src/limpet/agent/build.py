@@ -1,4 +1,7 @@
-"""Putting the agent together from its configuration: the one place that chooses adapters."""
+"""Puts the agent together: the one place that chooses adapters, and the place to see what depends on what.
+
+`real_machine` makes the ports of this Linux machine; `assemble` makes an agent of any machine, which is what tests give a fake to.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One command of a handler: its environment, its run, and what its failure is called. Source: extensions.md §4."""
+"""One command of a handler (install, enable, …): its environment, its run, its time limit, and what its failure is called.
+
+Source: extensions.md §4.
+"""
 
 from __future__ import annotations
 

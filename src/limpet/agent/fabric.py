@@ -1,4 +1,7 @@
-"""The fabric's services as methods: one request each, over the Http port."""
+"""The fabric's services as methods, one request each: the document goes in and comes out as a value of `limpet.model`.
+
+It sits on the Http port and knows the answers that ask for another goal state first (FabricStale). It does not decide when to ask.
+"""
 
 from __future__ import annotations
 

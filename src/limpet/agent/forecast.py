@@ -1,4 +1,4 @@
-"""What a goal state would do here, item after item, each seeing what those before it have done. Pure."""
+"""What a goal state would do here, item after item, each seeing what those before it have done: `limpet plan`. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything the agent needs of a machine, in one value. Tests give fakes."""
+"""Everything the agent needs of a machine, in one value of ports. Tests give a fake machine's."""
 
 from __future__ import annotations
 

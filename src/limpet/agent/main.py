@@ -1,7 +1,8 @@
 """`limpet agent`: reads the configuration, finds the fabric, and becomes the resident agent.
 
-What is needed only for that (the settings table, TOML, lease files) is left behind by replacing this program in its
-own process. Decision: docs/decisions/0006-memory.md.
+What is needed only for that (the settings table, TOML, lease files) would stay in memory for good. So this program replaces
+itself, in its own process, by `resident`, and leaves it what it needs in a file in memory (`running`).
+Decision: docs/decisions/0006-memory.md.
 """
 
 from __future__ import annotations

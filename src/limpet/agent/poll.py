@@ -1,4 +1,8 @@
-"""The task that follows the fabric: asks both services, decides which goal state counts, and posts it on the board."""
+"""The task that follows the fabric: asks for goal states, decides which one counts, and posts it on the board.
+
+Two services publish them: the wire server (incarnations, with ExtensionsConfig) and the host plugin (ETags, with vmSettings).
+`cadence` says when which of them is asked, `arbitration` which of two answers counts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From handlers' records to the aggregate status. Source: wire-protocol.md §6, extensions.md §6.6."""
+"""Makes the aggregate status, as it stands now, of the board, handlers' records and their status files.
+
+Source: wire-protocol.md §6, extensions.md §6.6.
+"""
 
 from __future__ import annotations
 

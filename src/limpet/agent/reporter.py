@@ -1,4 +1,7 @@
-"""The task that reports: at once when something changed, and from time to time when nothing did."""
+"""The task that reports: at once when something has changed, and from time to time when nothing has.
+
+The document goes to the status blob, through the host plugin, else directly.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The resident agent: what stays in memory. Builds everything, runs the tasks, ends on a signal."""
+"""The program that stays in memory: reads what `main` has left for it, builds the agent, and runs its tasks until a signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Takes one piece of work through its steps. The border at which a handler's failure ends."""
+"""Takes one piece of work through its steps. This is the border at which a handler's failure ends.
+
+A HandlerError is recorded for the report and goes no further than the work list; any other error is the agent's.
+"""
 
 from __future__ import annotations
 

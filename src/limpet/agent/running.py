@@ -1,4 +1,7 @@
-"""What the resident agent is told by the program that started it: settings that it uses, and where the fabric is."""
+"""What the resident agent is told by the program that started it: the settings it uses, and where the fabric is.
+
+It is JSON in a file in memory, so the table of settings and the reader of TOML need not be loaded by what stays.
+"""
 
 from __future__ import annotations
 

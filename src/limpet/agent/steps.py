@@ -1,4 +1,7 @@
-"""What each step of the lifecycle does, and what is recorded when it went well. Source: extensions.md §3.6."""
+"""What each step of the lifecycle does, and what is recorded when it went well. Source: extensions.md §3.6.
+
+The tables of `lifecycle` say which steps are done, and in which order; the table at the end of this module has a method for each.
+"""
 
 from __future__ import annotations
 

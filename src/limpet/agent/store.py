@@ -1,4 +1,8 @@
-"""What is on disk about handlers: states, statuses, settings. One writer for each file."""
+"""What is on disk about handlers: packages, states, settings, statuses. Every file has one writer, and most are written here.
+
+The places are in `layout`. What is read may have been cut off by a power loss, or written by another agent: it counts as
+absent then.
+"""
 
 from __future__ import annotations
 

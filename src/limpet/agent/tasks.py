@@ -1,4 +1,8 @@
-"""The tasks of the resident agent: threads that poll, work, report and do chores, until the agent ends."""
+"""The resident agent's threads: poll, work and report each in one of their own, chores in the first.
+
+They meet at the board, so status goes on while a handler's command runs for an hour. When one of them fails the whole agent
+ends, and the service manager starts it anew: no thread is ever found dead later.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The task that does what goal states want: one at a time, in order, to the end."""
+"""The task that does what goal states want: item after item of the work list, in order, to the end.
+
+A newer goal state, or the end of the agent, is heard between two items, never within one. An item that fails is recorded, and those
+that depend on it are skipped with that as their reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From a goal state to the order of work. Pure."""
+"""From a goal state to the pieces of work in their order, and to what will be done for each and why. Pure.
+
+What goes comes first, deepest dependency first; then the rest, by dependency level. `limpet plan` prints the result and does nothing.
+"""
 
 from __future__ import annotations
 

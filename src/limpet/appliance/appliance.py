@@ -1,4 +1,8 @@
-"""The appliance as the supervisor has it in hand: the machine, the drivers, the journal, and what is running."""
+"""The appliance as the supervisor has it in hand: the machine, the drivers, the journal, and what is running.
+
+Phases are given this one object. It looks at the machine, makes the values that plans start from (`site`, `shell`), applies
+tasks, and starts and ends the status-only agent. It decides nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the journal says, folded into one value: the memory of the supervisor. A record that says nothing usable changes nothing."""
+"""What the journal says, folded into one value: the supervisor's memory.
+
+Each kind of record has a function that takes the value so far to the next one; a record that says nothing usable changes nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The fabric lease in the supervisor's hand: granted to one stage at a time, and never before the last one has let go of it."""
+"""The supervisor's side of the fabric lease: granted to one stage at a time, and never before the last one has let go of it.
+
+The other side, that of who talks, is `limpet.agent.lease`; what both rely on is told in `limpet.guest.fabric_lease`.
+"""
 
 from __future__ import annotations
 

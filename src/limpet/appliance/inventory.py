@@ -1,4 +1,7 @@
-"""Which NICs there are, which of them the network OS gets, and in what order. Source: network-appliance.md §6.6, §6.7."""
+"""Which NICs there are, which of them the network OS gets, and in what order; and the appliance's network as it shall be (`Site`).
+
+Source: network-appliance.md §6.6, §6.7.
+"""
 
 from __future__ import annotations
 

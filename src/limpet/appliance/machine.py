@@ -1,4 +1,4 @@
-"""Everything that the supervisor needs of a machine, in one value. Tests and simulations give fakes."""
+"""Everything the supervisor needs of a machine, in one value of ports. Tests give a fake machine's."""
 
 from __future__ import annotations
 

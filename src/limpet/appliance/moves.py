@@ -1,4 +1,4 @@
-"""A move: something that a handover does, with its opposite. Moves are values, so that they can be shown, counted and taken back."""
+"""A move: something that a handover does, together with its opposite, as a value that can be shown, counted and taken back."""
 
 from __future__ import annotations
 

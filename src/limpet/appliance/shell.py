@@ -1,4 +1,4 @@
-"""The guest shell as this appliance wants it, and what it is told."""
+"""The guest shell as this appliance wants it (`ShellPlan`), and what its agent is told to begin with (`ShellBrief`)."""
 
 from __future__ import annotations
 

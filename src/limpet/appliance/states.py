@@ -1,4 +1,4 @@
-"""The states of an appliance and what leads from one to another: one table. docs/appliance.md draws it; the supervisor follows it.
+"""The states of an appliance, and what leads from one to another: one table, which the supervisor follows and docs/appliance.md draws.
 
 Source: network-appliance.md §8.1, §8.4, §8.5.
 """

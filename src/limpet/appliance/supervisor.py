@@ -1,4 +1,8 @@
-"""The supervisor's loop: what is done in each state, and the table that says what follows."""
+"""The supervisor's loop: does what a state asks for, and enters the state that the table says follows.
+
+What is done in a state is a function of `phases` that gives an event; `states.TABLE` says what that leads to. Before a state is
+entered it is in the journal, so whatever ends this program, the next start knows where it was (`beginning`).
+"""
 
 from __future__ import annotations
 

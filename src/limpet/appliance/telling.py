@@ -1,4 +1,7 @@
-"""What is to be told by telemetry: written for whichever agent has the fabric lease, and let go when it says that it has sent it."""
+"""What is to be told by telemetry of handovers: written into the exchange folder, for whichever agent has the fabric lease.
+
+The supervisor never talks to the fabric. An event is dropped here when the agent says that it was sent.
+"""
 
 from __future__ import annotations
 

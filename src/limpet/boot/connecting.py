@@ -1,4 +1,7 @@
-"""The boot stage's way to the fabric: the network, the first report, and what is fetched or told besides reports."""
+"""The part of the boot stage that needs the network: a lease, the first report, and what is fetched or told besides reports.
+
+Asking for the lease has a thread of its own, so that user and disks are made meanwhile (`local`).
+"""
 
 from __future__ import annotations
 

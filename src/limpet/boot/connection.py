@@ -1,4 +1,4 @@
-"""The way to the platform, and what looking for it needs."""
+"""The way to the platform as a value: the wire server's address, the NIC, and the tasks that would make the network so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the boot stage does, task by task: an error in one, even one that nobody has thought of, leaves the others."""
+"""Does the boot stage's tasks, and keeps count: an error in one, even one that nobody has thought of, leaves the others.
+
+It is what decides in the end whether the VM is provisioned, and with what reason the fabric hears that it is not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What needs no network: what a new VM gets, and what every boot sees to."""
+"""The part of the boot stage that needs no network: what a new VM gets, and what every boot sees to.
+
+Meanwhile the network comes up in a thread beside it (`connecting`).
+"""
 
 from __future__ import annotations
 

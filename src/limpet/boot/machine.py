@@ -1,4 +1,4 @@
-"""Everything the boot stage needs of a machine, in one value. Tests give fakes."""
+"""Everything the boot stage needs of a machine, in one value of ports. Tests give a fake machine's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every boot sees to, whoever provisioned the VM: drivers, disks, swap, kernel, names of NICs."""
+"""What every boot sees to, whoever provisioned the VM: drivers, entropy, disks and swap, the kernel's arguments, names of NICs."""
 
 from __future__ import annotations
 

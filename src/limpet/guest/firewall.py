@@ -1,7 +1,6 @@
-"""Only root opens TCP connections to the wire server, but for DNS: the wanted rules, those found, and what is between them.
+"""The firewall of a plain VM: only root may open TCP connections to the wire server; DNS there is open to all.
 
-UDP and established flows are never touched. The rules are in a table of their own with nftables, and marked by a comment with
-iptables: nobody else's are read as ours or removed. Source: guest-setup.md §B.7, extensions.md §10.1.
+The rules that are wanted, by nftables or else by iptables, what was found, and what has to be done between them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Who this VM is: its id, in either byte order. Source: guest-setup.md §0.2, §A.8."""
+"""Who this VM is: its id, which firmware of generation 1 shows with the bytes of three fields swapped.
+
+Source: guest-setup.md §0.2, §A.8.
+"""
 
 from __future__ import annotations
 

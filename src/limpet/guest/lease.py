@@ -1,4 +1,7 @@
-"""The leases that this agent took itself, and the file in which later stages find them: the primary NIC's, and beside it others'."""
+"""The leases that this agent took by DHCP itself, and the file in which later stages find them.
+
+The primary NIC's stands first; those of other NICs are kept beside it, because a network OS needs them, too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What makes a lease this machine's: addresses, routes, the saved lease, name servers. Source: guest-setup.md §B.2."""
+"""What makes a lease this machine's: addresses, routes, name servers, and the file in which it is kept for later stages.
+
+Source: guest-setup.md §B.2.
+"""
 
 from __future__ import annotations
 

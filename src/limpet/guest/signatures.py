@@ -1,8 +1,4 @@
-"""What a volume holds, by the marks that file systems and the like leave at its beginning and end. Pure.
-
-Only what is recognised and known to be complete is ever mounted, and only what is blank or known to be empty is ever
-overwritten: for everything else it is enough to say what it looks like.
-"""
+"""What a volume holds, told by the marks that file systems and the like leave at its beginning and end. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine room's clock: waiting for real processes, always with a limit."""
+"""The lab's clock: waiting for real processes, always with a limit, and saying what was waited for when it does not come."""
 
 from __future__ import annotations
 

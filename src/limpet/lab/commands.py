@@ -1,4 +1,4 @@
-"""Commands as argument vectors: bounded in time, with an error that says what was run and what it answered."""
+"""Running programs from the lab: argument vectors, a limit in time, and an error that says what was run and what it answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fabric's admin API, as its client: host packages, publish goal states, wait for what a VM does, ask what it did."""
+"""The emulator's admin API as the lab's client: host packages, publish goal states, wait for what a VM does, ask what it did."""
 
 from __future__ import annotations
 

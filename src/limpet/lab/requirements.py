@@ -1,4 +1,4 @@
-"""What this machine must have for a lab, checked before anything is made, said in words a user can act on."""
+"""What this machine must have for a lab (root, namespaces, programs), checked before anything is made, in words one can act on."""
 
 from __future__ import annotations
 

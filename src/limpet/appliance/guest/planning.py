@@ -1,4 +1,4 @@
-"""The guest shell as the settings have it."""
+"""The guest shell that the settings describe, as a `ShellPlan`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An appliance with its supervisor as a service, on a fabric with sample handlers and a page: for the demo and for looking around."""
+"""An appliance that is ready to be shown: its supervisor as a service, a fabric with sample handlers, and the dashboard.
+
+The demo and `limpet lab appliance` begin with it.
+"""
 
 from __future__ import annotations
 

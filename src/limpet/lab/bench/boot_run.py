@@ -1,4 +1,4 @@
-"""The first boot of a VM, with one agent or another: what it takes until the fabric hears Ready, and until all is done."""
+"""Boots a new VM with one agent or another, and measures: until the fabric hears Ready, and until all is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, from several sources, in one order: moments and how they are merged."""
+"""Moments: what happened, who did it, and when, from several sources merged into one order."""
 
 from __future__ import annotations
 
