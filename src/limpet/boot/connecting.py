@@ -61,17 +61,7 @@ class Connecting:
 
     def _connect(self, host_name: str | None, patience: float | None, *, lasting: bool) -> None:
         machine, config = self._machine, self._config
-        network = Network(
-            files=machine.files,
-            links=machine.links,
-            clock=machine.clock,
-            chance=machine.chance,
-            log=machine.log,
-            endpoint=config.fabric_endpoint,
-            use_leases=config.fabric_use_leases,
-            patience=config.dhcp_patience if patience is None else patience,
-            host_name=host_name,
-        )
+        network = Network.of(machine, config, patience=patience, host_name=host_name)
         try:
             found = connect(network)
         except LimpetError as error:

@@ -7,6 +7,8 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from limpet.boot.machine import Machine
+    from limpet.config.settings import Config
     from limpet.guest.lease import AcquiredLease
     from limpet.guest.steps import Task
     from limpet.host.ports import Clock, Files, Links, Log, Random
@@ -48,6 +50,23 @@ class Network:
     use_leases: bool = True
     patience: float = 1200.0
     host_name: str | None = None
+
+    @classmethod
+    def of(
+        cls, machine: Machine, config: Config, *, patience: float | None = None, host_name: str | None = None
+    ) -> Network:
+        """As configured. patience: instead of the configured one."""
+        return cls(
+            files=machine.files,
+            links=machine.links,
+            clock=machine.clock,
+            chance=machine.chance,
+            log=machine.log,
+            endpoint=config.fabric_endpoint,
+            use_leases=config.fabric_use_leases,
+            patience=config.dhcp_patience if patience is None else patience,
+            host_name=host_name,
+        )
 
 
 def address_or_none(text: str | None) -> IPv4Address | None:

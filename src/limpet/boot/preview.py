@@ -136,17 +136,7 @@ def _network(machine: Machine, config: Config) -> str:
     from limpet.guest.interfaces import candidates  # noqa: PLC0415
     from limpet.host.facts import interfaces  # noqa: PLC0415
 
-    found = existing_connection(
-        Network(
-            files=machine.files,
-            links=machine.links,
-            clock=machine.clock,
-            chance=machine.chance,
-            log=machine.log,
-            endpoint=config.fabric_endpoint,
-            use_leases=config.fabric_use_leases,
-        )
-    )
+    found = existing_connection(Network.of(machine, config))
     if found is not None:
         return f"there: {found.endpoint} ({found.origin}) by {found.interface or 'this machine'}"
     names = [nic.name for nic in candidates(interfaces.nics(machine.files))]
