@@ -8,6 +8,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import LimpetError
@@ -100,3 +101,9 @@ def bound_to_us(argv: Sequence[str]) -> list[str]:
 def kept_in(argv: Sequence[str]) -> list[str]:
     """`argv`, without the power over what all namespaces share."""
     return ["setpriv", f"--bounding-set={KEPT_OUT}", "--", *argv]
+
+
+def own_command(called: str, *, found: bool) -> str:
+    """How a person calls this program. called: how this process was (argv[0]). found: whether a shell finds it by its name."""
+    path = Path(called)
+    return "limpet" if found or path.name != "limpet" else shlex.quote(str(path.absolute()))

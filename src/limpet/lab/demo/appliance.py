@@ -6,13 +6,14 @@ import argparse
 import sys
 from contextlib import ExitStack
 from functools import partial
+from shutil import which
 from typing import TYPE_CHECKING
 
 from limpet import __version__
 from limpet.lab import requirements
 from limpet.lab.appliance.sources import watched
 from limpet.lab.appliance.stage import Plot, stage, tend
-from limpet.lab.commands import LabError
+from limpet.lab.commands import LabError, own_command
 from limpet.lab.demo.appliance_run import ApplianceRun
 from limpet.lab.demo.appliance_show import MARK, appliance_show
 from limpet.lab.demo.appliance_story import HANDLERS, Surprise, tell
@@ -104,7 +105,8 @@ def hints(made: Appliance, plot: Plot) -> str:
     return (
         "\nEverything is still there. To look around, as root in another terminal:\n"
         f"  export LIMPET_EMULATOR=unix:{made.emulator.admin}\n"
-        '  limpet emulator publish Limpet.Sample.Hello --settings \'{"greeting": "Hi"}\'\n'
+        f"  {own_command(sys.argv[0], found=which('limpet') is not None)} emulator publish Limpet.Sample.Hello"
+        ' --settings \'{"greeting": "Hi"}\'\n'
         f"  nsenter --target {made.machine.init} --all bash     # Linux in the appliance; there:\n"
         "    limpet show; limpet appliance history; limpet guestshell run journalctl -u limpet-agent\n"
         f"    {console}\n"

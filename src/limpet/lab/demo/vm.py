@@ -6,12 +6,13 @@ import argparse
 import sys
 from contextlib import ExitStack
 from functools import partial
+from shutil import which
 from typing import TYPE_CHECKING
 
 from limpet import __version__
 from limpet.lab import requirements
 from limpet.lab.agents import LIMPET
-from limpet.lab.commands import LabError
+from limpet.lab.commands import LabError, own_command
 from limpet.lab.demo.life import EXIT_CODES, FAILED, LACKING, at_a_terminal, lacking, signals, until_enter
 from limpet.lab.demo.run import Run
 from limpet.lab.demo.stage import VM, WITHOUT_DRIVES, Stage, stage
@@ -128,11 +129,13 @@ def _tail(text: str) -> list[str]:
 
 
 def _stay(made: Stage, run: Run) -> None:
+    limpet = own_command(sys.argv[0], found=which("limpet") is not None)
     run.show.note(
         "\nEverything is still there, and what happens is shown. To look around, as root in another terminal:\n"
         f"  export LIMPET_EMULATOR=unix:{made.emulator.admin}\n"
-        "  limpet emulator status\n"
-        '  limpet emulator publish Limpet.Sample.Hello --settings \'{"greeting": "Hi"}\'\n'
+        f"  {limpet} emulator status\n"
+        f"  {limpet} emulator publish Limpet.Sample.Hello"
+        ' --settings \'{"greeting": "Hi"}\'\n'
         f"  nsenter --target {made.machine.init} --all bash     # a shell in the VM\n"
         "Press Enter to end."
     )
