@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limpet.emulator.scenario import Scenario, Step, load_scenario, read_scenario
-from limpet.emulator.tomllines import Lines
+from limpet.emulator.toml_lines import Lines
 from limpet.model.errors import ConfigurationError
 
 WHOLE = """\

@@ -1,7 +1,7 @@
 """Faults by rule: which exchanges go wrong on purpose, how, and how often. Pure.
 
 A rule says which exchanges it is for (endpoint, path, VM), after how many and for how many of them, and what happens: a delay, another
-status, a cut connection. What that does to the bytes is in `injury`.
+status, a cut connection. What that does to the bytes is in `fault_injection`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from limpet.emulator.commands import asking, faulting, media, publishing, serve, waiting
 from limpet.emulator.commands.arguments import EXIT_CODES
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet emulator",
         description="An Azure fabric for tests and for people: serve one, and ask or change it while it runs.",
         epilog=f"example:\n{EXAMPLE}\n\nCOMMAND --help says more, with examples. Without a command: serve.\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for group in (serve, publishing, asking, waiting, faulting, media):

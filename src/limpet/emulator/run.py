@@ -23,7 +23,7 @@ from limpet.emulator.exchange import Service
 from limpet.emulator.fabric import Fabric
 from limpet.emulator.listening import HostPort, admin_socket, explained, page_socket, page_url
 from limpet.emulator.narration import line
-from limpet.emulator.opening import play
+from limpet.emulator.opening_moves import play
 from limpet.emulator.server import FabricServer, Listen
 from limpet.emulator.storage.packages import read_package
 from limpet.emulator.world.state import World

@@ -35,7 +35,7 @@ from limpet.emulator.admin.faulting import RULE
 from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.publishing import PUBLICATION
 from limpet.emulator.admin.reading import Member, check
-from limpet.emulator.tomllines import Lines
+from limpet.emulator.toml_lines import Lines
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:

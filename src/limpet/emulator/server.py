@@ -14,7 +14,7 @@ import h11
 
 from limpet.emulator.connection import Connection, Room, Unreadable
 from limpet.emulator.exchange import Call, Reply, Service
-from limpet.emulator.injury import Injured, inflict
+from limpet.emulator.fault_injection import Injured, inflict
 from limpet.emulator.routes import table
 from limpet.emulator.world.ledger import BODY_COPY, Entry, copied
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from limpet.emulator.client import ADMIN_VARIABLE, DEFAULT_ADMIN, AdminClient
 from limpet.model.errors import ConfigurationError
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ def add_command(
         help=about,
         description=about,
         epilog=f"example:\n{example}\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     parser.set_defaults(run=run)
     return parser

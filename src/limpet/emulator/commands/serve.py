@@ -12,7 +12,7 @@ from limpet.emulator.client import DEFAULT_ADMIN
 from limpet.emulator.commands.arguments import Exit, Parsers, add_command
 from limpet.emulator.exchange import Service
 from limpet.emulator.listening import HostPort
-from limpet.emulator.tomllines import Lines
+from limpet.emulator.toml_lines import Lines
 from limpet.emulator.world.state import Settings
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a fault does to an exchange."""
+"""Injecting a fault: what is done to the bytes of an exchange that a rule of `faults` has chosen."""
 
 from __future__ import annotations
 
