@@ -74,6 +74,8 @@ def test_everything_of_the_vm_is_gone_afterwards_and_nothing_else(provisioned: M
     ]
     assert machine.run(left).checked() == "/home/alicia\n"
     assert machine.run(["id", "alice"]).exit_code == 1
+    # Only a rule of somebody else names it yet.
+    assert machine.run(["grep", "-rlw", "alice", "/etc"]).stdout == "/etc/sudoers.d/waagent\n"
     assert machine.read("/etc/sudoers.d/waagent") == "alicia ALL=(alice) ALL\n"
     assert machine.run(["sh", "-c", "ls /etc/ssh | grep host_"]).stdout == ""
     assert machine.read("/srv/data/file") == "precious\n"

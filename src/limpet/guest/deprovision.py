@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 NAMELESS = "localhost.localdomain"
 MACHINE_ID = Path("/etc/machine-id")
 OVF = "ovf-env.xml"
+ACCOUNT_COPIES = tuple(
+    Path(f"/etc/{name}-") for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
+)
+"""What programs of the account database leave of it from before a change: users who are gone are in them, with their passwords."""
 
 # fmt: off
 _SYSTEM = frozenset({
@@ -55,7 +59,7 @@ class DeprovisionFacts:
     is not followed. state: what limpet keeps of its own. appliance: what an appliance has beside. traces: histories and log files. resolver: files with the addresses of
     name servers. resolver_kept: why resolv.conf stays. peer: what another agent made outside the library.
     identity: files by which a machine is told from others; machine_id: whether
-    /etc/machine-id says something.
+    /etc/machine-id says something. copies: of the account files, from before their last change.
     """
 
     services: tuple[str, ...] = ()
@@ -77,6 +81,7 @@ class DeprovisionFacts:
     peer: tuple[Path, ...] = ()
     machine_id: bool = False
     identity: tuple[Path, ...] = ()
+    copies: tuple[Path, ...] = ()
 
 
 def folder_problem(folder: Path) -> str | None:
@@ -95,6 +100,7 @@ def plan_deprovision(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> list
         _removal("leases", "forget the DHCP leases of this VM", facts.leases),
         _host_name(facts),
         *(_root(facts) if policy.root_password else ()),
+        _copies(policy, facts),
         *_library(policy, facts),
         *_folder("logs", "empty", policy.logs, facts.logs, facts.logs_problem),
         *deprovision_appliance.plan_guest_shell(facts.appliance),
@@ -121,6 +127,8 @@ def _losses(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iterator[str]
         yield f"The SSH host keys will be deleted: {len(facts.host_keys)} files in {facts.host_keys[0].parent}."
     if policy.root_password and not facts.root_locked:
         yield "Root's password will be disabled: nobody will be able to log in as root by password."
+    if steps := _copies(policy, facts).steps:
+        yield f"The copies of the account files from before their last change will be deleted: {len(steps)} files in /etc."
     yield from _losses_of_state(policy, facts)
     yield from deprovision_appliance.losses(facts.appliance)
     for path in (*facts.state, *facts.traces, *facts.resolver, *facts.peer, *facts.identity):
@@ -192,6 +200,14 @@ def _root(facts: DeprovisionFacts) -> Iterator[Task]:
             steps=(Run(("usermod", "--password", "*", "root")),),
             advice="Do it by hand: passwd --lock root.",
         )
+
+
+def _copies(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Task:
+    """Those that are there, and those that the programs above will make."""
+    gone = [user for user in _users(policy, facts) if user.uid is not None and user.refusal is None]
+    changed = gone or (policy.root_password and not facts.root_locked)
+    purpose = "remove the copies of the account files from before, with the passwords in them"
+    return _removal("account-copies", purpose, ACCOUNT_COPIES if changed else facts.copies)
 
 
 def _library(policy: DeprovisionPolicy, facts: DeprovisionFacts) -> Iterator[Task]:

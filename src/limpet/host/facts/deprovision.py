@@ -6,7 +6,7 @@ import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.deprovision import MACHINE_ID, OVF, DeprovisionFacts, folder_problem
+from limpet.guest.deprovision import ACCOUNT_COPIES, MACHINE_ID, OVF, DeprovisionFacts, folder_problem
 from limpet.guest.deprovision_appliance import GUEST, STATE
 from limpet.guest.deprovision_user import UserFacts
 from limpet.guest.jit_users import is_jit
@@ -97,6 +97,7 @@ def look(
         resolver_kept=resolver_kept,
         peer=peers.look(files),
         machine_id=machine_id is not None and machine_id.is_file and machine_id.size > 0,
+        copies=tuple(path for path in ACCOUNT_COPIES if is_there(files, path)),
         identity=tuple(
             path
             for path in (*_IDENTITY, *_matching(files, AZURE_INIT, "*.provisioned"))
