@@ -1,4 +1,7 @@
-"""What is done once a minute or less often, in one task: the host's health, telemetry."""
+"""Chores: what the agent does once a minute or less often, one after the other in one thread.
+
+Telemetry, the host's health, the duties, limits, logs: each says itself when it wants to be called again.
+"""
 
 from __future__ import annotations
 

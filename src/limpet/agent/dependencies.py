@@ -1,4 +1,7 @@
-"""Waiting for an extension on which others depend. Source: extensions.md §3.5."""
+"""Waiting until an extension on which others depend has succeeded, has failed, or has taken too long.
+
+Source: extensions.md §3.5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Where the fabric is. Decision: docs/decisions/0005-endpoint.md. Source: wire-protocol.md §1, guest-setup.md §B.1, §B.4."""
+"""Finds the fabric: candidates in order of likelihood, of which the first that speaks the protocol is taken.
+
+They come from the configuration, the saved lease, lease files of DHCP clients, and the well-known address. Decision:
+docs/decisions/0005-endpoint.md. Source: wire-protocol.md §1, guest-setup.md §B.1, §B.4.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Sends by telemetry what the supervisor has written down for that: how handovers went. Each once, by whoever has the lease."""
+"""Sends the supervisor's events by telemetry, for the supervisor itself never talks to the fabric.
+
+It leaves them in a file of the exchange folder (`limpet.guest.stage_events`): that a handover went well, or was taken back. Whichever
+agent has the fabric lease sends each of them once, and says in its news that it did.
+"""
 
 from __future__ import annotations
 

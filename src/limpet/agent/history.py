@@ -1,4 +1,7 @@
-"""Goal states of the past, redacted, for support; and the local copy of the last report. Source: wire-protocol.md §2.8."""
+"""A history for support: the documents of the latest goal states, redacted, and a copy of the last report.
+
+Source: wire-protocol.md §2.8.
+"""
 
 from __future__ import annotations
 

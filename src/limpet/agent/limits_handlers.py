@@ -1,4 +1,4 @@
-"""A handler's limits at its commands: which groups a command is run in, and what becomes of its systemd units."""
+"""A handler's limits around its commands: the control groups that a command is started in, and limits of its systemd units."""
 
 from __future__ import annotations
 

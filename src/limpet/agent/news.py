@@ -1,4 +1,7 @@
-"""What the agent tells the supervisor: a file in the exchange folder, replaced when there is something new to say."""
+"""What the agent tells the supervisor: how far it is with the fabric, in a file of the exchange folder.
+
+The file is replaced when a goal state or a report was accepted; `limpet.guest.agent_news` has its form.
+"""
 
 from __future__ import annotations
 

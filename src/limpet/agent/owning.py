@@ -1,4 +1,7 @@
-"""What the agent does for a machine that it owns, beside the duties: just-in-time users, logs for support, limits."""
+"""The chores of an agent that owns its machine: just-in-time users, control groups and their limits, logs for support.
+
+In a guest shell the machine is the network OS's, and there are none of them. The duties, which change the machine, are `duties`.
+"""
 
 from __future__ import annotations
 

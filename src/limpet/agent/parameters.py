@@ -1,4 +1,4 @@
-"""What telemetry says of this machine in every event. Source: wire-protocol.md §8.2."""
+"""The parameters of every telemetry event: what is known of this machine without asking anybody. Source: wire-protocol.md §8.2."""
 
 from __future__ import annotations
 

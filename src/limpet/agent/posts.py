@@ -1,4 +1,7 @@
-"""Posts that may be lost in the end: no faster than the fabric takes them, each tried a few times. Source: wire-protocol.md §8.3."""
+"""A queue of posts that may be lost in the end: sent no faster than the fabric takes them, each tried a few times.
+
+Source: wire-protocol.md §8.3.
+"""
 
 from __future__ import annotations
 

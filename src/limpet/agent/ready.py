@@ -1,4 +1,4 @@
-"""What the boot stage could not say: that this VM is ready, once, when it had no way to the fabric and the agent has one.
+"""Says that this VM is ready where the boot stage could not: it had no way to the fabric, and the agent has one.
 
 No stage says it twice for one boot: what was accepted is noted in /run (limpet.host.reported).
 """

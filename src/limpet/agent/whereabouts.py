@@ -1,6 +1,7 @@
-"""Which stage this agent is: decided by what the supervisor says, never guessed. Source: network-appliance.md §8.2, R4 and F14.
+"""Where this agent is: on a machine of its own, or in the guest shell of an appliance. Never guessed.
 
-In a guest shell two things say the same: the brief in the exchange folder, and the environment of the container's first process.
+In a guest shell two things say so, and the same: the brief that the supervisor left in the exchange folder, and the environment with
+which it started the container. Source: network-appliance.md §8.2, R4 and F14.
 """
 
 from __future__ import annotations

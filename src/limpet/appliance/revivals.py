@@ -1,4 +1,4 @@
-"""What came of getting the network OS going again: ever more patience, and what has to be borne because nothing helps."""
+"""How often the network OS was got going again: how long to wait before the next try, and what is borne because nothing helped."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A module of this package in a machine of its own for a while: its network, mounts and processes are nobody else's and go with it.
+"""Runs a module of this package in a machine of its own for a while: network, mounts and processes that go with it.
 
-Files are not: what it writes elsewhere than below /run and /var/log stays.
+Files are not its own: what it writes elsewhere than below /run and /var/log stays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading what somebody else may have filled: no link is followed anywhere below one folder."""
+"""Files below one folder, for reading only, when somebody else may have filled it: no link there is followed."""
 
 from __future__ import annotations
 

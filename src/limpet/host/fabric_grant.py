@@ -1,4 +1,4 @@
-"""Keeping off the fabric where an appliance's supervisor has given the right to it to another stage."""
+"""Refuses to talk to the fabric on an appliance, where the supervisor has given the right to it to another stage."""
 
 from __future__ import annotations
 

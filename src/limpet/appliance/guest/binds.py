@@ -1,4 +1,4 @@
-"""Which folders of the host a guest shell has too."""
+"""Which folders of the host are seen inside a guest shell, and where: the exchange folder, the flash, those that outlive it."""
 
 from __future__ import annotations
 

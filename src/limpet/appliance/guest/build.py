@@ -1,4 +1,4 @@
-"""Building a guest shell's root file system on this machine. The plan of it: build_recipe.py."""
+"""Builds a guest shell's root file system on this machine; `build_recipe` plans it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""What limpet needs of a container runtime: all of it plans. Tests that every runtime passes: tests/appliance/guest/test_contract.py.
+"""What limpet needs of a container runtime: a small contract, all of it plans, which `lxc` and `nspawn` fulfil.
 
-The container joins a network namespace that is there before it and outlives it, and the guest port in it (`Site.guest`).
+A plan starts from the guest shell as it shall be (`ShellPlan`) and as it is (`ShellSight`). The container joins a network namespace that is
+there before it and outlives it, with the guest port in it (`Site.guest`). Tests that every runtime passes:
+tests/appliance/guest/test_contract.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How the guest shell's logs are bounded (R12): half of what they may take is the journal's, half that of files, cut from inside.
+"""How the guest shell's logs are bounded (R12): half of the room is the journal's, half that of files, cut from inside.
 
-The units are written into the root file system before each start, so that an image need not have them.
+The units that do it are written into the root file system before each start, so that an image need not have them.
 """
 
 from __future__ import annotations

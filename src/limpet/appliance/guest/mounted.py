@@ -1,4 +1,4 @@
-"""What runtimes have in common whose containers stand on a root file system that we mount (`rootfs`)."""
+"""The part of the contract that `lxc` and `nspawn` share: both start on a root file system that we mount (`rootfs`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The container's root file system: an image that is never written to, changes above it, and what is written into it by us."""
+"""The container's root file system: an image that is never written to, an overlay of changes above it, and a few files of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded network OS: a network namespace of its own, the kernel's routing, nftables."""
+"""The driver `kernel`, the embedded network OS: a network namespace of its own, the kernel's routing, nftables."""
 
 from __future__ import annotations
 

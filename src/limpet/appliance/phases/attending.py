@@ -1,4 +1,7 @@
-"""Whoever has the fabric lease in STEADY and DEGRADED: the guest shell with its agent, or the status-only agent that stands in for it."""
+"""Looks after whoever has the fabric lease while the appliance stands.
+
+In STEADY that is the guest shell with its agent; in DEGRADED a status-only agent, which stands in and says why.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DHCP goes on in the network OS: a worker in its namespace asks for each NIC, and an address that changed is dressed anew."""
+"""DHCP after the handover: Linux has no NIC any more, so a worker in the network OS's namespace asks for each NIC's lease.
+
+An address that has changed is put on the NIC, with its routes and NAT.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""After a damaged journal: what it may not say any more is looked for on the machine. Decision: docs/decisions/0025-journal-damage.md."""
+"""Where to begin when the journal is damaged: what it may not say any more is looked for on the machine.
+
+Decision: docs/decisions/0025-journal-damage.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Day-0 jobs of the guest shell, as the supervisor sees to them: started when it talks to the fabric, tried again with patience."""
+"""Has the guest shell's day-0 jobs done: started when it talks to the fabric, tried again with patience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status gap of a handover, and of one that was taken back: noted when it is over, and handed to the agent for telemetry (§8.6)."""
+"""Measures the status gap, of a handover and of one that was taken back: noted in the journal, and told by telemetry (§8.6)."""
 
 from __future__ import annotations
 

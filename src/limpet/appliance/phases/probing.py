@@ -1,4 +1,7 @@
-"""A probe from a network namespace: does the fabric answer there? Of the fabric that the agent will ask, wherever that is (R6, R7)."""
+"""Starts probes: processes that look, from a network namespace, whether the fabric answers there (R6, R7).
+
+They ask the fabric that the agent will ask, wherever the configuration says that is.
+"""
 
 from __future__ import annotations
 

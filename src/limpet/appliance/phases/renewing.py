@@ -1,6 +1,6 @@
-"""What is done to a guest shell that fails again: from a fresh root file system to another image; its state is kept (F6).
+"""What is done to a guest shell that fails again and again: a fresh root file system, then another image; its state is kept (F6).
 
-The same in a repair, while it is steady, and before a handover, when it cannot even be started.
+It is the same in a repair, while the appliance is steady, and before a handover, when it cannot even be started.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""While STEADY: an agent that is silent, or has trouble, is looked into by a probe from where it is. Nothing is waited for.
+"""While STEADY: finds out why an agent is silent or in trouble, by a probe from where it is. Nothing is waited for.
 
-A rule that drops without a word lets an agent wait for its own time limits, a minute and more. It tells of each exchange that went
-well; that it has not done so for a while costs nothing to see, and sooner than that it may tell of trouble. Only then a process is
-started, and says what does not answer (F2, F15).
+A rule that drops without a word lets an agent wait for its own time limits, a minute and more. So its news are looked at: an agent tells
+of each exchange that went well, and that it has not for a while costs nothing to see. Only then a process is started, which says
+what does not answer (F2, F15).
 """
 
 from __future__ import annotations

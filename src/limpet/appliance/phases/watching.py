@@ -1,4 +1,7 @@
-"""STEADY and DEGRADED: look twice a second at what may go wrong, without starting a process while nothing does."""
+"""STEADY and DEGRADED: looks twice a second at all that may go wrong, and starts no process while nothing does.
+
+What it finds becomes the event that leads to a repair, or to the NICs' return.
+"""
 
 from __future__ import annotations
 
