@@ -49,7 +49,7 @@ class Process:
     def ended(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Its exit code after a signal, and what it complained of."""
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=60)
+        _, errors = self.process.communicate(timeout=240)
         return self.process.returncode, errors
 
 
@@ -72,4 +72,4 @@ def emulator(folder: Path, *arguments: str, pass_fds: tuple[int, ...] = ()) -> I
         yield Process(json.loads(first), admin, process, process.stdout)
     finally:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from limpet.lab.netns import Network
 
-TIME_TO_LISTEN = 60.0
-TIME_TO_STOP = 20.0
+TIME_TO_LISTEN = 180.0
+TIME_TO_STOP = 60.0
 LOOPBACK = "127.0.0.1"
 
 
