@@ -80,11 +80,11 @@ def test_a_folder_that_others_can_change_is_not_used(vendor: Vendor) -> None:
 
 
 def test_one_program_may_stand_for_several_by_links_within_the_folder(vendor: Vendor) -> None:
-    vendor.has("acme")
+    vendor.has("acme", "python3")
     vendor.lacks("claim", "dress")
     vendor.machine.files.link(FOLDER / "claim", Path("acme"))
     vendor.machine.files.link(FOLDER / "dress", Path("/usr/bin/python3"))
     found = vendor.driver.programs
     assert "claim" in found.found
     assert found.problems == {"dress": "/opt/acme/hooks/dress is a link out of its folder"}
-    assert found.strangers == ("acme",)
+    assert found.strangers == ("python3",)

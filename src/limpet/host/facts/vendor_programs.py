@@ -38,6 +38,7 @@ def look(folder: Path, names: Iterable[str], files: Files) -> VendorPrograms:
     known = set(names)
     there = files.names(folder)
     found, problems = set(), {}
+    linked = {str(_target(folder / name, files)) for name in known & set(there)}
     for name in sorted(known & set(there)):
         why = _problem_of_program(folder, name, files)
         if why is None:
@@ -48,8 +49,13 @@ def look(folder: Path, names: Iterable[str], files: Files) -> VendorPrograms:
         folder=folder,
         found=frozenset(found),
         problems=problems,
-        strangers=tuple(name for name in there if name not in known),
+        strangers=tuple(name for name in there if name not in known | linked),
     )
+
+
+def _target(path: Path, files: Files) -> Path | None:
+    info = files.info(path)
+    return files.target(path) if info is not None and info.is_link else None
 
 
 def _problem_of_folder(folder: Path, files: Files) -> str | None:

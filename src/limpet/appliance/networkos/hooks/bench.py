@@ -84,3 +84,8 @@ def laid() -> Iterator[Step]:
         f"  ip daddr {{ {platform} }} ip saddr != {{ {primary.address}, {neighbours} }} drop\n }}\n}}\n"
     )
     yield inside(FABRIC, ("nft", "-f", "-"), stdin=script.encode())
+
+
+def probing(verb: str) -> Iterator[Step]:
+    """Let the neighbour be where the platform's health probes come from; ``delete`` ends that."""
+    yield from batch(NEIGHBOUR, [f"address {verb} {WIRE_SERVER}/32 dev lo"])

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from limpet.guest.site import Nic
     from limpet.guest.steps import Step, Task
 
-_PROBE = "import socket, sys; each = socket.socket(); each.settimeout(2.0); print(each.connect_ex((sys.argv[1], 80)))"
+_PROBE = (
+    "import socket, sys; each = socket.socket(); each.settimeout(2.0); each.bind((sys.argv[2], 0));"
+    " print(each.connect_ex((sys.argv[1], 80)))"
+)
 _ANSWERED = {"0", "111"}
 """Connected, or refused: both come from who was asked."""
 
@@ -114,6 +117,8 @@ class Exam:
                 _met(not _with_linux(nic, self._look()), f"{nic.name} is in Linux still")
             with self._check(f"claim may run again for {nic.name}"):
                 self._do(driver.claim(nic, site, before).forward)
+            if not self._has(Verb.DRESS):
+                continue
             with self._check(f"dress gives {nic.name} the address of its lease"):
                 self._do(driver.dress(nic, site.leases[nic.mac], site, self._look()))
             with self._check(f"dress may run again for {nic.name}"):
@@ -123,9 +128,12 @@ class Exam:
         with self._check("nobody behind another NIC reaches the platform through it"):
             said = self._probe(bench.NEIGHBOUR)
             _met(said not in _ANSWERED, "a neighbour got an answer: transit to the platform must be dropped")
-        with self._check("protect may run at any time"):
-            self._do(driver.protect(site))
-            self._reached()
+        with self._check("a probe of the platform is answered by the NIC that it came in by", Grade.WARNING):
+            self._probed()
+        if self._has(Verb.PROTECT):
+            with self._check("protect may run at any time"):
+                self._do(driver.protect(site))
+                self._reached()
 
     def _command(self) -> None:
         try:
@@ -234,9 +242,22 @@ class Exam:
             f"from the guest, {WIRE_SERVER} does not answer: look at forwarding, routes, and NAT to the primary address",
         )
 
-    def _probe(self, namespace: str) -> str:
-        """What a connection to the platform came to: an error number of the system's, 0 for none."""
-        argv = entered(namespace, (sys.executable, "-I", "-S", "-c", _PROBE, str(WIRE_SERVER)))
+    def _probed(self) -> None:
+        """Beyond the NIC that is not the primary one: the answer must not leave by the way to the platform (R9)."""
+        self._do(bench.probing("add"))
+        try:
+            said = self._probe(bench.NEIGHBOUR, str(bench.LEASES[bench.SECOND.mac].address), str(WIRE_SERVER))
+        finally:
+            self._do(bench.probing("delete"))
+        problem = f"from {WIRE_SERVER} beyond {bench.SECOND.name}, its address does not answer, nor refuse: look at routes by source"
+        _met(said in _ANSWERED, problem)
+
+    def _has(self, verb: Verb) -> bool:
+        return verb.value in self._driver.programs.found
+
+    def _probe(self, namespace: str, target: str = str(WIRE_SERVER), source: str = "") -> str:
+        """What a connection came to: an error number of the system's, 0 for none."""
+        argv = entered(namespace, (sys.executable, "-I", "-S", "-c", _PROBE, target, source))
         return self._commands.run(argv, timeout=20.0).stdout.decode("ascii", "replace").strip()
 
 
