@@ -239,3 +239,25 @@ def test_the_download_is_over_before_the_old_version_is_touched() -> None:
     play.core.alter("blob-download", lambda body: (order.append("download"), body)[1])  # type: ignore[func-returns-value]
     play.turn()
     assert order == ["download", "download", "disable"]  # manifest and package
+
+
+def test_a_folder_of_the_old_version_that_cannot_go_does_not_keep_the_new_one_from_being_installed() -> None:
+    play = stage()
+    play.enabled()
+    play.host(version="2.0.0")
+    old = play.folder(version="1.0.0")
+
+    def mounted(_: Invocation) -> None:
+        play.files.broken[old.path] = "Device or resource busy"
+
+    play.parts["Contoso.Sample-1.0.0 uninstall"] = mounted
+    play.publish(enable(version="2.0.0"))
+    play.turn()
+    assert (play.entry().version, play.entry().status) == ("2.0.0", "Ready")
+    assert play.store.state(old) is HandlerState.NOT_INSTALLED
+    assert "Device or resource busy" in play.log.of("handler.left_over")[0]["problem"]
+    play.runs.clear()
+    play.publish(enable(version="2.0.0"))
+    play.turn()
+    assert play.played == ["Sample-2.0.0 enable"]
+    assert [entry.version for entry in play.entries()] == ["2.0.0"]

@@ -274,6 +274,16 @@ class Store:
         self.files.remove(folder.path)
         self.files.remove(self.layout.archive(folder.name, folder.version))
 
+    def discard(self, folder: HandlerFolder) -> None:
+        """Remove a version that another has replaced. What cannot go, such as a mount in it, stays, but counts as no version."""
+        try:
+            self.remove(folder)
+        except HostError as error:
+            self._log.warning("handler.left_over", folder=folder.path, problem=error)
+            for part in (folder.manifest_file, folder.config):
+                with contextlib.suppress(HostError):
+                    self.files.remove(part)
+
     def vanished(self, keep: Iterable[str]) -> tuple[Installed, ...]:
         """Handlers here whose names are not in `keep`."""
         names = set(keep)

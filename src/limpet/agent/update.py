@@ -61,7 +61,7 @@ class Update:
             case Step.UNINSTALL_OLD:
                 self._uninstalled = self._tolerantly(self._old, occasion)
             case Step.REMOVE_OLD:
-                self._store.remove(self._old)
+                self._store.discard(self._old)
             case _:
                 raise AssertionError(step)
 
