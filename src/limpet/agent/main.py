@@ -40,8 +40,9 @@ examples:
   limpet agent --config /etc/limpet.toml
   limpet agent --status-only --saying 'handover pending'     what an appliance's supervisor starts before a handover
 
-exit codes: 0 ended by a signal, 1 cannot start or a task failed, 2 wrong usage or configuration, 3 already running, or the
-right to talk to the fabric is another stage's, 4 that right was lost
+exit codes: 0 ended by a signal, 1 cannot start or a task failed, 2 wrong
+usage or configuration, 3 already running, or the right to talk to the fabric
+is another stage's, 4 that right was lost
 """
 
 

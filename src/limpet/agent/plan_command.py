@@ -25,6 +25,7 @@ from limpet.guest.shell_brief import BRIEF
 from limpet.host.files import RealFiles
 from limpet.host.log import EventLog, event_line
 from limpet.model.redact import redacted
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet plan",
         description="Show what a goal state would do here, in order and why. Nothing is done.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument(
         "file", nargs="?", type=Path, help="ExtensionsConfig (XML) or vmSettings (JSON); without it the fabric is asked"

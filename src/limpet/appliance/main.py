@@ -52,7 +52,8 @@ example:
   limpet appliance plan
   limpet appliance run --set appliance.network_os=frr
 
-exit codes: 0 ended by a signal (run) or shown (plan), 1 cannot go on, 2 wrong usage or configuration, 3 already running
+exit codes: 0 ended by a signal (run) or shown (plan), 1 cannot go on, 2 wrong
+usage or configuration, 3 already running
 """
 
 
@@ -97,13 +98,15 @@ EPILOGS = {
 example:
   limpet appliance run --set appliance.network_os=frr
 
-exit codes: 0 ended by a signal, 1 cannot go on, 2 wrong usage or configuration, 3 already running
+exit codes: 0 ended by a signal, 1 cannot go on, 2 wrong usage or
+configuration, 3 already running
 """,
     "plan": """\
 example:
   limpet appliance plan --set appliance.network_os=kernel
 
-exit codes: 0 shown, 1 nothing can be planned here, also when the NICs are handed over, 2 wrong usage or configuration
+exit codes: 0 shown, 1 nothing can be planned here, also when the NICs are
+handed over, 2 wrong usage or configuration
 """,
     "history": """\
 example:

@@ -51,8 +51,9 @@ example:
   limpet boot --dry-run          what would be done here, and why; does nothing
   limpet boot --json             do it, and say how it went for programs
 
-exit codes: 0 provisioned, or left to another agent; 1 something failed, or the fabric could not be told;
-2 wrong usage or configuration; 3 already running, or on an appliance another stage has the right to talk to the fabric
+exit codes: 0 provisioned, or left to another agent; 1 something failed, or
+the fabric could not be told; 2 wrong usage or configuration; 3 already
+running, or on an appliance another stage has the right to talk to the fabric
 """
 
 

@@ -6,6 +6,8 @@ import argparse
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from limpet.usage import Help
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -52,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
             add_help=False,
             description=own.description,
             epilog=own.epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Help,
         )
     return made
 
@@ -62,7 +64,7 @@ def _words() -> tuple[argparse.ArgumentParser, argparse._SubParsersAction[argpar
         prog="limpet lab",
         description="A machine room on this host: fabric and VMs in namespaces, without a way out. Needs root.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     return made, made.add_subparsers(metavar="COMMAND", required=True)
 

@@ -16,6 +16,7 @@ from limpet.config.settings import SETTINGS, shown
 from limpet.host.files import RealFiles
 from limpet.manage.reference.settings_page import page
 from limpet.model.errors import ConfigurationError
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet config",
         description="Show the settings in effect, each with where its value came from; or check a file of settings.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     commands = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
     show = commands.add_parser(
@@ -61,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
         help="the settings in effect",
         description="Show the settings in effect, each with where its value came from.",
         epilog=SHOW_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     show.add_argument(
         "names", nargs="*", metavar="NAME", help="only these: names of settings, or keys of waagent.conf"
@@ -79,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
         help="what is wrong in a file",
         description="Say what is wrong in a limpet.toml or a waagent.conf, with the lines. Nothing else is read.",
         epilog=CHECK_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     check.add_argument(
         "file", type=Path, metavar="FILE", help="a file that ends in .conf is taken for a waagent.conf"

@@ -23,6 +23,7 @@ from limpet.host.worker import interpreter_command
 from limpet.manage.acting import interpreter, require_root
 from limpet.manage.telling import ended, plain, planned, say, say_json, say_outcome, say_plan
 from limpet.model.errors import ConfigurationError, HostError
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         description="Remove from this machine what makes it this one: host keys, certificates, handlers, leases, logs, names."
         " What is then on the disk can become an image. It says what will be lost, and asks.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("--user", action="store_true", help="delete the provisioned user and its home too")
     made.add_argument("--dry-run", action="store_true", help="say what would be done; do nothing")

@@ -16,6 +16,7 @@ from limpet.host.facts.leases import saved_wire_server
 from limpet.host.firewall import remove, settle
 from limpet.manage.acting import interpreter
 from limpet.model.errors import ConfigurationError
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         description="Let only root open TCP connections to the wire server (DNS stays open to all), by nftables or else by"
         " iptables; take these rules away; or show them. Nobody else's rules are touched.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("action", choices=("apply", "remove", "show"), help="what to do")
     made.add_argument(

@@ -10,6 +10,7 @@ from limpet.guest.kernel_arguments import serial_console
 from limpet.host.facts.boot_loaders import look
 from limpet.manage.acting import interpreter, require_root
 from limpet.manage.telling import ended, planned, say, say_json, say_plan
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet serial-console",
         description="Give the kernel the serial console's arguments at the next boots, for GRUB and systemd-boot.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("--remove", action="store_true", help="take back what this command has changed")
     made.add_argument("--dry-run", action="store_true", help="say what would be done; do nothing")

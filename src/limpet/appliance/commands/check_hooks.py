@@ -16,6 +16,7 @@ from limpet.appliance.networkos.hooks.verbs import REQUIRED, TABLE
 from limpet.host.apart import lines_from
 from limpet.host.files import RealFiles
 from limpet.model.errors import HostError
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet check-hooks",
         description="See whether a vendor's programs do what limpet needs of a network OS.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("folder", type=Path, metavar="FOLDER", help="with one program for each verb")
     made.add_argument("--look", action="store_true", help="look at the files only; run nothing")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from limpet.appliance.guest.build_recipe import SUITE
 from limpet.config.options import add_options
+from limpet.usage import Help
 
 CODES = """\
 exit codes: 0 done; of run: the command's own; 1 failed; 2 wrong usage or configuration; 3 another one is at work;
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet guestshell",
         description="The guest shell: the container behind the network OS in which the agent runs.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     commands = made.add_subparsers(metavar="COMMAND", required=True, dest="command")
     for name, about in COMMANDS.items():
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
             help=about,
             description=about,
             epilog=f"example:\n  limpet guestshell {EXAMPLES[name]}\n\n{CODES}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Help,
         )
         if name != "build":
             add_options(command)

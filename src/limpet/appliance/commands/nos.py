@@ -12,6 +12,7 @@ from limpet.guest.fabric_lease import EXCHANGE, IN_THE_GUEST
 from limpet.host.command_socket import ask
 from limpet.model.errors import HostError
 from limpet.model.printable import printable
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet nos",
         description="Have the network OS do one line of its own command language, and print what it says.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("--timeout", type=float, default=30.0, help="seconds (30)", metavar="SECONDS")
     made.add_argument("--json", action="store_true", help="for programs: exit code, streams and problem")

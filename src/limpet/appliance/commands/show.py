@@ -18,6 +18,7 @@ from limpet.guest.fabric_lease import IN_THE_GUEST, SHELL_BRIEF
 from limpet.host.clock import RealClock
 from limpet.host.files import RealFiles
 from limpet.model.errors import HostError, MalformedDocument
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet show",
         description="Show the stage of this appliance, the owner of each NIC, the fabric lease, and the last handover.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("--json", action="store_true", help="for programs")
     return made

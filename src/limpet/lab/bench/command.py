@@ -12,6 +12,7 @@ from rich.console import Console
 
 from limpet.lab.bench import report
 from limpet.lab.clock import seconds
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +47,7 @@ def bench_parser(
         prog=f"limpet lab {verb}",
         description=description,
         epilog=EPILOG.format(example=example),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     every = "both" if len(agents) == 2 else "all"
     made.add_argument("--agents", type=chosen_from(agents), default=list(agents.values()), metavar="NAME,…",

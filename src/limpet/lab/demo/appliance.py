@@ -19,6 +19,7 @@ from limpet.lab.demo.appliance_show import MARK, appliance_show
 from limpet.lab.demo.appliance_story import HANDLERS, Surprise, tell
 from limpet.lab.demo.life import EXIT_CODES, FAILED, LACKING, at_a_terminal, lacking, signals, until_enter
 from limpet.lab.timeline.sources import fabric_events
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
             "them, and nothing stays."
         ),
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("--json", action="store_true", help="tell it as JSON lines, for programs")
     made.add_argument("--no-wait", action="store_true", help="end at once, on a terminal too")

@@ -19,6 +19,7 @@ from limpet.lab.demo.appliance_run import ApplianceRun, Reached
 from limpet.lab.demo.appliance_show import ApplianceShow, appliance_show
 from limpet.lab.demo.life import EXIT_CODES, FAILED, LACKING, lacking, signals, until_enter
 from limpet.lab.timeline.sources import fabric_events
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
             "happens, and how to look around. Nothing can leave them, and nothing stays."
         ),
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("--network-os", choices=("frr", "kernel"), default="frr", help="which (default: frr)")
     made.add_argument(

@@ -20,6 +20,7 @@ from limpet.lab.demo.vm_story import HANDLERS, tell
 from limpet.lab.timeline import boot
 from limpet.lab.timeline.show import JsonLines, for_people
 from limpet.lab.timeline.sources import fabric_events
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
             "and what the agent in it does with a sample handler. Nothing can leave them, and nothing stays."
         ),
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("--json", action="store_true", help="tell it as JSON lines, for programs")
     made.add_argument(

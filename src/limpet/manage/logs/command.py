@@ -19,6 +19,7 @@ from limpet.manage.logs.bundle import Work, chosen, make
 from limpet.manage.logs.sources import OF_THE_KERNEL, Sources
 from limpet.manage.telling import plain
 from limpet.model.redact import redacted
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet collect-logs",
         description="Put this machine's logs into a zip for support. Passwords, keys and tokens are taken out.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument(
         "--full", action="store_true", help="more: network, disks, boot, messages of the kernel"

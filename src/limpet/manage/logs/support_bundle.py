@@ -17,6 +17,7 @@ from limpet.host.lock import SingleInstance
 from limpet.manage.logs.bundle import Work, make
 from limpet.manage.logs.command import FOLDER, places, plan_text, progress, result_text
 from limpet.manage.logs.sources import Sources
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
             "shell, the agent. Passwords, keys and tokens are taken out."
         ),
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument(
         "--output",

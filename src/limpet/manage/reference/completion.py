@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from limpet.manage.install.units import MARK
 from limpet.manage.reference.commands_tree import commands_of
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet completion",
         description="Print the completion of this command for a shell.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument("shell", choices=tuple(SHELLS), help="for which shell")
     return made

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from limpet import __version__
 from limpet.manage.install.units import MARK
 from limpet.manage.reference.commands_tree import commands_of
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         prog="limpet man",
         description="Print the manual page of this command, as man(1) reads it.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from limpet.manage.acting import interpreter, require_root
 from limpet.manage.install.command import carry_out, checked_root, command_in
 from limpet.manage.shim.plan import look, plan_removal, plan_shim, text
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         description="Put a command /usr/sbin/waagent in place: it takes waagent's words and runs limpet, and handlers can"
         " import it.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     made.add_argument(
         "--root",
