@@ -256,6 +256,21 @@ def test_a_user_that_exists_is_kept_and_gets_what_the_media_asks_for() -> None:
     assert KEY in keys
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [(".ssh/vendor %h/.ssh/more", ""), ("/etc/ssh/keys/%u", "sshd looks into /etc/ssh/keys/%u")],
+)
+def test_keys_are_where_sshd_looks_for_them_or_that_is_told(files: str, told: str) -> None:
+    vm = Vm.new()
+    put(vm.machine, Path("/etc/ssh/sshd_config"), f"AuthorizedKeysFile {files}\n")
+    result = vm.boot()
+    assert (result.state, result.exit_code) == ("ready", 0), as_text(result)
+    assert KEY in vm.text("/home/alice/.ssh/authorized_keys")
+    assert (KEY in vm.text("/home/alice/.ssh/vendor")) == (told == "")
+    assert told in as_text(result)
+    assert vm.text("/home/alice/.ssh/more") == ""
+
+
 def test_media_with_read_errors_is_told_when_metadata_provisions_instead() -> None:
     vm = Vm.new()
     io_errors(vm)

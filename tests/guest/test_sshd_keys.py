@@ -1,0 +1,93 @@
+"""Keys are where sshd looks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from limpet.guest.ssh_keys import KeyWish
+from limpet.guest.sshd import SshdFacts
+from limpet.guest.sshd_keys import with_keys_for_sshd
+from limpet.model.provisioning import PublicKey
+
+SSH = Path("/etc/ssh")
+INCLUDE = "Include /etc/ssh/sshd_config.d/*.conf\n"
+USUAL = PublicKey(path="/home/ada/.ssh/authorized_keys", value="ssh-ed25519 AAAA ada")
+ELSEWHERE = PublicKey(path="/home/ada/keys", value="ssh-ed25519 BBBB ada")
+
+
+def places(config: str | None, drop_ins: dict[str, str] | None = None, *keys: PublicKey) -> list[str]:
+    """Where the keys go, besides the places that the media names; and what is told."""
+    wish = KeyWish(user="ada", home_dir=Path("/home"), public_keys=keys or (USUAL, ELSEWHERE), key_pairs=())
+    found, told = with_keys_for_sshd(wish, SshdFacts(config=config, drop_ins=drop_ins or {}), SSH)
+    assert found.public_keys[: len(wish.public_keys)] == wish.public_keys
+    assert not any(task.required for task in told)
+    return [key.path for key in found.public_keys[len(wish.public_keys) :]] + [
+        str(task.problem) for task in told
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (".ssh/authorized_keys", None),
+        ("%h/.ssh/authorized_keys", None),
+        ('"/home/%u/.ssh/authorized_keys"', None),
+        (".ssh/keys .ssh/authorized_keys", None),
+        ("/etc/ssh/keys/%u %h/.ssh/authorized_keys", None),
+        (".ssh/keys", "~/.ssh/keys"),
+        ("/etc/ssh/keys/%u .ssh/keys2 .ssh/keys3", "~/.ssh/keys2"),
+        ("%h/.%u/keys", "~/.ada/keys"),
+        ("/home/%u/keys2", "~/keys2"),
+    ],
+)
+def test_a_key_goes_into_the_first_file_of_the_home_that_sshd_looks_into(
+    said: str, place: str | None
+) -> None:
+    assert places(f"AuthorizedKeysFile {said}\n") == ([] if place is None else [place])
+
+
+@pytest.mark.parametrize(
+    "said", ["/etc/ssh/keys/%u", "none", "/etc/ssh/keys/%U", ".ssh/%%u", "../keys", "/home/%u/../keys"]
+)
+def test_where_sshd_looks_into_no_file_of_the_home_that_is_told(said: str) -> None:
+    (problem,) = places(f"AuthorizedKeysFile {said}\n")
+    assert problem == f"sshd looks into {said}, which is not below the user's home"
+    assert places(f"AuthorizedKeysFile {said}\n", {}, ELSEWHERE) == []
+    assert places(f"AuthorizedKeysFile {said}\nAuthorizedKeysCommand /usr/bin/keys\n") == []
+    assert places(f"AuthorizedKeysFile {said}\nAuthorizedKeysCommand none\n") == [problem]
+
+
+@pytest.mark.parametrize(
+    ("config", "drop_ins", "place"),
+    [
+        (None, {}, None),
+        ("UsePAM yes\n", {}, None),
+        ("#AuthorizedKeysFile .ssh/keys\n", {}, None),
+        ("Match User bob\nAuthorizedKeysFile .ssh/keys\n", {}, None),
+        (INCLUDE, {"20-b.conf": "AuthorizedKeysFile .ssh/b\n", "10-a.conf": "authorizedkeysfile=.ssh/a\n"}, "~/.ssh/a"),
+        (f"{INCLUDE}AuthorizedKeysFile .ssh/main\n", {"10-a.conf": "AuthorizedKeysFile .ssh/a\n"}, "~/.ssh/a"),
+        (f"AuthorizedKeysFile .ssh/main\n{INCLUDE}", {"10-a.conf": "AuthorizedKeysFile .ssh/a\n"}, "~/.ssh/main"),
+        (f"{INCLUDE}AuthorizedKeysFile .ssh/main\n", {"10-a": "AuthorizedKeysFile .ssh/a\n"}, "~/.ssh/main"),
+    ],
+)  # fmt: skip
+def test_what_sshd_reads_first_counts(
+    config: str | None, drop_ins: dict[str, str], place: str | None
+) -> None:
+    assert places(config, drop_ins) == ([] if place is None else [place])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "~/.ssh/authorized_keys", "$HOME/ada/.ssh/authorized_keys", "$HOME/.ssh", ".ssh/authorized_keys"],
+)
+def test_every_way_to_name_the_usual_file_means_it(path: str) -> None:
+    key = PublicKey(path=path, value="ssh-ed25519 AAAA ada")
+    assert places("AuthorizedKeysFile .ssh/keys\n", {}, key) == ["~/.ssh/keys"]
+
+
+@pytest.mark.parametrize("path", ["/etc/cron.d/x", "/home/ada/.ssh/other", "/home/bob/.ssh/authorized_keys"])
+def test_another_place_stays_what_it_is(path: str) -> None:
+    key = PublicKey(path=path, value="ssh-ed25519 AAAA ada")
+    assert places("AuthorizedKeysFile .ssh/keys\n", {}, key) == []
