@@ -109,15 +109,17 @@ class Board:
         return self._awaited
 
     def await_command(self, handler: str, text: str) -> None:
-        """Everything waits for a command of a handler that an earlier agent has left running."""
+        """Everything waits for a command of a handler that an earlier agent has left running. No trouble: its time is known."""
         with self._changed:
             self._awaited = (handler, text)
-        self.trouble("earlier command", text)
+            self._ring()
 
     def await_no_command(self) -> None:
         """Nothing waits for it any more."""
-        self._awaited = None
-        self.trouble("earlier command", None)
+        if self._awaited is not None:
+            with self._changed:
+                self._awaited = None
+                self._ring()
 
     def refuse(self, status: HandlerStatus) -> None:
         """Note a handler that cannot be worked on at all, by its name in the goal state being processed."""

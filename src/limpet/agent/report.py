@@ -74,6 +74,7 @@ class Report:
         """The status as it stands now."""
         self._statuses.begin()
         snapshot = self._board.snapshot
+        awaited = self._board.awaited or ()
         installed = self._store.installed()
         if snapshot is None:
             handlers: tuple[HandlerStatus, ...] = ()
@@ -91,7 +92,7 @@ class Report:
             timestamp=utc(self._clock.now()),
             guest=self._guest,
             status=self.word,
-            message=Message(message=redacted("; ".join((self.says, *self._board.troubles)))),
+            message=Message(message=redacted("; ".join((self.says, *self._board.troubles, *awaited[1:])))),
             update=self._update(snapshot) if snapshot is not None else None,
             handlers=handlers,
             goal_state=self._board.aggregate,
