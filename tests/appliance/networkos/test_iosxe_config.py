@@ -227,7 +227,6 @@ def test_custom_data_comes_in_order_after_ours() -> None:
 def test_a_licence_is_configured_and_told_to_wait_for_a_reload() -> None:
     case = day_zero(environment(custom=b"Section: License\nTechPackage:appx\n"))
     assert "license boot level appx" in sections(parsed(case))
-    assert case.licence == "appx"
     assert [note.problem for note in case.notes] == ["the technology package holds from the next reload on"]
 
 

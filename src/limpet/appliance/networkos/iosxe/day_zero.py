@@ -60,8 +60,8 @@ class IosXeDayZero:
     """What day 0 of a router is.
 
     configuration: the content of `CONFIGURATION_FILE`; None in controller mode. shown: the same for people. controller: the
-    content of `CONTROLLER_FILE`. commands: of the exec mode that custom data asks for, when it is configured. scripts, packages: for the guest shell, after
-    that, packages first. licence: the technology package, which is in the configuration and holds from the next reload on.
+    content of `CONTROLLER_FILE`. commands: of the exec mode that custom data asks for, when it is configured. scripts, packages: for
+    the guest shell, after that, packages first.
     """
 
     configuration: Secret[str] | None
@@ -70,7 +70,6 @@ class IosXeDayZero:
     commands: tuple[str, ...] = ()
     scripts: tuple[Script, ...] = ()
     packages: tuple[Package, ...] = ()
-    licence: str | None = None
     notes: tuple[Note, ...] = ()
 
     @property
@@ -129,7 +128,6 @@ def plan_day_zero(day_zero: DayZero, site: Site, resources: GuestResources | Non
         commands=(ENABLE_GUEST_SHELL,) if _asks_for_guest_shell(custom) else (),
         scripts=custom.scripts,
         packages=custom.packages,
-        licence=custom.tech_package,
         notes=tuple(notes),
     )
 
