@@ -84,7 +84,6 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "no more than the first line": lambda whole: whole[: len(packed.MARK)],
     "cut short": lambda whole: whole[:-1],
     "longer": lambda whole: whole + b"x",
-    "a bit that fell over in the code": lambda whole: whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:],
     "a bit that fell over in the index": lambda whole: whole[:200] + bytes([whole[200] ^ 1]) + whole[201:],
     "not ours": lambda whole: b"\0" + whole[1:],
     "a second line of words": lambda whole: packed.MARK + b"a b c\n" + whole.partition(b"\n")[2],
@@ -96,6 +95,13 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 def test_a_damaged_file_is_not_used(folder: Path, damage: Callable[[bytes], bytes]) -> None:
     (folder / "file").write_bytes(damage(content(folder)))
     assert imported(folder)[:2] == ["False", "source"]
+
+
+def test_a_module_that_is_damaged_is_imported_from_its_source(folder: Path) -> None:
+    whole = content(folder)
+    (folder / "file").write_bytes(whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
+    assert imported(folder)[:2] == ["True", "source"]
+    assert lack(folder) == f"{folder / 'file'} has 1 modules not as they are installed"
 
 
 def test_a_file_that_is_not_there_is_a_folder_or_far_too_large_is_not_used(folder: Path) -> None:
@@ -130,15 +136,19 @@ def test_a_module_whose_source_has_gone_is_looked_for_as_ever(folder: Path) -> N
 def test_a_file_is_kept_while_it_has_all_that_it_would_have(folder: Path) -> None:
     whole = content(folder)
     (folder / "file").write_bytes(whole)
-    _, index, codes = packed.unpacked(whole)
+    part = folder / "thing" / "part.py"
     code = compile("", "x", "exec")
-    modules = {name: (*entry[:4], code) for name, entry in index.items()}
-    assert len(codes) == max(entry[-1] for entry in index.values())
+    modules = {
+        name: (name == "thing", str(source), int(source.stat().st_mtime), source.stat().st_size, code)
+        for name, source in {"thing": folder / "thing" / "__init__.py", "thing.part": part}.items()
+    }
     file = str(folder / "file")
     assert packed.kept(file, {}, modules) == whole
     assert packed.kept(file, {("a", 0): ("a", 0)}, modules) is None
     assert packed.kept(file, {}, {"thing": modules["thing"]}) is None
     assert packed.kept(str(folder / "none"), {}, modules) is None
+    (folder / "file").write_bytes(whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
+    assert packed.kept(file, {}, modules) is None
 
 
 def lack(folder: Path, *flags: str) -> str:
@@ -160,6 +170,6 @@ def test_a_slow_start_says_why_and_a_quick_one_nothing(folder: Path) -> None:
     assert lack(folder) == "None"
     assert lack(folder, "-O") == f"{file} is not used: another Python made it"
     os.utime(folder / "thing" / "part.py", (1, 1))
-    assert lack(folder) == f"{file} has other versions of 1 modules than are installed"
+    assert lack(folder) == f"{file} has 1 modules not as they are installed"
     file.write_bytes(content(folder)[:-1])
     assert lack(folder) == f"{file} is not used: it is damaged"

@@ -4,8 +4,9 @@
 on it: what is not in the file, was changed since, or was made by another interpreter is imported as ever.
 Decision: docs/decisions/0024-packed-start.md. What is imported here is imported before the file is open: next to nothing.
 
-The file: a line for people; one with the checksum and length of what follows, and the length of its index; the index,
-marshalled: who made it, the regular expressions that are compiled already, and the modules; their code, one after the other.
+The file: a line for people; one with the checksum and length of the index, and the length of what follows that; the index,
+marshalled: who made it, the regular expressions that are compiled already, and the modules, with a checksum each; their code, one
+after the other, of which a process reads what it imports.
 """
 
 import _sre  # type: ignore[import-not-found]
@@ -13,7 +14,7 @@ import sys
 from _frozen_importlib import ModuleSpec
 from binascii import crc32
 from marshal import dumps, loads
-from os import fstat, stat  # pathlib is in the file
+from os import O_RDONLY, close, fstat, open, pread, stat  # noqa: A004 - pathlib is in the file
 
 TYPE_CHECKING = False  # as typing has it
 if TYPE_CHECKING:
@@ -29,12 +30,17 @@ if TYPE_CHECKING:
         time: int
         size: int
         start: int
-        end: int
+        length: int
+        checksum: int
 
 
 MARK = b"# Installed by limpet. What its start loads, compiled; limpet install makes it anew.\n"
 LARGEST = 16 * 1024 * 1024
 """Bytes; such a file has one or two million."""
+
+
+_FIRST = 256
+"""Bytes in which the first two lines are."""
 
 
 class Damaged(Exception):
@@ -46,33 +52,37 @@ WHOLE, OTHER = "it is damaged", "another Python made it"
 
 def maker() -> tuple[object, ...]:
     """Who can use what this interpreter compiles: this very build, with as much optimised away."""
-    return (1, sys.version, sys.implementation.cache_tag, sys.flags.optimize, _sre.MAGIC)
+    return (2, sys.version, sys.implementation.cache_tag, sys.flags.optimize, _sre.MAGIC)
 
 
 class Packed:
-    """Finds and loads modules, as the import system asks. name: of the file."""
+    """Finds and loads modules, as the import system asks. name: of the file; codes: where they begin in it."""
 
-    def __init__(self, name: str, index: "Mapping[str, Entry]", codes: memoryview) -> None:
+    def __init__(self, name: str, descriptor: int, index: "Mapping[str, Entry]", codes: int) -> None:
         self.name = name
+        self._file = descriptor
         self._index = index
         self._codes = codes
+        self._found: dict[str, bytes] = {}
         self.changed = 0
-        """Modules that were asked for and have another source now."""
+        """Modules that were asked for and have another source now, or are damaged."""
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
-        """None for what is not here, or whose source is another one now."""
+        """None for what is not here, whose source is another one now, or that is damaged."""
         found = self._index.get(name)
         if found is None:
             return None
-        is_package, source, time, size, _, _ = found
+        is_package, source, time, size, start, length, checksum = found
         try:
             now = stat(source)  # noqa: PTH116 - as above
+            code = pread(self._file, length, self._codes + start)
         except OSError:
-            now = None
+            now, code = None, b""
         # st_mtime and st_size; images that are made of trees keep whole seconds only
-        if now is None or now[8] != time or now[6] != size:
+        if now is None or now[8] != time or now[6] != size or crc32(code) != checksum:
             self.changed += 1
             return None
+        self._found[name] = code
         spec = ModuleSpec(name, self, origin=source, is_package=is_package)  # type: ignore[arg-type] # it has what a loader needs
         if is_package:
             spec.submodule_search_locations = [source.rpartition("/")[0]]
@@ -81,24 +91,28 @@ class Packed:
         return spec
 
     def close(self) -> None:
-        """Nothing more is to be found, and the file need not stay in memory."""
+        """Nothing more is to be found."""
         self._index = {}
-        self._codes = memoryview(b"")
+        close(self._file)
 
     def create_module(self, _spec: ModuleSpec) -> None:
         """As it is usually made."""
 
     def exec_module(self, module: "ModuleType") -> None:
         """Run its code."""
-        *_, start, end = self._index[module.__name__]
-        exec(loads(self._codes[start:end]), module.__dict__)  # noqa: S102, S302 - root's own file
+        exec(loads(self._found.pop(module.__name__)), module.__dict__)  # noqa: S102, S302 - root's own file
 
 
 def begin(path: str) -> bool:
     """Import from this file from now on, if it is good. Nothing is raised: without it all goes on, more slowly."""
     try:
-        expressions, index, codes = unpacked(_content(path))
-        finder: Any = Packed(path, index, codes)
+        descriptor = open(path, O_RDONLY)
+        try:
+            expressions, index, codes = _read(descriptor)
+        except BaseException:
+            close(descriptor)
+            raise
+        finder: Any = Packed(path, descriptor, index, codes)
         sys.meta_path.insert(0, finder)
         from limpet import patterns  # noqa: PLC0415 - out of the file
 
@@ -116,7 +130,7 @@ def lack() -> str | None:
         return f"{path} is not used: {problem}"
     for finder in sys.meta_path:
         if type(finder) is Packed and finder.changed:
-            return f"{finder.name} has other versions of {finder.changed} modules than are installed"
+            return f"{finder.name} has {finder.changed} modules not as they are installed"
     return None
 
 
@@ -131,12 +145,22 @@ def end() -> None:
         finder.close()
 
 
-def _content(path: str) -> bytes:
-    """Raises: Damaged, OSError."""
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
-        if fstat(file.fileno()).st_size > LARGEST:
-            raise Damaged(WHOLE)
-        return file.read()
+def _read(descriptor: int) -> "tuple[dict[Any, Any], dict[str, Entry], int]":
+    """Expressions, index, and where the codes begin. Raises: Damaged; OSError, and others for what was made by hand."""
+    size = fstat(descriptor).st_size
+    first = pread(descriptor, _FIRST, 0)
+    start = first.find(b"\n", len(MARK)) + 1
+    words = first[len(MARK) : start].split()
+    if size > LARGEST or not first.startswith(MARK) or len(words) != 3:
+        raise Damaged(WHOLE)
+    length, codes = int(words[1]), int(words[2])
+    head = pread(descriptor, min(length, LARGEST), start)
+    if first[len(MARK) : start] != _summary(head, codes) or size != start + length + codes:
+        raise Damaged(WHOLE)
+    made_by, expressions, index = loads(head)  # noqa: S302 - root's own file
+    if made_by != maker():
+        raise Damaged(OTHER)
+    return expressions, index, start + length
 
 
 def packed(
@@ -147,12 +171,13 @@ def packed(
     index: dict[str, tuple[object, ...]] = {}
     at = 0
     for name, (is_package, source, time, size, code) in modules.items():
-        codes.append(dumps(code))
-        index[name] = (is_package, source, time, size, at, at := at + len(codes[-1]))
+        made = dumps(code)
+        codes.append(made)
+        index[name] = (is_package, source, time, size, at, len(made), crc32(made))
+        at += len(made)
     whole: Any = (maker(), dict(expressions), index)
     head = dumps(whole)
-    body = head + b"".join(codes)
-    return MARK + _summary(body, len(head)) + body
+    return MARK + _summary(head, at) + head + b"".join(codes)
 
 
 def kept(
@@ -162,34 +187,22 @@ def kept(
 
     The same code is not always marshalled to the same bytes.
     """
+    descriptor = -1
     try:
-        content = _content(path)
-        known, index, _ = unpacked(content)
+        descriptor = open(path, O_RDONLY)
+        known, index, codes = _read(descriptor)
+        content = pread(descriptor, LARGEST, 0)
     except Exception:  # noqa: BLE001 - whatever it is, it is to be made anew
         return None
+    finally:
+        if descriptor >= 0:
+            close(descriptor)
+    whole = all(crc32(content[codes + each[4] :][: each[5]]) == each[6] for each in index.values())
     same = {name: entry[:4] for name, entry in index.items()} == {
         name: made[:4] for name, made in modules.items()
     }
-    return content if same and known == dict(expressions) else None
+    return content if whole and same and known == dict(expressions) else None
 
 
-def unpacked(content: bytes) -> "tuple[dict[Any, Any], dict[str, Entry], memoryview]":
-    """Expressions, index and codes. Raises: Damaged, and others for what was made by hand."""
-    start = content.find(b"\n", len(MARK)) + 1
-    words = content[len(MARK) : start].split()
-    body = memoryview(content)[start:]
-    if (
-        not content.startswith(MARK)
-        or len(words) != 3
-        or content[len(MARK) : start] != _summary(body, int(words[2]))
-    ):
-        raise Damaged(WHOLE)
-    codes = int(words[2])
-    made_by, expressions, index = loads(body[:codes])  # noqa: S302 - root's own file
-    if made_by != maker():
-        raise Damaged(OTHER)
-    return expressions, index, body[codes:]
-
-
-def _summary(body: "bytes | memoryview", head: int) -> bytes:
-    return b"%08x %d %d\n" % (crc32(body), len(body), head)
+def _summary(head: bytes, codes: int) -> bytes:
+    return b"%08x %d %d\n" % (crc32(head), len(head), codes)

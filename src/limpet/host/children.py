@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from limpet.host.log import under_journal
 from limpet.host.streamed import Streamed
-from limpet.host.worker import interpreter_command, packed_for
+from limpet.host.worker import interpreter_command
 
 if TYPE_CHECKING:
     from limpet.host.ports import Clock
@@ -26,14 +26,10 @@ class RealChildren:
 
     def start(self, module: str, *arguments: str, network: str | None = None, given: bytes = b"") -> Streamed:
         """Start ``module.main(arguments)``, in a network namespace where one is named. Raises: HostError."""
-        command = ["setpriv", "--pdeathsig", "KILL", *_command(module, *arguments)]
+        command = ["setpriv", "--pdeathsig", "KILL", *interpreter_command(module, *arguments, packed=True)]
         if network is not None:
             command = ["nsenter", f"--net={_NETWORKS / network}", *command]
         return Streamed(module, command, given=given, clock=self._clock, read=_end, environment=_environment)
-
-
-def _command(module: str, *arguments: str) -> list[str]:
-    return interpreter_command(module, *arguments, packed=packed_for(module))
 
 
 def _environment(stderr: int) -> dict[str, str] | None:

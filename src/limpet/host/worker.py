@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sys
 
-PACKED_BOOT = "/usr/local/lib/limpet/start.packed"
-"""What the boot stage loads, in one file (`limpet.packed`)."""
-PACKED_APPLIANCE = "/usr/local/lib/limpet/appliance.packed"
-"""What the supervisor of an appliance loads, and what it starts on the host besides."""
+PACKED = "/usr/local/lib/limpet/start.packed"
+"""What the boot stage loads, and the supervisor of an appliance, and what it starts on the host, in one file (`limpet.packed`)."""
 
 # The isolated start skips what looks for installed packages (-S), so the paths found by this process are handed down, behind the
 # last "--": there may be others among the arguments.
 _START = (
     "import sys; cut = len(sys.argv) - 1 - sys.argv[::-1].index('--'); sys.path[:] = sys.argv[cut + 1:]; del sys.argv[cut:]; "
-    "{packed}from {module} import main; sys.exit(main(sys.argv[1:]))"
+    "{packed}from {module} import main; {end}"
 )
-_PACKED = "from limpet.packed import begin; begin({file!r}); "
+_END = "sys.exit(main(sys.argv[1:]))"
+# What is left then, the kernel takes back; to take it apart first is a fifth of such a process.
+_END_AT_ONCE = "import os; code = main(sys.argv[1:]); sys.stdout.flush(); sys.stderr.flush(); os._exit(code)"
+_PACKED = f"from limpet.packed import begin; begin({PACKED!r}); "
 
 
 def worker_command(module: str, *arguments: str) -> list[str]:
@@ -30,17 +31,13 @@ def worker_command(module: str, *arguments: str) -> list[str]:
     return interpreter_command(f"limpet.host.{module}", *arguments)
 
 
-def interpreter_command(module: str, *arguments: str, packed: str | None = None) -> list[str]:
+def interpreter_command(module: str, *arguments: str, packed: bool = False) -> list[str]:
     """The command line of ``module.main(arguments)`` in an interpreter of its own, as optimised as this one.
 
-    packed: the file from which it takes its modules, if that is there and good.
+    packed: whether it takes its modules from `PACKED`, if that is there and good, and ends at once when `main` does.
     """
     paths = [path for path in sys.path if path]
     optimised = [f"-{'O' * sys.flags.optimize}"] if sys.flags.optimize else []
-    start = _START.format(module=module, packed="" if packed is None else _PACKED.format(file=packed))
+    begin, end = (_PACKED, _END_AT_ONCE) if packed else ("", _END)
+    start = _START.format(module=module, packed=begin, end=end)
     return [sys.executable, "-I", "-S", *optimised, "-c", start, *arguments, "--", *paths]
-
-
-def packed_for(module: str) -> str:
-    """The file that has what a program of the host loads."""
-    return PACKED_BOOT if module.startswith("limpet.boot.") else PACKED_APPLIANCE

@@ -52,7 +52,7 @@ def limpet_layer(rootfs: Path, workspace: Workspace) -> Path:
 
 
 def services_layer(layers: Sequence[Path], workspace: Workspace) -> Path:
-    """A layer with what `limpet install --appliance` gives services to start quickly, and no services. Raises: LabError."""
+    """A layer with what `limpet install` gives services to start quickly, and no services. Raises: LabError."""
     with throw_away_root(layers, workspace.folder / "limpet-services") as root:
         run(["chroot", str(root.folder), "python3", "-ISOOc", _INSTALL], timeout=120).checked()
         return root.changes
@@ -64,7 +64,7 @@ sys.path.insert(0, {LIBRARY!r})
 from pathlib import Path
 from limpet.host.commands import RealCommands
 from limpet.manage.install.lean_start import lean_start
-for path, content in lean_start(RealCommands(), appliance=True).items():
+for path, content in lean_start(RealCommands()).items():
     place = Path("/", path)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)

@@ -12,7 +12,7 @@ from limpet.config.settings import Config
 from limpet.guest.persistent_names import plan_return
 from limpet.host.facts import persistent_names
 from limpet.manage.acting import interpreter, require_root
-from limpet.manage.install.lean_start import LAUNCHER, PACKED_ALL, lean_start
+from limpet.manage.install.lean_start import LAUNCHER, PACKED, lean_start
 from limpet.manage.install.plan import InstallFacts, look, plan_install, plan_uninstall
 from limpet.manage.install.shared_files import shared_files
 from limpet.manage.install.units import ALIASES, SUPERVISED, UNIT_FOLDER, VM, Role
@@ -115,8 +115,7 @@ def install(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str
     role = SUPERVISED if options.appliance else VM
     command = command_in(root, options.command, acting.files)
     # In another tree, or for a command that somebody names, nobody knows by which interpreter it is to run.
-    ours = root == Path("/") and options.command is None
-    lean = lean_start(acting.commands, appliance=role is SUPERVISED) if ours else {}
+    lean = lean_start(acting.commands) if root == Path("/") and options.command is None else {}
     wanted = {**everything(f"/{LAUNCHER}" if LAUNCHER in lean else command, verbs, role), **lean}
     facts = look(acting.files, acting.commands, root, wanted)
     code = carry_out(plan_install(wanted, facts, enable=not options.no_enable, role=role), options, acting)
@@ -128,7 +127,7 @@ def install(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str
 def uninstall(options: argparse.Namespace, acting: Interpreter, verbs: Mapping[str, Verb]) -> int:
     """The opposite. Raises: ConfigurationError, HostError."""
     root = checked_root(options.root, acting.files)
-    wanted = {**everything("", verbs), **dict.fromkeys((LAUNCHER, *PACKED_ALL), b"")}
+    wanted = {**everything("", verbs), LAUNCHER: b"", PACKED: b""}
     facts = look(acting.files, acting.commands, root, wanted)
     tasks = plan_uninstall(wanted, facts, _own_command(root, acting.files))
     code = carry_out([*tasks, *_names_back(root, acting.files)], options, acting)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import limpet
-from limpet.host.worker import PACKED_APPLIANCE, PACKED_BOOT
+from limpet.host.worker import PACKED as FILE
 from limpet.packed import LARGEST
 from limpet.packed import MARK as PACKED_MARK
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from limpet.host.ports import Commands
 
 LAUNCHER = "usr/local/lib/limpet/limpet"
-PACKED = PACKED_BOOT[1:]
-PACKED_ALL = (PACKED, PACKED_APPLIANCE[1:])
+PACKED = FILE[1:]
 """Below the root."""
 
 _LONGEST_LINE = 127
@@ -37,12 +36,12 @@ import os, sys
 sys.path.extend({folders!r})
 if sys.argv[1:2] == ["boot"]:
     from limpet.packed import begin
-    begin({boot!r})
+    begin({packed!r})
     from limpet.cli import entry
     os._exit(entry())  # at once: nothing is left that the kernel does not take back
 if sys.argv[1:2] == ["appliance"]:
     from limpet.packed import begin
-    begin({appliance!r})
+    begin({packed!r})
 from limpet.cli import entry
 sys.exit(entry())
 """
@@ -53,9 +52,7 @@ def launcher(python: str, folders: Sequence[str]) -> bytes | None:
 
     folders: where limpet and what it needs are.
     """
-    text = _TEXT.format(
-        python=python, flags=_FLAGS, folders=list(folders), boot=PACKED_BOOT, appliance=PACKED_APPLIANCE
-    )
+    text = _TEXT.format(python=python, flags=_FLAGS, folders=list(folders), packed=FILE)
     first = text.partition("\n")[0]
     usable = python.startswith("/") and not any(character.isspace() for character in python)
     return text.encode() if usable and len(first) <= _LONGEST_LINE else None
@@ -68,29 +65,25 @@ def folders() -> list[str]:
     return list(dict.fromkeys(str(place.parents[1]) for place in places))
 
 
-def packed_start(commands: Commands, python: str, places: Sequence[str], path: str) -> bytes | None:
-    """What is to be in one of the files, as that interpreter loads it. None when it cannot be made.
+def packed_start(commands: Commands, python: str, places: Sequence[str]) -> bytes | None:
+    """What is to be packed, as that interpreter loads it. None when it cannot be made.
 
-    path: of the file, below the root. Raises: HostError, when the interpreter cannot be started.
+    Raises: HostError, when the interpreter cannot be started.
     """
     start = f"import sys; sys.path.extend({list(places)!r}); from limpet.manage.install.packing import main; sys.exit(main(sys.argv[1:]))"
-    argv = (python, "-I", "-S", "-OO", "-X", "no_debug_ranges", "-c", start, f"/{path}")
+    argv = (python, "-I", "-S", "-OO", "-X", "no_debug_ranges", "-c", start, FILE)
     done = commands.run(argv, timeout=_TIME_TO_PACK, at_most=LARGEST)
     return done.stdout if done.exit_code == 0 and done.stdout.startswith(PACKED_MARK) else None
 
 
-def lean_start(commands: Commands, *, appliance: bool = False) -> dict[str, bytes]:
+def lean_start(commands: Commands) -> dict[str, bytes]:
     """The files of it, by path below the root; none where it cannot be had, and the command itself is started then.
 
-    appliance: whether the supervisor is started besides. Raises: HostError.
+    Raises: HostError.
     """
     places = folders()
     text = launcher(sys.executable, places)
     if text is None:
         return {}
-    found = {LAUNCHER: text}
-    for path in PACKED_ALL if appliance else (PACKED,):
-        made = packed_start(commands, sys.executable, places, path)
-        if made is not None:
-            found[path] = made
-    return found
+    made = packed_start(commands, sys.executable, places)
+    return {LAUNCHER: text} if made is None else {LAUNCHER: text, PACKED: made}

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-PACKED_APPLIANCE = "/usr/local/lib/limpet/appliance.packed"
 STARTS = (
     "limpet.cli",
     "limpet.boot.main",
@@ -24,10 +23,7 @@ STARTS = (
     "limpet.wire.leases",
     "limpet.host.dhcp_client",
     "tomllib",
-)
-"""What the boot stage begins with; it imports the rest."""
-STARTS_OF_AN_APPLIANCE = (
-    "limpet.cli",
+    # The supervisor of an appliance, and what it starts besides.
     "limpet.appliance.start",
     "limpet.appliance.supervisor",
     "limpet.appliance.networkos.kernel",
@@ -38,10 +34,8 @@ STARTS_OF_AN_APPLIANCE = (
     "limpet.appliance.workers.probe",
     "limpet.agent.main",
     "limpet.agent.status_main",
-    "limpet.patterns",
-    "tomllib",
 )
-"""What the supervisor begins with, and what it starts besides the boot stage, which has its own."""
+"""What the services begin with; it imports the rest."""
 
 
 def main(arguments: "Sequence[str]") -> int:
@@ -49,7 +43,7 @@ def main(arguments: "Sequence[str]") -> int:
     patterns: Any = import_module("limpet.patterns")
     asked: list[Any] = []
     patterns.ASKED = asked
-    for name in STARTS_OF_AN_APPLIANCE if arguments[0] == PACKED_APPLIANCE else STARTS:
+    for name in STARTS:
         import_module(name)
     modules = dict(found(dict(sys.modules)))
     expressions = dict(patterns.compiled(dict.fromkeys(asked)))
