@@ -1,6 +1,6 @@
-"""The boot stage's conversation with the wire server: as few requests as provisioning needs. Source: wire-protocol.md §7, §A.3.
+"""The boot stage's conversation with the wire server: as few requests as provisioning needs.
 
-The goal state is asked for once, for the names that a report needs; certificates only when keys by thumbprint are wanted.
+Source: wire-protocol.md §7, §A.3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Lets drives begin to turn while this process still loads: reading a disc for the first time takes longer than all of that.
-
-What is read lands in the kernel's cache and nowhere else; whatever fails here is met again, and told, by who looks for media.
-"""
+"""Wakes drives while this process still loads: the first read of a disc takes longer than all of that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Asks for leases, NIC by NIC, until one knows the platform. Source: guest-setup.md §B.2, §B.3, §J.1."""
+"""Looks for the platform by DHCP: asks for a lease on one NIC after the other, until one knows the platform.
+
+Source: guest-setup.md §B.2, §B.3, §J.1.
+"""
 
 from __future__ import annotations
 

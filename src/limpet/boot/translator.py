@@ -1,4 +1,7 @@
-"""The port to a network OS: whoever makes its day-0 configuration of the custom data. The appliance brings its own."""
+"""The port by which the boot stage gives custom data to a network OS, which makes its day-0 configuration of it.
+
+A plain VM has none, a setting may name a vendor's program, and the appliance brings its own.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What the agent that holds the fabric lease tells the supervisor: how far it is with the fabric. The supervisor never asks there.
+"""What the agent that holds the fabric lease tells the supervisor: how far it is with the fabric, and what is wrong.
 
-The file is `out/agent.json` of the exchange folder; the agent replaces it when a goal state or a report was accepted.
+The supervisor never asks the fabric itself. The file is `out/agent.json` of the exchange folder; the agent replaces it when a goal state
+or a report was accepted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is on the resource disk, and what may be done with it: a table of states. Pure.
+"""What may be done with the resource disk, by what is on it: a table of states. Pure.
 
 It is formatted only in states that can hold nothing of anybody: blank, fresh from the platform, or left half made by us.
 Everything else is mounted as it is or left alone, with the reason. Source: guest-setup.md §A.10.

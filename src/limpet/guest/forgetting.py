@@ -1,4 +1,4 @@
-"""What a network OS forgets before its disk becomes an image: a plan that the appliance's program makes and `limpet deprovision` does.
+"""What a network OS forgets before its disk becomes an image: a plan that the appliance's program makes, and `limpet deprovision` does.
 
 It goes from a worker of the supervisor's program to the command on the worker's standard output, so no secret may be in it.
 """

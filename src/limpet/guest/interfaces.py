@@ -1,4 +1,4 @@
-"""Which NIC may lead to the platform. Source: guest-setup.md §B.3, §B.6, §J.1."""
+"""Which of the NICs may lead to the platform, and which of them first. Source: guest-setup.md §B.3, §B.6, §J.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""udev's persistent names of NICs go out of the way: a VM that moves has new hardware addresses. Source: guest-setup.md §B.6."""
+"""Moves away udev's rules that bind a NIC's name to its address: a VM that moves has new addresses. Source: guest-setup.md §B.6."""
 
 from __future__ import annotations
 

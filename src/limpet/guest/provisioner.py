@@ -1,4 +1,4 @@
-"""Who provisions this VM: this agent, cloud-init, or nobody. Source: guest-setup.md §A.11."""
+"""Who provisions this VM: this agent, cloud-init, or nobody; by configuration and by what is enabled. Source: guest-setup.md §A.11."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a status-only agent says: given on its command line, and replaced while it runs by a file in the exchange folder."""
+"""What the status-only agent says to the fabric: state and text, and what the health report shall have said.
+
+The supervisor decides it: on the agent's command line, and by a file in the exchange folder that is replaced while the agent runs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How long the kernel waits for a SCSI disk: platform storage may pause longer than its default. Source: guest-setup.md §C.1."""
+"""How long the kernel waits for a SCSI disk: longer than by default, because the platform's storage may pause.
+
+Source: guest-setup.md §C.1.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the supervisor tells the agent in the guest shell: that it is there, and all that it needs to take up where boot left off.
+"""What the supervisor tells the agent in the guest shell: that this is one, and all it needs to go on where boot left off.
 
 The file alone does not make a guest shell: its instance must also be in the environment that the container was started with
 (requirement R4). Source: network-appliance.md §8.2, R2 and R4.

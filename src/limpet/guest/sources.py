@@ -1,4 +1,4 @@
-"""One wish from two sources: the provisioning media and instance metadata. Source: guest-setup.md §A.2, §J.1."""
+"""One wish from two sources: what the media leaves out is taken from instance metadata. Source: guest-setup.md §A.2, §J.1."""
 
 from __future__ import annotations
 

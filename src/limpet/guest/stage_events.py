@@ -1,7 +1,6 @@
-"""What the supervisor wants told to the fabric by telemetry: that a handover went well or was taken back. It never talks there itself.
+"""Events of a handover that the supervisor wants told by telemetry: that it went well, or was taken back.
 
-The file is in the exchange folder. The agent that has the fabric lease sends what it has not sent yet, and tells how far it is in
-its news (limpet.guest.agent_news).
+The supervisor never talks to the fabric. It leaves them in a file of the exchange folder for the agent (`limpet.agent.handed`).
 """
 
 from __future__ import annotations

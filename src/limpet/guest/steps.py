@@ -1,6 +1,8 @@
-"""What is done to a machine, as values: they can be printed, compared and counted, and host/apply.py does them.
+"""Plans as values: tasks, and the steps that they are made of. Planners give them, `limpet.host.apply` does them.
 
-Every step may be done again after a power loss at any moment: whatever it leaves, the same plan made anew completes it.
+A task has a purpose, for people, and the steps that serve it; a step is one thing that is done to the machine, such as a file that is
+written or a program that is run. Being values they can be printed (`--dry-run`), compared and counted. Every step may be done again
+after a power loss at any moment: whatever it leaves, the same plan made anew completes it.
 """
 
 from __future__ import annotations
