@@ -42,3 +42,14 @@ def test_every_requirement_that_the_code_names_is_on_the_page() -> None:
         number for path in SOURCE.rglob("*.py") for number in NUMBER.findall(path.read_text(encoding="utf-8"))
     }
     assert named <= set(NUMBER.findall(MAPS[1].read_text(encoding="utf-8")))
+
+
+def test_decisions_are_listed_by_their_titles() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(
+        r"^- \[(\d+)\]\((.+)\): (.+)$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert listed
+    for number, page, title in listed:
+        assert page.startswith(f"{number}-")
+        assert (folder / page).read_text(encoding="utf-8").startswith(f"# {number}: {title}\n")
