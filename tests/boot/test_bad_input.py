@@ -20,6 +20,7 @@ from tests.plans.cases import put
 from limpet.boot.preview import preview
 from limpet.boot.result import Result, as_document, as_text
 from limpet.emulator.media.variants import medium
+from limpet.guest.openssh import parse_key
 from limpet.model.provisioning import PublicKey
 from limpet.model.secret import Secret
 
@@ -269,6 +270,17 @@ def test_keys_are_where_sshd_looks_for_them_or_that_is_told(files: str, told: st
     assert (KEY in vm.text("/home/alice/.ssh/vendor")) == (told == "")
     assert told in as_text(result)
     assert vm.text("/home/alice/.ssh/more") == ""
+
+
+def test_an_sshd_that_is_to_have_one_host_key_only_has_that_one_and_the_fabric_is_told_of_it() -> None:
+    vm = Vm.new()
+    put(vm.machine, Path("/etc/ssh/sshd_config"), "HostKey /etc/ssh/ssh_host_rsa_key\n")
+    assert vm.boot().state == "ready"
+    keys = [name for name in vm.machine.files.names(Path("/etc/ssh")) if name.endswith("_key")]
+    assert keys == ["ssh_host_ecdsa_key", "ssh_host_ed25519_key", "ssh_host_rsa_key"]
+    (said,) = vm.core.vm.inbox.role_properties
+    md5 = parse_key(vm.text("/etc/ssh/ssh_host_rsa_key.pub")).md5
+    assert said.value.properties == (("CertificateThumbprint", md5),)
 
 
 def test_media_with_read_errors_is_told_when_metadata_provisions_instead() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from limpet.guest.ssh_keys import KeyWish
 from limpet.guest.sshd import SshdFacts
-from limpet.guest.sshd_keys import with_keys_for_sshd
+from limpet.guest.sshd_keys import host_key_types, with_keys_for_sshd
 from limpet.model.provisioning import PublicKey
 
 SSH = Path("/etc/ssh")
@@ -91,3 +91,32 @@ def test_every_way_to_name_the_usual_file_means_it(path: str) -> None:
 def test_another_place_stays_what_it_is(path: str) -> None:
     key = PublicKey(path=path, value="ssh-ed25519 AAAA ada")
     assert places("AuthorizedKeysFile .ssh/keys\n", {}, key) == []
+
+
+RSA, ED, DSA = (f"HostKey /etc/ssh/ssh_host_{kind}_key\n" for kind in ("rsa", "ed25519", "dsa"))
+
+
+@pytest.mark.parametrize(
+    ("config", "drop_ins", "types"),
+    [
+        (None, {}, "ed25519 ecdsa"),
+        ("#" + RSA, {}, "ed25519 ecdsa"),
+        (RSA, {}, "rsa ed25519 ecdsa"),
+        (INCLUDE, {"10-a.conf": RSA}, "rsa ed25519 ecdsa"),
+        (INCLUDE, {"10-a": RSA}, "ed25519 ecdsa"),
+        (RSA + ED, {}, "ed25519 rsa ecdsa"),
+        (RSA.replace("HostKey ", "hostkey\t") + "HostKey /etc/ssh/ssh_host_ecdsa_key\n", {}, "ecdsa rsa ed25519"),
+        ('HostKey "/etc/ssh/ssh_host_rsa_key"\n', {}, "rsa ed25519 ecdsa"),
+        # Nobody's business but who has made it.
+        ("HostKey /etc/ssh/own_key\nHostKey /srv/ssh_host_rsa_key\nHostKey /etc/ssh/ssh_host_x_key\n", {}, "ed25519 ecdsa"),
+        # A type of older days, which ssh-keygen may not know.
+        (RSA + DSA, {}, "rsa ed25519 ecdsa"),
+        (DSA + "HostKey /etc/ssh/own_key\n", {}, "ed25519 ecdsa"),
+        (DSA, {}, "dsa ed25519 ecdsa"),
+    ],
+)  # fmt: skip
+def test_sshd_has_the_host_keys_that_it_is_configured_to_have(
+    config: str | None, drop_ins: dict[str, str], types: str
+) -> None:
+    facts = SshdFacts(config=config, drop_ins=drop_ins)
+    assert " ".join(host_key_types(("ed25519", "ecdsa"), facts, SSH)) == types

@@ -19,7 +19,7 @@ from limpet.guest.media import DOCUMENT, LARGEST_DOCUMENT, plan_kept_copy
 from limpet.guest.root_password import plan_root_password
 from limpet.guest.ssh_keys import KeyWish
 from limpet.guest.sshd import SshdWish, password_login, plan_sshd
-from limpet.guest.sshd_keys import with_keys_for_sshd
+from limpet.guest.sshd_keys import host_key_types, with_keys_for_sshd
 from limpet.guest.steps import MakeFolder, Remove, Task, Write
 from limpet.guest.translation import DayZero
 from limpet.guest.user import UserWish, plan_user
@@ -97,11 +97,12 @@ def _user_wish(config: Config, asked: OvfEnvironment, name: str) -> UserWish:
 def plan_identity(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
     """The machine's own: its name, its host keys, how sshd lets people in, root's password."""
     asked = wanted.environment
+    sshd_facts = ssh.look_at_sshd(machine.files, config.ssh_dir)
     keys = plan_host_keys(
         HostKeyWish(
             vm_id=wanted.vm_id,
             folder=config.ssh_dir,
-            types=config.host_key_types,
+            types=host_key_types(config.host_key_types, sshd_facts, config.ssh_dir),
             regenerate=config.regenerate_host_keys,
         ),
         ssh.look_at_host_keys(machine.files, machine.commands, config.ssh_dir),
@@ -117,7 +118,7 @@ def plan_identity(machine: Machine, config: Config, wanted: Wanted) -> list[Task
     return [
         plan_host_name(asked.host_name, host_name.look(machine.files, machine.kernel, config.library)),
         keys,
-        plan_sshd(sshd, ssh.look_at_sshd(machine.files, config.ssh_dir), host_keys_change=bool(keys.steps)),
+        plan_sshd(sshd, sshd_facts, host_keys_change=bool(keys.steps)),
         plan_root_password(
             shadow.look(machine.files, config.shadow_file), wanted=config.delete_root_password
         ),
@@ -126,7 +127,8 @@ def plan_identity(machine: Machine, config: Config, wanted: Wanted) -> list[Task
 
 def plan_missing_host_keys(machine: Machine, config: Config) -> list[Task]:
     """Host keys for a machine that has none and could not be provisioned: whom its image lets in can look why."""
-    wish = HostKeyWish(vm_id="", folder=config.ssh_dir, types=config.host_key_types, regenerate=False)
+    types = _host_key_types(machine, config)
+    wish = HostKeyWish(vm_id="", folder=config.ssh_dir, types=types, regenerate=False)
     facts = ssh.look_at_host_keys(machine.files, machine.commands, config.ssh_dir)
     return [replace(plan_host_keys(wish, facts), required=False)]
 
@@ -208,4 +210,9 @@ def plan_end(machine: Machine) -> list[Task]:
 def host_key(machine: Machine, config: Config) -> Key | None:
     """The host key whose fingerprint the fabric is told."""
     facts = ssh.look_at_host_keys(machine.files, machine.commands, config.ssh_dir)
-    return preferred_key(facts.public, config.host_key_types)
+    return preferred_key(facts.public, _host_key_types(machine, config))
+
+
+def _host_key_types(machine: Machine, config: Config) -> tuple[str, ...]:
+    sshd = ssh.look_at_sshd(machine.files, config.ssh_dir)
+    return host_key_types(config.host_key_types, sshd, config.ssh_dir)

@@ -1,12 +1,14 @@
-"""Keys for the usual file go where sshd looks for them, too, when it is configured to look elsewhere. Source: sshd_config(5)."""
+"""Keys are where sshd is configured to look for them: those that let users in, and its own. Source: sshd_config(5)."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from limpet.guest.ssh_keys import target_of
-from limpet.guest.sshd_config import includes_early, value_of
+from limpet.guest.sshd_config import global_lines, includes_early, value_of
 from limpet.guest.steps import Task
 from limpet.model.errors import MalformedDocument
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 USUAL = ".ssh/authorized_keys"
 _FILES, _COMMAND = "AuthorizedKeysFile", "AuthorizedKeysCommand"
+_HOST_KEY = re.compile(r"ssh_host_(rsa|ecdsa|ed25519|dsa)_key\Z")
+_OUTDATED = "dsa"
 
 
 def patterns_of(facts: SshdFacts, folder: Path) -> tuple[str, ...]:
@@ -57,9 +61,33 @@ def with_keys_for_sshd(wish: KeyWish, facts: SshdFacts, folder: Path) -> tuple[K
     )
 
 
+def host_key_types(types: tuple[str, ...], facts: SshdFacts, folder: Path) -> tuple[str, ...]:
+    """The wanted types, those first that sshd is configured to have, and the others that it is: without one it does not start.
+
+    A type that ssh-keygen may not know any more counts only where sshd has no other. folder: ssh.dir.
+    """
+    texts = [facts.config or "", *_drop_ins(facts)]
+    paths = [
+        PurePosixPath(value)
+        for text in texts
+        for _, keyword, value in global_lines(text)
+        if keyword == "hostkey"
+    ]
+    found = [_HOST_KEY.match(path.name) for path in paths if str(path.parent) == str(folder)]
+    configured = [match[1] for match in found if match is not None]
+    if len(paths) > configured.count(_OUTDATED):
+        configured = [kind for kind in configured if kind != _OUTDATED]
+    chosen = [kind for kind in types if kind in configured]
+    return tuple(dict.fromkeys((*chosen, *configured, *types)))
+
+
+def _drop_ins(facts: SshdFacts) -> list[str]:
+    return [text for name, text in sorted(facts.drop_ins.items()) if name.endswith(".conf")]
+
+
 def _value(facts: SshdFacts, folder: Path, keyword: str) -> str | None:
     """The value in effect: of files that are included first, else of sshd_config itself, else of the other files."""
-    drop_ins = [text for name, text in sorted(facts.drop_ins.items()) if name.endswith(".conf")]
+    drop_ins = _drop_ins(facts)
     texts = [facts.config or "", *drop_ins]
     if includes_early(texts[0], str(folder / "sshd_config.d"), {keyword: ""}):
         texts = [*drop_ins, texts[0]]
