@@ -161,7 +161,7 @@ class VmAppliance:
         return [report["words"] for report in self.rack.world.provisioning(self.name)["reports"]]
 
     def probe(self, number: int, port: int) -> str:
-        """What becomes of a connection of the platform's own address to a NIC; see `appliance_nics.knock`."""
+        """What becomes of a connection of the platform's own address to a NIC; see `limpet.lab.appliance.nics.knock`."""
         return knock(self.rack.room.fabric, self.cards[number].address, port, source="168.63.129.16")
 
     def leaked(self) -> int:

@@ -1,6 +1,6 @@
 """The lab's shell in a VM, over its second serial port: it needs no network, no password and no login.
 
-The other end is `vm_guest.SHELL`.
+The other end is `guest.SHELL`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The program part of /usr/sbin/waagent: takes waagent's words and runs limpet's verbs. Source: guest-setup.md §H.1.
 
-Its text is installed together with shim_names.py, and stands alone: nothing of limpet can be imported from here.
+Its text is installed together with names.py, and stands alone: nothing of limpet can be imported from here.
 """
 
 from __future__ import annotations
