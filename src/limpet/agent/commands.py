@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from limpet.agent.lifecycle import COMMAND_SECONDS, Step
-from limpet.agent.timestamps import utc
 from limpet.host.output import format_output
 from limpet.model.errors import Code, HandlerError, HostError
 from limpet.model.manifest import Operation
+from limpet.wire.ticks import seconds_to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,7 +139,7 @@ class Commands:
         self._processes.stop_current()
 
     def _record(self, folder: HandlerFolder, occasion: Occasion, command: str, outcome: str) -> None:
-        lines = f"{utc(self._clock.now())} {occasion.step.value}: {command}\n{outcome}\n"
+        lines = f"{seconds_to_text(self._clock.now())} {occasion.step.value}: {command}\n{outcome}\n"
         try:
             self._store.files.make_folder(folder.log_folder)
             self._store.files.append(

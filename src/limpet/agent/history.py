@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from limpet.agent.timestamps import utc
 from limpet.model.errors import HostError
 from limpet.model.redact import redacted
+from limpet.wire.ticks import seconds_to_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ class History:
 
     def begin(self, tag: str, documents: dict[str, bytes]) -> None:
         """Open the folder of a new goal state and put its documents there. tag: incarnation and etag."""
-        moment = utc(self._clock.now()).rstrip("Z").replace(":", "-")
+        moment = seconds_to_text(self._clock.now()).rstrip("Z").replace(":", "-")
         self._current = self._folder / f"{moment}__{re.sub(r'[^A-Za-z0-9-]', '_', tag)[:80]}"
         for name, content in documents.items():
             self.keep(name, content)

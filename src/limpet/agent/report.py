@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limpet.agent.policy import EVERYTHING
-from limpet.agent.timestamps import utc
 from limpet.agent.worklist import unsupported_features
 from limpet.model.errors import Code, HandlerError
 from limpet.model.extensions import Wanted
 from limpet.model.manifest import HandlerState
 from limpet.model.redact import redacted
 from limpet.model.status import AgentStatus, HandlerStatusWord, Message, SettingsStatus, UpdateStatus
+from limpet.wire.ticks import seconds_to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,7 @@ class Report:
             self._last = {name: own for name, own in entries if name not in several}
             handlers = tuple(entry for _, own in entries for entry in own)
         return AgentStatus(
-            timestamp=utc(self._clock.now()),
+            timestamp=seconds_to_text(self._clock.now()),
             guest=self._guest,
             status=self.word,
             message=Message(message=redacted("; ".join((self.says, *self._board.troubles, *awaited[1:])))),

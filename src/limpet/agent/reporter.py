@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from limpet.agent.timestamps import utc
 from limpet.model.errors import FabricError, FabricRefused, FabricStale, HostError
 from limpet.model.extensions import BlobType
 from limpet.wire import statusblob, storage
 from limpet.wire.http import accepted
+from limpet.wire.ticks import seconds_to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +166,7 @@ class Reporter:
         A report that met a stale identity is dropped, because the next one goes under the right identity at once. When
         even that one is called stale, it goes directly.
         """
-        date = utc(self._clock.now())
+        date = seconds_to_text(self._clock.now())
         try:
             code = 0
             for request in _requests(upload, content, date, storage.Padding.SPACES):

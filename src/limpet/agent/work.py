@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from limpet.agent.lifecycle import Wish
 from limpet.agent.steps import ExtensionFailed
-from limpet.agent.timestamps import utc
 from limpet.agent.worklist import Item, unsupported_features, work_list
 from limpet.model.errors import Code, HandlerError, HostError
 from limpet.model.extensions import Source
 from limpet.model.status import GoalStateAggregate, Message
+from limpet.wire.ticks import seconds_to_text
 
 if TYPE_CHECKING:
     from limpet.agent.board import Board, Snapshot
@@ -228,5 +228,5 @@ class Worker:
             code=int(code),
             message=Message(message=text),
             svd_sequence_number=snapshot.extensions.svd_sequence_number,
-            finished=utc(self._clock.now()),
+            finished=seconds_to_text(self._clock.now()),
         )
