@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from limpet.agent.board import Board
     from limpet.agent.machine import Talking
 
-METADATA_EVERY, METADATA_FIRST = 60.0, 40.0
-"""Seconds between two looks, and from the start to the first: the supervisor has just looked then."""
+METADATA_EVERY, METADATA_FIRST = 60.0, 15.0
+"""Seconds between two looks, and from the start to the first: with the look at the host plugin, so that the agent wakes up once for both."""
 AGAIN = 10.0
 """Seconds from one that got no answer to the next."""
 _ANSWER = 5.0
