@@ -113,6 +113,13 @@ RSA, ED, DSA = (f"HostKey /etc/ssh/ssh_host_{kind}_key\n" for kind in ("rsa", "e
         (RSA + DSA, {}, "rsa ed25519 ecdsa"),
         (DSA + "HostKey /etc/ssh/own_key\n", {}, "ed25519 ecdsa"),
         (DSA, {}, "dsa ed25519 ecdsa"),
+        # What it speaks of.
+        ("HostKeyAlgorithms rsa-sha2-512,rsa-sha2-256\n", {}, "rsa ed25519 ecdsa"),
+        ("HostKeyAlgorithms ssh-rsa\n", {}, "rsa ed25519 ecdsa"),
+        ("HostKeyAlgorithms ecdsa-sha2-nistp384,rsa-sha2-512\n", {}, "ed25519 ecdsa"),
+        ("HostKeyAlgorithms -ssh-ed25519\n", {}, "ed25519 ecdsa"),
+        ("HostKeyAlgorithms *\n", {}, "ed25519 ecdsa"),
+        (RSA + "HostKeyAlgorithms ssh-ed25519\n", {}, "rsa ed25519 ecdsa"),
     ],
 )  # fmt: skip
 def test_sshd_has_the_host_keys_that_it_is_configured_to_have(

@@ -24,6 +24,7 @@ USUAL = ".ssh/authorized_keys"
 _FILES, _COMMAND = "AuthorizedKeysFile", "AuthorizedKeysCommand"
 _HOST_KEY = re.compile(r"ssh_host_(rsa|ecdsa|ed25519|dsa)_key\Z")
 _OUTDATED = "dsa"
+_ALGORITHMS = (("ed25519", "ssh-ed25519"), ("ecdsa", "ecdsa-sha2-"), ("rsa", "rsa-sha2-"), ("rsa", "ssh-rsa"))
 
 
 def patterns_of(facts: SshdFacts, folder: Path) -> tuple[str, ...]:
@@ -64,7 +65,8 @@ def with_keys_for_sshd(wish: KeyWish, facts: SshdFacts, folder: Path) -> tuple[K
 def host_key_types(types: tuple[str, ...], facts: SshdFacts, folder: Path) -> tuple[str, ...]:
     """The wanted types, those first that sshd is configured to have, and the others that it is: without one it does not start.
 
-    A type that ssh-keygen may not know any more counts only where sshd has no other. folder: ssh.dir.
+    Where it is configured to speak of none of them, one that it speaks of comes first: nobody could log in otherwise. A type
+    that ssh-keygen may not know any more counts only where sshd has no other. folder: ssh.dir.
     """
     texts = [facts.config or "", *_drop_ins(facts)]
     paths = [
@@ -78,7 +80,15 @@ def host_key_types(types: tuple[str, ...], facts: SshdFacts, folder: Path) -> tu
     if len(paths) > configured.count(_OUTDATED):
         configured = [kind for kind in configured if kind != _OUTDATED]
     chosen = [kind for kind in types if kind in configured]
-    return tuple(dict.fromkeys((*chosen, *configured, *types)))
+    wanted = tuple(dict.fromkeys((*chosen, *configured, *types)))
+    spoken = _spoken(_value(facts, folder, "HostKeyAlgorithms") or "")
+    return wanted if not spoken or set(spoken) & set(wanted) else (spoken[0], *wanted)
+
+
+def _spoken(algorithms: str) -> list[str]:
+    """The types of key that a whole list of algorithms is about; one that only changes sshd's own says nothing."""
+    words = [] if algorithms[:1] in {"+", "-", "^"} else algorithms.split(",")
+    return [kind for kind, name in _ALGORITHMS if any(word.strip().startswith(name) for word in words)]
 
 
 def _drop_ins(facts: SshdFacts) -> list[str]:
