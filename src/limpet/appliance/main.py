@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -12,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from limpet import packed
 from limpet.appliance.appliance import WISH, Appliance
+from limpet.appliance.chosen import chosen, read_apart
 from limpet.appliance.guest.runtimes import runtime
 from limpet.appliance.journal import Journal
 from limpet.appliance.machine import Machine
 from limpet.appliance.networkos.drivers import network_os
 from limpet.appliance.states import State
-from limpet.config.load import load_config
-from limpet.config.options import add_options
 from limpet.guest.fabric_lease import EXCHANGE, LOCK
 from limpet.host.chance import RealRandom
 from limpet.host.children import RealChildren
@@ -36,6 +34,7 @@ from limpet.host.surroundings import RealSurroundings
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
     from limpet.config.load import Config
@@ -57,8 +56,12 @@ usage or configuration, 3 already running
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> ArgumentParser:
     """The command line."""
+    import argparse  # noqa: PLC0415 - the supervisor, which stays in memory, does without
+
+    from limpet.config.options import add_options  # noqa: PLC0415
+
     made = argparse.ArgumentParser(
         prog="limpet appliance",
         description="Hand the NICs to a network OS, and have the agent go on in a guest shell behind it.",
@@ -125,6 +128,10 @@ exit codes: 0 the supervisor was told, 1 none runs, 2 wrong usage
 
 def main(argv: Sequence[str] = ()) -> int:
     """Do one of the commands. Raises: ConfigurationError; AlreadyRunning; HostError."""
+    if argv[:1] == ["run"] and os.geteuid() == 0:
+        found = read_apart(lambda: _chosen(argv))
+        if found is not None:
+            return _run(found, found.words)  # type: ignore[arg-type] # it looks like one
     options = parser().parse_args(argv)
     if options.command == "retry":
         return _retry()
@@ -133,7 +140,7 @@ def main(argv: Sequence[str] = ()) -> int:
             RealFiles(), JOURNAL, as_json=options.json
         )
         return told
-    config = load_config(RealFiles(), path=options.config, options=options.set)
+    config = _config(options)
     if options.command == "plan" or options.dry_run:
         shown: int = import_module("limpet.appliance.commands.plan").show(
             config,
@@ -147,9 +154,30 @@ def main(argv: Sequence[str] = ()) -> int:
         raise HostError(
             "only root can hand over this machine's NICs; `limpet appliance plan` shows what would be done"
         )
+    return _run(config, _words(options))
+
+
+def _config(options: Namespace) -> Config:
+    """Raises: ConfigurationError."""
+    from limpet.config.load import load_config  # noqa: PLC0415 - see above
+
+    return load_config(RealFiles(), path=options.config, options=options.set)
+
+
+def _words(options: Namespace) -> list[str]:
+    """What the programs are told that the supervisor starts."""
     words = [] if options.config is None else ["--config", str(options.config)]
-    words += [word for each in options.set for word in ("--set", each)]
-    return _run(config, words)
+    return words + [word for each in options.set for word in ("--set", each)]
+
+
+def _chosen(argv: Sequence[str]) -> bytes:
+    """Raises: ValueError, where the supervisor is not to be started; what else `main` raises."""
+    options = parser().parse_args(argv)
+    if options.dry_run:
+        raise ValueError("this is not the supervisor")
+    config = _config(options)
+    values = {name: getattr(config, name) for name in config.__dataclass_fields__ if name != "origins"}
+    return chosen({**values, "words": tuple(_words(options))})
 
 
 def _run(config: Config, words: Sequence[str]) -> int:
