@@ -15,6 +15,7 @@ from limpet.appliance.guest.build_recipe import (
     UNIT,
     UNIT_TEXT,
     Recipe,
+    kind_problem,
     plan_build,
 )
 from limpet.guest.steps import Remove, Run, Write
@@ -94,3 +95,22 @@ def test_programs_that_have_no_place_in_a_guest_shell_stay_out() -> None:
     assert "--exclude=limpet/lab" in copying[0][2]
     assert "--exclude=limpet/emulator" in copying[0][2]
     assert "--exclude=limpet" not in copying[1][2]
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("a.squashfs", True),
+        ("a.tar.gz", True),
+        ("a.tgz", True),
+        ("a", True),
+        ("a.zip", False),
+        ("a.gz", False),
+    ],
+)
+def test_a_name_that_says_of_no_image_what_it_is_is_refused_before_anything_is_built(
+    name: str, taken: bool
+) -> None:
+    problem = kind_problem(Path("/srv", name))
+    assert (problem is None) is taken
+    assert problem is None or ".squashfs, .tar" in problem

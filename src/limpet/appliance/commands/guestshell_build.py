@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.commands.guestshell_deeds import Here
 from limpet.appliance.commands.guestshell_words import say_json, say_plan
 from limpet.appliance.guest.build import RECORD, apt_settings, build_image, mirrors, missing_program, parts
-from limpet.appliance.guest.build_recipe import Recipe, plan_build
+from limpet.appliance.guest.build_recipe import Recipe, kind_problem, plan_build
 from limpet.guest.steps import Outcome
 from limpet.model.errors import ConfigurationError, HostError
 
@@ -25,6 +25,9 @@ def build(options: argparse.Namespace) -> int:
     """Do it; gives the exit code. Raises: ConfigurationError; HostError."""
     here = Here.this_machine()
     output = options.output.absolute()
+    problem = kind_problem(output)
+    if problem is not None:
+        raise ConfigurationError(problem)
     recipe = Recipe(
         suite=options.suite,
         packages=tuple(options.package),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import limpet
 from limpet import __version__
 from limpet.appliance.guest import images
-from limpet.appliance.guest.build_recipe import MANIFEST, listing, plan_build
+from limpet.appliance.guest.build_recipe import MANIFEST, is_tree, listing, plan_build
 from limpet.appliance.guest.slots import Image, render_image
 from limpet.appliance.guest.upgrade import RECORD as RECORD  # noqa: PLC0414 - it is written here
 from limpet.guest.appliance_profile import EXCHANGE
@@ -83,7 +83,7 @@ def build_image(
     if files.info(output) is not None:
         raise HostError(f"{output} is there already")
     files.make_folder(place, mode=0o700)
-    tree = output if output.suffix == "" else place / "tree"
+    tree = output if is_tree(output) else place / "tree"
     done = False
     try:
         for task in plan_build(recipe, output, place, int(interpreter.clock.now())):

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.appliance.guest.images import LISTING, is_archive, is_file_image
+from limpet.appliance.guest.images import ARCHIVES, LISTING, is_archive, is_file_image
+from limpet.appliance.guest.layout import SQUASHFS
 from limpet.guest.appliance_profile import LAUNCHER, PROFILE, render_profile
 from limpet.guest.steps import MakeFolder, Remove, Run, Task, Write
 
@@ -135,7 +136,7 @@ def plan_build(recipe: Recipe, output: Path, place: Path, now: int) -> tuple[Tas
 
     now: seconds since 1970, before anything is written.
     """
-    tree = output if _is_tree(output) else place / "tree"
+    tree = output if is_tree(output) else place / "tree"
     tasks = [
         _task("packages", "unpack and configure Debian's packages", _bootstrap(recipe, tree)),
         _task("limpet", "put limpet in", *_limpet(recipe, tree, now), after="packages"),
@@ -159,7 +160,16 @@ def listing(tree: Path, listed: Path) -> Run:
     return Run(("sh", "-c", LISTING, "sh", str(tree), str(listed)), timeout=LONGEST)
 
 
-def _is_tree(output: Path) -> bool:
+def kind_problem(output: Path) -> str | None:
+    """Why nothing is built under this name; None where it says what is wanted."""
+    if output.suffix and is_tree(output):
+        endings = ", ".join((SQUASHFS, *ARCHIVES))
+        return f"{output.name} says of no image what it is: end it in one of {endings}; a folder's name has no ending"
+    return None
+
+
+def is_tree(output: Path) -> bool:
+    """Whether a folder is built: what has no ending that says something else."""
     return not is_archive(output) and not is_file_image(output)
 
 

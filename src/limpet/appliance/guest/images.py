@@ -246,9 +246,12 @@ LISTING = (
 """Lists the regular files of the tree $1 with their digests in the file $2."""
 
 
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst")
+
+
 def is_archive(path: Path) -> bool:
     """Whether it is a tar, by its name."""
-    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst"))
+    return path.name.endswith(ARCHIVES)
 
 
 def is_file_image(path: Path) -> bool:
