@@ -111,3 +111,62 @@ def test_a_file_of_the_package_takes_the_place_of_a_folder_and_the_other_way_rou
         "mnt/inside": "kept",
         "mrseq": "3",
     }
+
+
+OVERLAY = """
+import json, subprocess, sys, zipfile
+from pathlib import Path
+from limpet.host.archive import expand
+from limpet.host.files import RealFiles
+base, redirect, told, image = Path(sys.argv[1]), sys.argv[2], {}, {"handler/mrseq": "3", "handler/a/b/c/deep": "", "handler/mixed/x/y": ""}
+lower, upper = base / "lower", base / "upper"
+lower.mkdir()
+upper.mkdir()
+subprocess.run(["mount", "-t", "tmpfs", "none", upper], check=True)  # another file system than the image's
+for name, text in image.items():
+    (lower / name).parent.mkdir(parents=True, exist_ok=True)
+    (lower / name).write_text(text)
+for name in ("changes", "work", "root"):
+    (upper / name).mkdir()
+options = f"lowerdir={lower},upperdir={upper}/changes,workdir={upper}/work,redirect_dir={redirect}"
+subprocess.run(["mount", "-t", "overlay", "-o", options, "none", upper / "root"], check=True)
+root = upper / "root"
+(root / "handler" / "mixed" / "new").mkdir()
+(root / "handler" / "mixed" / "new" / "file").write_text("new")
+(root / "made").mkdir()
+(root / "made" / "mrseq").write_text("4")
+for name in ("handler", "made"):
+    for archive in ("first.zip", "again.zip"):
+        expand(base / archive, root / name)
+    told[name] = {str(path.relative_to(root / name)): path.read_text() for path in sorted((root / name).rglob("*")) if path.is_file()}
+    RealFiles().remove(root / name)
+told["left"] = [path.name for path in root.iterdir()]
+json.dump(told, sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("redirect", ["on", "off"])
+def test_on_an_overlay_what_a_handler_keeps_stays_and_what_an_image_has_brought_is_replaced_and_goes(
+    tmp_path: Path, redirect: str
+) -> None:
+    again = {"HandlerManifest.json": b"[2]", "bin/tool": b"new"}
+    for name, members in (("first", FIRST), ("again", again)):
+        (tmp_path / f"{name}.zip").write_bytes(zipped(members))
+    run = [sys.executable, "-c", OVERLAY, str(tmp_path), redirect]
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", *run], capture_output=True, text=True, check=False
+    )
+    if "mount: " in done.stderr:
+        pytest.skip(f"this kernel mounts no overlay here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    packed = {"HandlerManifest.json": "[2]", "bin/tool": "new", "gone": "stays"}
+    assert told["made"] == {**packed, "mrseq": "4"}
+    assert told["handler"] == {
+        **packed,
+        "mrseq": "3",
+        "a/b/c/deep": "",
+        "mixed/x/y": "",
+        "mixed/new/file": "new",
+    }
+    assert told["left"] == []

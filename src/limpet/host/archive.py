@@ -6,6 +6,7 @@ Modes in the zip are ignored; every regular file can be executed by its owner. S
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -60,7 +61,8 @@ _UNREADABLE = (
 def expand(archive: Path, folder: Path) -> None:
     """Expand `archive` into `folder`. What is there and not in the archive stays, but for manifests, which are a package's own.
 
-    The folder is exchanged as a whole; one in which the handler has mounted something stays, and is given its files one by one.
+    The folder is exchanged as a whole; one that cannot be moved, or in which the handler has mounted something, stays and is given
+    its files one by one.
     Raises: HostError, which names what is wrong; then `folder` is as it was.
     """
     beside = folder.with_name(f".{folder.name}.unpacking")
@@ -83,8 +85,10 @@ def expand(archive: Path, folder: Path) -> None:
             if mounted and not _is_covered(members, mounted):
                 _merge(beside, folder, members, mounted)
                 return
-            _keep(folder, beside, folder.stat().st_dev)
-            folder.rename(before)
+            _keep(folder, beside, {str(folder / point) for point in mounted})
+            if not _moved(folder, before):
+                _merge(beside, folder, members, mounted)
+                return
         elif os.path.lexists(folder):
             folder.unlink()
         try:
@@ -113,6 +117,17 @@ def _set_aside(before: Path) -> None:
     if os.path.lexists(before):
         names = (before.with_name(f"{before.name}.{number}") for number in itertools.count(1))
         before.rename(next(name for name in names if not os.path.lexists(name)))
+
+
+def _moved(folder: Path, before: Path) -> bool:
+    """Move a folder aside. Says whether it could be moved: an overlay may move nothing that an image has brought."""
+    try:
+        folder.rename(before)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return False
+        raise
+    return True
 
 
 def _mounted_in(folder: Path) -> Collection[str]:
@@ -166,10 +181,11 @@ def _manifests(folder: Path, apart: Collection[str], depth: int = 0) -> Iterator
                 yield from _manifests(Path(entry.path), apart, depth + 1)
 
 
-def _keep(old: Path, new: Path, device: int, depth: int = 0) -> None:
+def _keep(old: Path, new: Path, apart: Collection[str], depth: int = 0) -> None:
     """Give `new` what `old` has and `new` has not, by hard links: until it takes its place `old` is whole.
 
-    device: the file system; what is mounted in `old` stays where it is.
+    apart: where something is mounted, which stays where it is. The number of a device does not tell: on an overlay files have another
+    than their folder.
     """
     with os.scandir(old) as entries:
         for entry in entries:
@@ -177,7 +193,7 @@ def _keep(old: Path, new: Path, device: int, depth: int = 0) -> None:
             with contextlib.suppress(
                 OSError
             ):  # what its daemon takes away meanwhile, or what can have no second name
-                if entry.name == MANIFEST or entry.stat(follow_symlinks=False).st_dev != device:
+                if entry.name == MANIFEST or entry.path in apart:
                     continue
                 if not entry.is_dir(follow_symlinks=False):
                     os.link(entry.path, target, follow_symlinks=False)  # not where the package has something
@@ -186,7 +202,7 @@ def _keep(old: Path, new: Path, device: int, depth: int = 0) -> None:
                         target.mkdir()
                         shutil.copystat(entry.path, target)
                     if target.is_dir():
-                        _keep(Path(entry.path), target, device, depth + 1)
+                        _keep(Path(entry.path), target, apart, depth + 1)
 
 
 def opened(file: IO[bytes], name: str) -> zipfile.ZipFile:

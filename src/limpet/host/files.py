@@ -314,7 +314,7 @@ def _removed_some(top: int) -> bool:
             some = True
             if entry.is_dir(follow_symlinks=False):
                 if not _removed_at_once(entry.name, top):
-                    _move_folders_up(entry.name, top)
+                    _move_folders_up(entry.name, top, top)
                     os.rmdir(entry.name, dir_fd=top)
             else:
                 os.unlink(entry.name, dir_fd=top)
@@ -332,17 +332,29 @@ def _removed_at_once(name: str | Path, top: int | None = None) -> bool:
     return True
 
 
-def _move_folders_up(name: str, top: int) -> None:
-    inner = os.open(name, _FOLDER, dir_fd=top)
+def _move_folders_up(name: str, parent: int, top: int) -> None:
+    inner = os.open(name, _FOLDER, dir_fd=parent)
     try:
         with os.scandir(inner) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    os.rename(entry.name, f".{os.urandom(8).hex()}", src_dir_fd=inner, dst_dir_fd=top)
+                    _move_up(entry.name, inner, top)
                 else:
                     os.unlink(entry.name, dir_fd=inner)
     finally:
         os.close(inner)
+
+
+def _move_up(name: str, parent: int, top: int) -> None:
+    try:
+        os.rename(name, f".{os.urandom(8).hex()}", src_dir_fd=parent, dst_dir_fd=top)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # An overlay may move no folder of its lower layers: what an image brings, which is not endlessly deep.
+        if not _removed_at_once(name, parent):
+            _move_folders_up(name, parent, top)
+            os.rmdir(name, dir_fd=parent)
 
 
 def _last_lines(path: Path, at_most: int) -> bytes:
