@@ -131,9 +131,12 @@ def _moved(folder: Path, before: Path) -> bool:
 
 
 def _mounted_in(folder: Path) -> Collection[str]:
-    """Where something is mounted in a folder: paths below it."""
+    """Where something is mounted in a folder: paths below it. Without /proc nobody knows."""
     start = f"{os.path.realpath(folder)}/"
-    text = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    try:
+        text = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return set()
     points = (mount.point for mount in read_mountinfo(text))
     return {point.removeprefix(start) for point in points if point.startswith(start)}
 
