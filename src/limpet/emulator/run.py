@@ -26,7 +26,7 @@ from limpet.emulator.narration import line
 from limpet.emulator.opening_moves import play
 from limpet.emulator.server import FabricServer, Listen
 from limpet.emulator.storage.packages import read_package
-from limpet.emulator.world.state import World
+from limpet.emulator.world.state import World, events_after
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
-    from limpet.emulator.events import Event
     from limpet.emulator.scenario import Scenario
     from limpet.emulator.world.state import Settings
 
@@ -155,14 +154,10 @@ async def _admin(app: Starlette, listeners: list[socket.socket]) -> None:
 async def _narrate(fabric: Fabric, *, as_json: bool) -> None:
     last = 0
     while True:
-        fresh = await fabric.until(partial(_events_after, last))
+        fresh = await fabric.until(partial(events_after, last))
         for event in fresh or ():
             _say(json.dumps(event.as_json()) if as_json else line(event))
             last = event.id
-
-
-def _events_after(last: int, world: World) -> tuple[Event, ...] | None:
-    return world.events.after(last) or None
 
 
 def _ready(world: World, server: FabricServer, admin: str, dashboard: str | None) -> dict[str, Any]:

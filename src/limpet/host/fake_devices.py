@@ -88,7 +88,7 @@ class FakeDevices:
 
 @contextmanager
 def by_the_kernel(files: FakeFiles) -> Iterator[None]:
-    """What the kernel changes in its own trees is not a change that a power cut could come before."""
+    """No power cut comes before a change here: the kernel changes its own trees, or a program does something as one change."""
     before, files.before = files.before, lambda: None
     try:
         yield

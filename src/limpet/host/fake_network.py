@@ -358,9 +358,16 @@ def _nic_of(space: FakeNamespace, mac: str) -> bool:
 def _route_line(route: FakeRoute) -> str:
     destination, gateway = route.destination, route.gateway or IPv4Address(0)
     flags = 0x1 | (0x2 if route.gateway else 0) | (0x4 if destination.prefixlen == 32 else 0)
-    words = (_hex(destination.network_address), _hex(gateway), f"{flags:04X}", "0\t0", str(route.metric))
-    return "\t".join((route.device, *words, _hex(destination.netmask), "0\t0\t0\n"))
+    words = (
+        kernel_hex(destination.network_address),
+        kernel_hex(gateway),
+        f"{flags:04X}",
+        "0\t0",
+        str(route.metric),
+    )
+    return "\t".join((route.device, *words, kernel_hex(destination.netmask), "0\t0\t0\n"))
 
 
-def _hex(address: IPv4Address) -> str:
+def kernel_hex(address: IPv4Address) -> str:
+    """An address as /proc/net/route has it."""
     return address.packed[::-1].hex().upper()

@@ -14,6 +14,7 @@ from limpet.emulator.admin.problems import Problem
 from limpet.emulator.admin.reading import Member
 from limpet.emulator.exchange import Service
 from limpet.emulator.storage.hosting import HostingRefused, host_package, hosted_by, package_path
+from limpet.emulator.world.state import events_after
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from limpet.emulator.events import Event
-    from limpet.emulator.world.state import World
 
 LARGEST_PACKAGE = 200 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0
@@ -138,7 +138,7 @@ async def events(api: Api, request: Request) -> Response:
 async def _stream(api: Api, last: int) -> AsyncIterator[str]:
     yield f": events after {last}\n\n"
     while True:
-        fresh = await api.fabric.until(partial(_events_after, last), KEEP_ALIVE_SECONDS)
+        fresh = await api.fabric.until(partial(events_after, last), KEEP_ALIVE_SECONDS)
         if fresh is None:
             yield ": still here\n\n"
             continue
@@ -153,7 +153,3 @@ def _words(fresh: tuple[Event, ...], last: int) -> Iterator[str]:
         yield f"event: lost\ndata: {json.dumps({'from': last + 1, 'to': fresh[0].id - 1})}\n\n"
     for event in fresh:
         yield f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.as_json())}\n\n"
-
-
-def _events_after(last: int, world: World) -> tuple[Event, ...] | None:
-    return world.events.after(last) or None

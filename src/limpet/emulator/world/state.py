@@ -19,6 +19,7 @@ from limpet.model.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from limpet.emulator.events import Event
     from limpet.emulator.faults import Rule
     from limpet.emulator.storage.packages import HostedPackage
     from limpet.emulator.world.vm import Nic, VirtualMachine
@@ -116,3 +117,8 @@ class World:
     def tell(self, at: float, kind: str, vm: str | None, /, **data: Any) -> World:
         """The world with one more event."""
         return replace(self, events=self.events.add(at, kind, vm, data))
+
+
+def events_after(last: int, world: World) -> tuple[Event, ...] | None:
+    """A condition to wait for: what has happened since the event `last`; None while that is nothing."""
+    return world.events.after(last) or None

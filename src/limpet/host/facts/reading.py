@@ -29,6 +29,12 @@ def text_of(files: Files, path: Path, *, at_most: int = SMALL) -> str | None:
     return None if content is None else content.decode("utf-8", "replace").strip()
 
 
+def whole_text_of(files: Files, path: Path, *, at_most: int) -> str | None:
+    """Its text to the letter, with bytes that are not UTF-8 as surrogates, for text that is written again; None as above."""
+    content = bytes_of(files, path, at_most=at_most)
+    return None if content is None else content.decode("utf-8", "surrogateescape")
+
+
 def is_there(files: Files, path: Path) -> bool:
     """Whether anything is at `path`; a link that leads nowhere counts."""
     try:

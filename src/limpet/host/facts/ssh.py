@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from limpet.guest.host_keys import LARGEST as LARGEST_KEY
 from limpet.guest.host_keys import NOTE, HostKeyFacts
 from limpet.guest.sshd import LARGEST, TRIAL, SshdFacts
-from limpet.host.facts.reading import bytes_of, is_there, names_in, text_of
+from limpet.host.facts.reading import is_there, names_in, text_of, whole_text_of
 from limpet.host.facts.ssh_keys import labels
 from limpet.model.errors import HostError
 
@@ -65,7 +65,7 @@ def look_at_sshd(files: Files, folder: Path) -> SshdFacts:
     info = None if config is None else files.info(place)
     drop_ins = folder / "sshd_config.d"
     names = [name for name in names_in(files, drop_ins) if not name.startswith(".")][:_MOST_DROP_INS]
-    texts = {name: _text(files, drop_ins / name) for name in names}
+    texts = {name: whole_text_of(files, drop_ins / name, at_most=LARGEST) for name in names}
     return SshdFacts(
         config=config,
         config_path=path,
@@ -86,12 +86,6 @@ def _led(files: Files, path: Path) -> Path:
             break
         path = path.parent / target
     return path
-
-
-def _text(files: Files, path: Path) -> str | None:
-    """With the white space around it and bytes that are not UTF-8 as surrogates, for it is written again."""
-    content = bytes_of(files, path, at_most=LARGEST)
-    return None if content is None else content.decode("utf-8", "surrogateescape")
 
 
 def _is_whole(files: Files, path: Path) -> bool:

@@ -5,15 +5,15 @@ A service runs when RUNNING has a file of its name. A package's file is noted in
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limpet.host.fake_commands import Said
+from limpet.host.fake_devices import by_the_kernel
 from limpet.host.fake_programs.deprovision import RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from limpet.host.fake_commands import Call
     from limpet.host.fake_files import FakeFiles
@@ -23,20 +23,10 @@ DIVERSIONS = Path("/var/lib/dpkg/diversions")
 _LIMIT = 1024 * 1024
 
 
-@contextmanager
-def _as_one_change(files: FakeFiles) -> Iterator[None]:
-    """The power is cut before a program runs, not in it."""
-    before, files.before = files.before, lambda: None
-    try:
-        yield
-    finally:
-        files.before = before
-
-
 def ln(files: FakeFiles, call: Call) -> Said:
     """Put a symbolic link in the place of what is there."""
     target, place = call.argv[-2:]
-    with _as_one_change(files):
+    with by_the_kernel(files):
         files.remove(Path(place))
         files.link(Path(place), Path(target))
     return Said()
@@ -45,7 +35,7 @@ def ln(files: FakeFiles, call: Call) -> Said:
 def systemctl(files: FakeFiles, call: Call) -> Said:
     """Say which services run; start and stop some; take note of changed units."""
     verb, *units = call.argv[1:]
-    with _as_one_change(files):
+    with by_the_kernel(files):
         if verb == "is-active":
             states = ["active" if files.info(RUNNING / unit) else "inactive" for unit in units]
             return Said("\n".join(states) + "\n", exit_code=0 if "active" in states else 3)
@@ -70,7 +60,7 @@ def dpkg_query(files: FakeFiles, call: Call) -> Said:
 def dpkg_divert(files: FakeFiles, call: Call) -> Said:
     """Move a package's file aside, or back."""
     _, _, _, _, to, verb, path = call.argv
-    with _as_one_change(files):
+    with by_the_kernel(files):
         if verb == "--add":
             files.replace(DIVERSIONS, f"{path}\n{to}\n:\n".encode())
             source, goal = Path(path), Path(to)

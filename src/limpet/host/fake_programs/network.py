@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from limpet.guest.routes import parse_local_addresses, parse_route_table
 from limpet.host.fake_commands import Said
 from limpet.host.fake_devices import by_the_kernel
+from limpet.host.fake_network import kernel_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,20 +135,16 @@ def _route(files: FakeFiles, destination: str, gateway: str | None, name: str, *
 def _add(files: FakeFiles, name: str, destination: IPv4Network, gateway: IPv4Address) -> None:
     """Put a route in, in place of one to the same destination."""
     head, _, rest = (_read(files, ROUTES) or _HEAD).partition("\n")
-    place = f"{_hex(destination.network_address)}\t"
-    mask = _hex(destination.netmask)
+    place = f"{kernel_hex(destination.network_address)}\t"
+    mask = kernel_hex(destination.netmask)
     lines = [
         line
         for line in rest.splitlines()
         if not (line.partition("\t")[2].startswith(place) and f"\t{mask}\t" in line)
     ]
     flags = 0x1 | (0x2 if gateway != _DIRECTLY else 0) | (0x4 if destination.prefixlen == 32 else 0)
-    lines.append(f"{name}\t{place}{_hex(gateway)}\t{flags:04X}\t0\t0\t0\t{mask}\t0\t0\t0")
+    lines.append(f"{name}\t{place}{kernel_hex(gateway)}\t{flags:04X}\t0\t0\t0\t{mask}\t0\t0\t0")
     _put(files, ROUTES, "\n".join([head, *lines]) + "\n")
-
-
-def _hex(address: IPv4Address) -> str:
-    return address.packed[::-1].hex().upper()
 
 
 def _read(files: FakeFiles, path: Path) -> str:

@@ -17,7 +17,16 @@ from limpet.lab.commands import LabError, own_command
 from limpet.lab.demo.appliance_run import ApplianceRun
 from limpet.lab.demo.appliance_show import MARK, appliance_show
 from limpet.lab.demo.appliance_story import HANDLERS, Surprise, tell
-from limpet.lab.demo.life import EXIT_CODES, FAILED, LACKING, at_a_terminal, lacking, signals, until_enter
+from limpet.lab.demo.life import (
+    EXIT_CODES,
+    FAILED,
+    LACKING,
+    at_a_terminal,
+    lacking,
+    signals,
+    tail_of,
+    until_enter,
+)
 from limpet.lab.timeline.sources import fabric_events
 from limpet.usage import Help
 
@@ -29,7 +38,6 @@ if TYPE_CHECKING:
     from limpet.lab.requirements import Lack
 
 LACKS = partial(requirements.lacks, appliances=True)
-LOG_LINES = 25
 REQUESTS = 15
 
 EPILOG = f"""\
@@ -124,20 +132,16 @@ def evidence(made: Appliance) -> dict[str, list[str]]:
             f"{request['method']} {request['target']} → {request['status']}" for request in requests
         ]
         if not made.machine.running:
-            found["its console"] = _tail(made.machine.last_words())
+            found["its console"] = tail_of(made.machine.last_words())
             return found
-        found["its journal"] = _tail(made.run(["limpet", "appliance", "history"]).stdout)
+        found["its journal"] = tail_of(made.run(["limpet", "appliance", "history"]).stdout)
         log = ["journalctl", "--no-pager", "--output", "short-precise", "--unit", "limpet-appliance"]
-        found["the supervisor's log"] = _tail(made.run(log).stdout)
+        found["the supervisor's log"] = tail_of(made.run(log).stdout)
         inside = ["limpet", "guestshell", "run", "journalctl", "--no-pager", "--unit", "limpet-agent"]
-        found["the agent's log"] = _tail(made.run(inside).stdout)
+        found["the agent's log"] = tail_of(made.run(inside).stdout)
     except LabError as error:
         found["what cannot be asked any more"] = [str(error)]
-        found["what the emulator printed"] = _tail(
+        found["what the emulator printed"] = tail_of(
             made.emulator.log.read_text(encoding="utf-8", errors="backslashreplace")
         )
     return found
-
-
-def _tail(text: str) -> list[str]:
-    return text.splitlines()[-LOG_LINES:]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 LACKING = 3
+LOG_LINES = 25
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_CODES = (
     "exit codes: 0 everything was reached, 1 something was not, 2 wrong usage, 3 this machine lacks something"
@@ -58,3 +59,8 @@ def signals() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def tail_of(log: str) -> list[str]:
+    """The last lines of a log, to be shown when a demo has failed."""
+    return log.splitlines()[-LOG_LINES:]

@@ -13,7 +13,16 @@ from limpet import __version__
 from limpet.lab import requirements
 from limpet.lab.agents import LIMPET
 from limpet.lab.commands import LabError, own_command
-from limpet.lab.demo.life import EXIT_CODES, FAILED, LACKING, at_a_terminal, lacking, signals, until_enter
+from limpet.lab.demo.life import (
+    EXIT_CODES,
+    FAILED,
+    LACKING,
+    at_a_terminal,
+    lacking,
+    signals,
+    tail_of,
+    until_enter,
+)
 from limpet.lab.demo.run import Run
 from limpet.lab.demo.stage import VM, WITHOUT_DRIVES, Stage, stage
 from limpet.lab.demo.vm_story import HANDLERS, tell
@@ -34,7 +43,6 @@ INTRODUCTION = (
 )
 
 LACKS = partial(requirements.lacks, logins=True)
-LOG_LINES = 25
 REQUESTS = 15
 
 EPILOG = f"""\
@@ -110,23 +118,19 @@ def _evidence(made: Stage) -> dict[str, list[str]]:
             f"{request['method']} {request['target']} → {request['status']}" for request in requests
         ]
         if not made.machine.running:
-            found["the VM's console"] = _tail(made.machine.last_words())
+            found["the VM's console"] = tail_of(made.machine.last_words())
             return found
-        found["the boot stage's log"] = _tail(_boot_log(made))
-        found["the agent's log"] = _tail(LIMPET.log(made.machine))
+        found["the boot stage's log"] = tail_of(_boot_log(made))
+        found["the agent's log"] = tail_of(LIMPET.log(made.machine))
     except LabError as error:
         found["what cannot be asked any more"] = [str(error)]
-        found["what the emulator printed"] = _tail(made.emulator.log.read_text("utf-8", "backslashreplace"))
+        found["what the emulator printed"] = tail_of(made.emulator.log.read_text("utf-8", "backslashreplace"))
     return found
 
 
 def _boot_log(made: Stage) -> str:
     journal = ["journalctl", "--no-pager", "--output", "short-precise", "--unit", boot.UNIT]
     return made.machine.run(journal).stdout
-
-
-def _tail(text: str) -> list[str]:
-    return text.splitlines()[-LOG_LINES:]
 
 
 def _stay(made: Stage, run: Run) -> None:
