@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.appliance.test_show_words import STEADY
 
+from limpet.appliance.commands.history import show as show_history
 from limpet.appliance.commands.show import what_is_known
 from limpet.appliance.commands.show_words import as_text
 from limpet.appliance.commands.shown import parse_shown
 from limpet.appliance.journal import Record, render_record
-from limpet.appliance.main import JOURNAL
+from limpet.appliance.main import ASIDE, JOURNAL
 from limpet.appliance.show import LARGEST, SHOWN
 from limpet.guest.fabric_lease import IN_THE_GUEST, SHELL_BRIEF
 from limpet.host.fake import FakeMachine
@@ -123,3 +124,26 @@ def test_in_the_guest_shell_it_says_where_to_ask() -> None:
     machine.replace(IN_THE_GUEST / SHELL_BRIEF, b"{}")
     with pytest.raises(HostError, match=r"this is the guest shell, .* ask on its Linux"):
         what_is_known(machine, supervised=False)
+
+
+def test_while_the_disk_takes_nothing_history_and_show_go_by_what_is_kept_in_memory(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    records = [
+        Record(number=number, at=float(number), boot="b", kind="state", facts={"state": state})
+        for number, state in enumerate(("booting", "rescue"), 1)
+    ]
+    files = FakeMachine().files
+    for folder in (JOURNAL.parent, ASIDE.parent):
+        files.make_folder(folder)
+    files.replace(ASIDE, b"".join(map(render_record, records)))
+    for on_the_disk in (records[:1], []):
+        if on_the_disk:
+            files.replace(JOURNAL, b"".join(map(render_record, on_the_disk)))
+        assert what_is_known(files, supervised=False)["stage"] == "rescue"
+        assert show_history(files, JOURNAL, as_json=False) == 0
+        assert "state=rescue" in capsys.readouterr().out
+        files.remove(JOURNAL)
+    files.replace(JOURNAL, b"".join(map(render_record, records)))
+    files.replace(ASIDE, render_record(records[0]))
+    assert what_is_known(files, supervised=False)["stage"] == "rescue"

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from limpet.appliance.journal import LARGEST, parse_journal, read_journal
+from limpet.appliance.main import ASIDE
+from limpet.host.facts.reading import bytes_of
 from limpet.model.errors import HostError
 from limpet.model.redact import redacted
 
@@ -18,10 +20,29 @@ if TYPE_CHECKING:
     from limpet.host.ports import Files
 
 
-def show(files: Files, path: Path, *, as_json: bool) -> int:
-    """Print every record, oldest first; gives the exit code. Raises: HostError, when there is no journal."""
+def newest(files: Files, path: Path, aside: Path) -> bytes:
+    """The journal, or what is kept of it in memory where that goes further: the disk takes nothing then.
+
+    Raises: FileNotFoundError, where there is neither; HostError.
+    """
+    later = bytes_of(files, aside, at_most=LARGEST)
     try:
         content = files.read(path, at_most=LARGEST)
+    except FileNotFoundError:
+        if later is None:
+            raise
+        return later
+    return later if later is not None and _last(later) > _last(content) else content
+
+
+def _last(content: bytes) -> int:
+    return max((each.number for each in read_journal(content)[0]), default=0)
+
+
+def show(files: Files, path: Path, *, as_json: bool, aside: Path = ASIDE) -> int:
+    """Print every record, oldest first; gives the exit code. Raises: HostError, when there is no journal."""
+    try:
+        content = newest(files, path, aside)
     except FileNotFoundError:
         raise HostError(f"there is no journal at {path}: no supervisor has run here") from None
     records, damage = read_journal(content)

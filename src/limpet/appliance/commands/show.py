@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from limpet.appliance.chronicle import fold
+from limpet.appliance.commands.history import newest
 from limpet.appliance.commands.show_words import as_text
 from limpet.appliance.commands.shown import parse_shown
 from limpet.appliance.journal import DAMAGE, read_journal
-from limpet.appliance.journal import LARGEST as LARGEST_JOURNAL
-from limpet.appliance.main import JOURNAL, SUPERVISOR, supervisor
+from limpet.appliance.main import ASIDE, JOURNAL, SUPERVISOR, supervisor
 from limpet.appliance.show import LARGEST, SHOWN, remembered
 from limpet.guest.fabric_lease import IN_THE_GUEST, SHELL_BRIEF
 from limpet.host.clock import RealClock
@@ -74,7 +74,7 @@ def what_is_known(files: Files, *, supervised: bool) -> dict[str, Any]:
         except (HostError, MalformedDocument) as error:
             lack = f"{SHOWN} cannot be read: {error}"
     try:
-        records, _ = read_journal(files.read(JOURNAL, at_most=LARGEST_JOURNAL))
+        records, _ = read_journal(newest(files, JOURNAL, ASIDE))
     except FileNotFoundError:
         inside = files.info(IN_THE_GUEST / SHELL_BRIEF) is not None
         none = _INSIDE if inside else _NO_APPLIANCE
