@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.boot.networks import leads_to_the_wire_server
-from tests.boot.whole import ALL_OVER, DISC, DISK, FILES, FRESH, KEY, PASSWORD, WISH, PlainCrypt, Vm
+from tests.boot.whole import ALL_OVER, DISC, DISK, FILES, FRESH, KEY, PASSWORD, WISH, PlainCrypt, Vm, hash_of
 from tests.plans import disks
 from tests.plans.cases import put
 
@@ -281,6 +281,29 @@ def test_an_sshd_that_is_to_have_one_host_key_only_has_that_one_and_the_fabric_i
     (said,) = vm.core.vm.inbox.role_properties
     md5 = parse_key(vm.text("/etc/ssh/ssh_host_rsa_key.pub")).md5
     assert said.value.properties == (("CertificateThumbprint", md5),)
+
+
+@pytest.mark.parametrize(
+    ("config", "mark"), [("UsePAM yes\n", "!"), ("UsePAM no\n", "*"), ("Port 22\n", "*")]
+)
+@pytest.mark.parametrize("password", ["none", "", "!", "!$6$x$y", "$6$x$y"])
+def test_an_sshd_that_does_not_ask_pam_lets_a_user_without_password_in_by_key(
+    config: str, mark: str, password: str
+) -> None:
+    vm = Vm.new(replace(WISH, user_password=None))
+    put(vm.machine, Path("/etc/ssh/sshd_config"), config)
+    if password != "none":  # the image has the user
+        put(
+            vm.machine, Path("/etc/passwd"), f"{FILES['/etc/passwd']}alice:x:1000:1000::/home/alice:/bin/sh\n"
+        )
+        put(vm.machine, Path("/etc/group"), "root:x:0:\nusers:x:100:\nalice:x:1000:\n")
+        shadow = f"root:*:20000:0:99999:7:::\nalice:{password}:20000:0:99999:7:::\n"
+        put(vm.machine, Path("/etc/shadow"), {"content": shadow, "mode": 0o640, "owner": [0, 42]})
+    assert vm.boot().state == "ready"
+    assert hash_of(vm).startswith(mark)
+    vm.machine.commands.ran.clear()
+    vm.boot()
+    assert vm.machine.commands.ran == []
 
 
 def test_media_with_read_errors_is_told_when_metadata_provisions_instead() -> None:

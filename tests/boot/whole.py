@@ -59,7 +59,7 @@ FILES: dict[str, Any] = {
     "/bin/sh": {"content": "", "mode": 0o755},
     "/etc/sudoers": {"content": "@includedir /etc/sudoers.d\n", "mode": 0o440},
     "/etc/sudoers.d": {"folder": True},
-    "/etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\n",
+    "/etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n",
     "/etc/ssh/ssh_host_ed25519_key": {"content": "the image's\n", "mode": 0o600},
     "/etc/hostname": "image\n",
     "/etc/hosts": "127.0.0.1 localhost\n127.0.1.1 image\n",

@@ -8,7 +8,7 @@ import pytest
 
 from limpet.guest.ssh_keys import KeyWish
 from limpet.guest.sshd import SshdFacts
-from limpet.guest.sshd_keys import host_key_types, with_keys_for_sshd
+from limpet.guest.sshd_keys import asks_pam, host_key_types, with_keys_for_sshd
 from limpet.model.provisioning import PublicKey
 
 SSH = Path("/etc/ssh")
@@ -127,3 +127,22 @@ def test_sshd_has_the_host_keys_that_it_is_configured_to_have(
 ) -> None:
     facts = SshdFacts(config=config, drop_ins=drop_ins)
     assert " ".join(host_key_types(("ed25519", "ecdsa"), facts, SSH)) == types
+
+
+@pytest.mark.parametrize(
+    ("config", "drop_ins", "asks"),
+    [
+        (None, {}, True),
+        ("", {}, False),
+        ("UsePAM yes\n", {}, True),
+        ("usepam=YES # as always\n", {}, True),
+        ("#UsePAM yes\n", {}, False),
+        ("UsePAM no\nUsePAM yes\n", {}, False),
+        (INCLUDE + "UsePAM yes\n", {"10-x.conf": "UsePAM no\n"}, False),
+        (INCLUDE, {"50-redhat.conf": "UsePAM yes\n"}, True),
+    ],
+)
+def test_sshd_asks_pam_only_where_it_is_told_to(
+    config: str | None, drop_ins: dict[str, str], asks: bool
+) -> None:
+    assert asks_pam(SshdFacts(config=config, drop_ins=drop_ins), SSH) is asks

@@ -160,6 +160,45 @@ def test_a_full_root_leaves_nothing_half_done_and_room_makes_it_whole() -> None:
         whole(made)
 
 
+SSHD = """\
+HostKey /etc/ssh/ssh_host_rsa_key
+AuthorizedKeysFile /etc/ssh/keys/%u .ssh/vendor
+PasswordAuthentication yes
+ChallengeResponseAuthentication yes
+"""
+"""A vendor's: one host key, keys elsewhere, without PAM, and open to passwords."""
+
+
+def test_a_user_logs_in_by_key_and_by_nothing_else_however_sshd_is_configured(tmp_path: Path) -> None:
+    key = tmp_path / "key.pub"
+    with stand(say, disc=None, account={"publicKeys": []}) as made:
+        made.machine.write("/etc/ssh/sshd_config", SSHD)
+        made.machine.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/key"]).checked()
+        key.write_text(made.machine.read("/root/key.pub"), encoding="ascii")
+        options = ("--user-name", USER, "--key", str(key), "--disable-password-auth")
+        with disc(tmp_path / "dvd.iso", *options) as device:
+            insert(made.machine, device)
+            assert made.boot()["state"] == "ready"
+            eject(made.machine)
+        made.machine.run(["systemctl", "restart", "ssh"]).checked()
+        login = [
+            "ssh",
+            "-F",
+            "none",
+            "-i",
+            "/root/key",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=no",
+        ]
+        done = made.machine.run([*login, f"{USER}@127.0.0.1", "id", "-un"], timeout=60)
+        assert done.stdout.strip() == USER, done
+        shown = made.sh("sshd -T").splitlines()
+        assert {"passwordauthentication no", "kbdinteractiveauthentication no"} <= set(shown)
+        whole(made)
+
+
 def test_a_home_full_of_traps_gives_nothing_away() -> None:
     with stand(say) as made:
         home = f"/home/{USER}"

@@ -19,7 +19,7 @@ from limpet.guest.media import DOCUMENT, LARGEST_DOCUMENT, plan_kept_copy
 from limpet.guest.root_password import plan_root_password
 from limpet.guest.ssh_keys import KeyWish
 from limpet.guest.sshd import SshdWish, password_login, plan_sshd
-from limpet.guest.sshd_keys import host_key_types, with_keys_for_sshd
+from limpet.guest.sshd_keys import asks_pam, host_key_types, with_keys_for_sshd
 from limpet.guest.steps import MakeFolder, Remove, Task, Write
 from limpet.guest.translation import DayZero
 from limpet.guest.user import UserWish, plan_user
@@ -68,7 +68,7 @@ def plan_access(machine: Machine, config: Config, wanted: Wanted) -> list[Task]:
     wish = _user_wish(config, asked, asked.user_name)
     sshd = ssh.look_at_sshd(machine.files, config.ssh_dir)
     keys, told = with_keys_for_sshd(wish.keys, sshd, config.ssh_dir)
-    wish = replace(wish, keys=keys)
+    wish = replace(wish, keys=keys, pam=asks_pam(sshd, config.ssh_dir))
     facts = user_facts.look(
         machine.files, machine.commands, wish, sudoers_dir=config.sudoers_dir, library=config.library
     )

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from limpet.guest.passwd import Shadow
 
 PASSWORD = "password"  # noqa: S105 - a task's name
-LOCKED = "!"
+LOCKED, NO_PASSWORD = "!", "*"
+"""No password fits either; but an sshd that does not ask PAM refuses whom the first one locks, with a key too. Source: sshd(8)."""
 
 LONGEST = 511
 """Bytes that crypt(3) takes. Source: crypt(3), CRYPT_MAX_PASSPHRASE_SIZE."""
@@ -45,10 +46,11 @@ class Crypt(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PasswordWish:
-    """password is None where the media has none."""
+    """password is None where the media has none. pam: whether sshd asks PAM who may log in."""
 
     user: str
     password: Secret[str] | None
+    pam: bool = True
 
 
 def password_problem(password: Secret[str], method: str) -> str | None:
@@ -75,7 +77,7 @@ def plan_password(wish: PasswordWish, shadow: Shadow | None, crypt: Crypt) -> Ta
     if user_name_problem(wish.user) is not None:
         return Task(name=PASSWORD, purpose="set the user's password", after=(ACCOUNT,))
     if wish.password is None:
-        return _locked(wish.user, shadow)
+        return _locked(wish, shadow)
     purpose = f"set the password of {wish.user}"
     problem = password_problem(wish.password, crypt.method)
     if problem is not None:
@@ -96,11 +98,12 @@ def plan_password(wish: PasswordWish, shadow: Shadow | None, crypt: Crypt) -> Ta
     return Task(name=PASSWORD, purpose=purpose, after=(ACCOUNT,), steps=(_set(wish.user, hashed),))
 
 
-def _locked(user: str, shadow: Shadow | None) -> Task:
+def _locked(wish: PasswordWish, shadow: Shadow | None) -> Task:
     """Lock the password, also one that the image has: the media's user has none."""
-    is_locked = shadow is not None and shadow.hash.startswith(("!", "*"))
-    steps = () if is_locked else (_set(user, LOCKED),)
-    return Task(name=PASSWORD, purpose=f"lock the password of {user}", after=(ACCOUNT,), steps=steps)
+    marks = (LOCKED, NO_PASSWORD) if wish.pam else (NO_PASSWORD,)
+    is_locked = shadow is not None and shadow.hash.startswith(marks)
+    steps = () if is_locked else (_set(wish.user, marks[0]),)
+    return Task(name=PASSWORD, purpose=f"lock the password of {wish.user}", after=(ACCOUNT,), steps=steps)
 
 
 def _set(user: str, hashed: str) -> Run:

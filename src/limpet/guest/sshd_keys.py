@@ -62,6 +62,11 @@ def with_keys_for_sshd(wish: KeyWish, facts: SshdFacts, folder: Path) -> tuple[K
     )
 
 
+def asks_pam(facts: SshdFacts, folder: Path) -> bool:
+    """Whether sshd asks PAM who may log in, as it does only where it is told to; True where there is none. folder: ssh.dir."""
+    return facts.config is None or (_value(facts, folder, "UsePAM") or "no").lower() == "yes"
+
+
 def host_key_types(types: tuple[str, ...], facts: SshdFacts, folder: Path) -> tuple[str, ...]:
     """The wanted types, those first that sshd is configured to have, and the others that it is: without one it does not start.
 

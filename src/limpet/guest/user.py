@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserWish:
-    """account: who. password: None where the media has none. keys: how it logs in by key."""
+    """account: who. password: None where the media has none. keys: how it logs in by key. pam: see `PasswordWish`."""
 
     account: AccountWish
     password: Secret[str] | None
     keys: KeyWish
+    pam: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +51,7 @@ def plan_user(wish: UserWish, facts: UserFacts, crypt: Crypt, *, resumed: bool =
     if resumed and _has_hash(name, facts.account):
         has_password = True
     else:
-        password = PasswordWish(user=name, password=wish.password)
+        password = PasswordWish(user=name, password=wish.password, pam=wish.pam)
         tasks.append(plan_password(password, facts.account.shadow_to_be(name), crypt))
     tasks.append(plan_sudo(name, facts.sudo, has_password=has_password))
     return (*tasks, *plan_ssh_keys(wish.keys, facts.keys))
