@@ -275,6 +275,14 @@ def test_the_kernels_own_files_have_no_size_before_they_are_read(tmp_path: Path)
     assert (row["path"], row["bytes"]) == ("/proc/meminfo", None)
 
 
+def test_nothing_takes_the_place_of_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(HostError, match="not a regular file"):
+            make(replace(work(tmp_path), output=place))
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_two_at_a_time_are_refused(tmp_path: Path) -> None:
     from limpet.host.lock import SingleInstance  # noqa: PLC0415
 

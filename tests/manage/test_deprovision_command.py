@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +34,10 @@ KEY = "/var/lib/waagent/Certificates.pem"
 @pytest.fixture(autouse=True)
 def interrupts() -> Iterator[None]:
     """The command turns the console's interrupt off; the tests' own is put back."""
-    before = signal.getsignal(signal.SIGINT)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP)}
     yield
-    signal.signal(signal.SIGINT, before)
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 def used() -> FakeMachine:
@@ -97,6 +100,28 @@ def test_an_interrupt_while_it_works_does_not_stop_it_half_way() -> None:
     assert run(parser().parse_args(["--force"]), Config(), machine.interpreter, None) == 0
     assert sent
     assert not exists(machine, KEY)
+
+
+class Hung(StringIO):
+    """A terminal that goes when the first part is done."""
+
+    def write(self, text: str) -> int:
+        if text.startswith(("done:", "Done:")):
+            raise BrokenPipeError
+        return super().write(text)
+
+
+def test_a_terminal_that_goes_while_it_works_does_not_leave_half_of_it() -> None:
+    machine, whole = used(), used()
+    heard: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _frame: heard.append(number))
+    machine.files.before = lambda: signal.raise_signal(signal.SIGHUP)
+    with redirect_stdout(Hung()), pytest.raises(BrokenPipeError):
+        run(parser().parse_args(["--force"]), Config(), machine.interpreter, None)
+    machine.files.before = lambda: None
+    assert run(parser().parse_args(["--force"]), Config(), whole.interpreter, None) == 0
+    assert heard == []
+    assert machine.files.nodes.keys() == whole.files.nodes.keys()
 
 
 def test_where_nobody_can_be_asked_it_says_what_to_do() -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from limpet.config.settings import Config
     from limpet.guest.deprovision import DeprovisionFacts
+    from limpet.guest.steps import Outcome
     from limpet.host.apply import Interpreter
 
 EPILOG = """\
@@ -125,9 +127,10 @@ def run(
     if tasks and not options.force and not _agreed(ask):
         say("Nothing was done.")
         return 1
-    # Half of it would be worse than all or nothing: the console's interrupt no longer counts.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    outcomes = acting.apply(tasks, *(() if options.json else (say_outcome,)))
+    # Half of it would be worse than all or nothing: neither the console's interrupt nor its end counts any more.
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    outcomes = acting.apply(tasks, *(() if options.json else (_told,)))
     failed = [outcome for outcome in outcomes if outcome.failed]
     if options.json:
         say_json({"losses": told.losses, "notes": told.notes, "outcomes": ended(outcomes)})
@@ -189,6 +192,12 @@ def _notes(
     if by_hand:
         found.append(f"first end what runs here and is no service: {by_hand}.")
     return found
+
+
+def _told(outcome: Outcome) -> None:
+    """Say how a part ended, where somebody still listens."""
+    with suppress(OSError):
+        say_outcome(outcome)
 
 
 def _agreed(ask: Callable[[str], str] | None) -> bool:

@@ -32,6 +32,7 @@ LIMIT = 60.0
 HANDLERS = ("Limpet.Sample.Hello-1.0.0", "Limpet.Sample.Hello-1.1.0", "Limpet.Sample.Fails-1.0.0")
 NAMES = {"frr": "FRRouting", "kernel": "kernel", "lxc": "LXC", "nspawn": "nspawn"}
 
+HIGHEST_PORT = 65535
 EPILOG = f"""\
 example:
   sudo limpet lab appliance
@@ -62,6 +63,13 @@ def main(argv: Sequence[str] = (), *, lacks: Callable[[], Sequence[Lack]] = LACK
         return _room(show, plot)
 
 
+def _port(text: str) -> int:
+    """Raises: ArgumentTypeError."""
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
@@ -87,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--page-port",
-        type=int,
+        type=_port,
         default=0,
         metavar="PORT",
         help="of the page, on loopback (default: a free one)",

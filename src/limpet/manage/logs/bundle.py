@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 import zipfile
 from dataclasses import dataclass, field
@@ -77,6 +78,7 @@ def chosen(work: Work) -> list[tuple[Found, Choice]]:
 def make(work: Work) -> Outcome:
     """Make the bundle. Raises: HostError, when it cannot be written; nothing is left of it then."""
     outcome = Outcome()
+    _check_place(work.output)
     folder = work.output.parent
     temporary = folder / f".{work.output.name}.{os.getpid()}"
     try:
@@ -96,6 +98,17 @@ def make(work: Work) -> Outcome:
         with contextlib.suppress(OSError):
             temporary.unlink()
     return outcome
+
+
+def _check_place(output: Path) -> None:
+    """Raises: HostError, for what a file must not take the place of, such as /dev/null."""
+    try:
+        mode = output.lstat().st_mode
+    except OSError:
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a device or a socket"
+        raise HostError(f"cannot write {output}: it is {what}, not a regular file")
 
 
 class _Writer:
