@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.emulator.fabrics import HOST, Running, running
+from tests.emulator.fabrics import HOST, Running, on_a_fabric
 
 from limpet.agent.plan_command import main
 from limpet.emulator.exchange import Service
@@ -20,7 +20,6 @@ from limpet.model.extensions import Source
 from limpet.model.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 HANDLER = "Example.Script"
@@ -57,14 +56,6 @@ async def plan(fabric: Running, root: Path, *arguments: str) -> int:
     empty = root / "limpet.toml"
     empty.touch()
     return await asyncio.to_thread(main, ["--config", str(empty), *options, *arguments])
-
-
-def on_a_fabric(talk: Callable[[Running], Any], **settings: Any) -> None:
-    async def whole() -> None:
-        async with running(**settings) as fabric, asyncio.timeout(120):
-            await talk(fabric)
-
-    asyncio.run(whole())
 
 
 def test_the_version_is_the_one_that_the_manifest_offers(

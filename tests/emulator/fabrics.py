@@ -19,7 +19,7 @@ from limpet.emulator.storage.packages import read_package
 from limpet.emulator.world.state import Settings, World
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from starlette.applications import Starlette
 
@@ -98,3 +98,13 @@ def open_encrypt(certificate: TenantCertificate, plaintext: bytes) -> str:
 
 def admin_app(fabric: Running) -> Starlette:
     return create_app(Api(fabric.fabric, fabric.server, encrypt=open_encrypt, read_package=read_package))
+
+
+def on_a_fabric(talk: Callable[[Running], Coroutine[Any, Any, None]], **settings: Any) -> None:
+    """Run what talks to a fabric, with that fabric around it. settings: of `running`."""
+
+    async def whole() -> None:
+        async with running(**settings) as fabric, asyncio.timeout(120):
+            await talk(fabric)
+
+    asyncio.run(whole())

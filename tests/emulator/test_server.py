@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.emulator.fabrics import HOST, Running, running
+from tests.emulator.fabrics import HOST, Running, on_a_fabric, running
 
 from limpet.emulator.connection import LARGEST_BODY, Room
 from limpet.emulator.exchange import Service
@@ -14,20 +14,10 @@ from limpet.emulator.server import FabricServer, Listen
 from limpet.emulator.world.ledger import HEADERS_COPY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
     from limpet.emulator.world.ledger import Entry
 
 GOAL_STATE = "/machine/?comp=goalstate"
 WIRE = Service.WIRE_SERVER
-
-
-def on_a_fabric(talk: Callable[[Running], Coroutine[Any, Any, None]], **settings: Any) -> None:
-    async def whole() -> None:
-        async with running(**settings) as fabric, asyncio.timeout(120):
-            await talk(fabric)
-
-    asyncio.run(whole())
 
 
 async def entries(fabric: Running, count: int) -> list[Entry]:

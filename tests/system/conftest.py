@@ -23,6 +23,13 @@ def say(text: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def image_tree() -> Path:
+    """The root file system of a VM as it comes from an image."""
+    requirements.require()
+    return rootfs.root_file_system(recipes.PROVISIONED_VM, rootfs.default_cache(), say)
+
+
+@pytest.fixture(scope="session")
 def root_file_system() -> Path:
     """A Debian VM's root file system with waagent in it; read-only."""
     requirements.require()

@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.system.conftest import say
 
-from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.clock import wait_for
 from limpet.lab.fabric import Fabric, fabric
 from limpet.lab.machine import IDLE
@@ -26,12 +24,6 @@ VM = "vm0"
 LEASES = "/var/lib/dhcp/leases"
 CLIENT = ["dhclient", "-v", "-lf", LEASES, "-pf", "/run/dhclient.pid", "eth0"]
 ONCE = [CLIENT[0], "-1", *CLIENT[1:]]
-
-
-@pytest.fixture(scope="session")
-def image_tree() -> Path:
-    requirements.require()
-    return rootfs.root_file_system(recipes.PROVISIONED_VM, rootfs.default_cache(), say)
 
 
 @contextmanager

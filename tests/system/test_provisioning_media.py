@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.system.conftest import say
 
-from limpet.lab import recipes, requirements, rootfs
 from limpet.lab.clock import wait_for
 from limpet.lab.commands import run
 from limpet.lab.machine import IDLE
@@ -28,12 +26,6 @@ pytestmark = pytest.mark.system
 MOUNT = "mkdir -p /mnt/dvd && mount -o ro -t udf,iso9660,vfat /dev/sr0 /mnt/dvd"
 GUID = "00000000-0001-8899-0000-000000000000"
 VM_ID = "11223344-5566-7788-99aa-bbccddeeff00"
-
-
-@pytest.fixture(scope="session")
-def image_tree() -> Path:
-    requirements.require()
-    return rootfs.root_file_system(recipes.PROVISIONED_VM, rootfs.default_cache(), say)
 
 
 @contextmanager

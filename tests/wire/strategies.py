@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -156,3 +157,10 @@ vm_settings = st.builds(
     certificates_revision=st.none() | st.integers(),
     vm_metadata=st.dictionaries(texts, texts, max_size=3),
 )
+
+
+def extended(node: Any) -> Any:
+    """A JSON document with a member in every object that no reader knows."""
+    if isinstance(node, dict):
+        return {**{key: extended(value) for key, value in node.items()}, "unheardOf": [{}]}
+    return [extended(value) for value in node] if isinstance(node, list) else node

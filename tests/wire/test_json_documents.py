@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.wire.strategies import extended
 
 from limpet.model.errors import MalformedDocument
 from limpet.model.ids import SequenceNumber
@@ -207,11 +208,6 @@ def test_any_bytes_are_refused_or_read(parse: Callable[[bytes], Any], sample: An
     ("parse", "sample"), [(parse, sample) for parse, sample in DOCUMENTS.items() if parse is not settings]
 )
 def test_unknown_members_are_ignored_at_every_level(parse: Callable[[bytes], Any], sample: Any) -> None:
-    def extended(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {**{key: extended(value) for key, value in node.items()}, "unheardOf": [{}]}
-        return [extended(value) for value in node] if isinstance(node, list) else node
-
     assert parse(json.dumps(extended(sample)).encode()) == parse(json.dumps(sample).encode())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from tests.wire.strategies import ticks, vm_settings
+from tests.wire.strategies import extended, ticks, vm_settings
 from tests.wire.vmsamples import DOCUMENT, MULTI, SINGLE, edited, parse
 
 from limpet.model.extensions import (
@@ -105,11 +105,6 @@ def test_null_counts_as_absent_at_every_level() -> None:
 
 
 def test_unknown_members_are_ignored_at_every_level() -> None:
-    def extended(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {**{key: extended(value) for key, value in node.items()}, "unheardOf": [{}]}
-        return [extended(value) for value in node] if isinstance(node, list) else node
-
     assert parse(extended(DOCUMENT)) == parse(DOCUMENT)
 
 
