@@ -38,7 +38,7 @@ RESOLVER_OWNERS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolverFacts:
-    """empty: nothing is at resolv.conf, or a file without content. owner: who keeps it, None for nobody."""
+    """empty: nothing is at resolv.conf, or a file that says nothing. owner: who keeps it, None for nobody."""
 
     empty: bool = False
     owner: Path | None = None

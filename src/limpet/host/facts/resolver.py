@@ -21,7 +21,12 @@ def look(files: Files) -> ResolverFacts:
     except HostError:
         return ResolverFacts()
     content = bytes_of(files, RESOLVER, at_most=_LARGEST)
-    empty = info is None or (content is not None and not content.strip())
+    empty = info is None or (content is not None and not _says_something(content))
     return ResolverFacts(
         empty=empty, owner=next((path for path in RESOLVER_OWNERS if is_there(files, path)), None)
     )
+
+
+def _says_something(content: bytes) -> bool:
+    """Comments alone are none, such as the head that a service left when it went. Source: resolv.conf(5)."""
+    return any(line.strip() and not line.strip().startswith((b"#", b";")) for line in content.splitlines())
