@@ -1,4 +1,4 @@
-"""The drivers for network operating systems by their names; only the one that is wanted is loaded."""
+"""The drivers for network operating systems by their names; only the one that is configured is imported."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def _iosxe(config: Config, files: Files) -> NetworkOs:
 
 
 def _hooks(config: Config, files: Files) -> NetworkOs:
-    from limpet.appliance.networkos.hooks.driver import HooksNetworkOs, programs_in, timeouts  # noqa: PLC0415
-
     from functools import partial  # noqa: PLC0415
+
+    from limpet.appliance.networkos.hooks.driver import HooksNetworkOs, programs_in, timeouts  # noqa: PLC0415
 
     if config.programs is None:
         raise ConfigurationError(
