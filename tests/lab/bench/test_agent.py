@@ -46,3 +46,13 @@ def test_wrong_options_are_refused(
         parse(argument)
     assert ended.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["/nonexistent/x.md", "/proc"])
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_measured(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--page", place])
+    assert ended.value.code == 2
+    assert "cannot be written" in capsys.readouterr().err

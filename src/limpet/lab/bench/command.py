@@ -53,7 +53,7 @@ def bench_parser(
     made.add_argument("--agents", type=chosen_from(agents), default=list(agents.values()), metavar="NAME,…",
                       help=f"which: {', '.join(agents)}; {every} when left out")  # fmt: skip
     made.add_argument("--json", action="store_true", help="print JSON with every value instead of a table")
-    made.add_argument("--page", type=Path, metavar="FILE", help=page)
+    made.add_argument("--page", type=page_file, metavar="FILE", help=page)
     return made
 
 
@@ -67,6 +67,16 @@ def chosen_from(known: Mapping[str, T]) -> Callable[[str], list[T]]:
         return [one for name, one in known.items() if name in asked]
 
     return read
+
+
+def page_file(text: str) -> Path:
+    """Where a page can be written when all was measured, which takes long. Raises: ArgumentTypeError."""
+    path = Path(text)
+    if not path.absolute().parent.is_dir() or path.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be written: it is no file in a folder that is there"
+        )
+    return path
 
 
 def positive(text: str) -> int:
