@@ -18,6 +18,7 @@ from limpet.manage.install.shared_files import shared_files
 from limpet.manage.install.units import ALIASES, SUPERVISED, UNIT_FOLDER, VM, Role
 from limpet.manage.telling import ended, planned, say, say_json, say_outcome, say_plan
 from limpet.model.errors import ConfigurationError
+from limpet.usage import Help
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,9 +88,7 @@ def uninstall_parser() -> argparse.ArgumentParser:
 
 
 def _parser(name: str, purpose: str, epilog: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog=name, description=purpose, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = argparse.ArgumentParser(prog=name, description=purpose, epilog=epilog, formatter_class=Help)
     made.add_argument(
         "--root",
         type=Path,
