@@ -181,10 +181,20 @@ def test_new_settings_of_the_host_plugin_are_kept_when_what_follows_fails() -> N
     assert bench.known()[1:] == ("incarnation_2", ["New"])
 
 
-def test_while_the_host_plugin_announces_everything_the_wire_server_is_left_in_peace() -> None:
+def announcing() -> Bench:
+    """A fabric whose host plugin has been seen to announce a change of the wire server."""
     bench = Bench()
-    bench.sky.by_host_plugin("1", source=Source.FABRIC)
+    bench.sky.by_host_plugin("0", source=Source.FABRIC)
     bench.live(60)
+    bench.sky.by_wire_server("1a", "First")
+    bench.sky.by_host_plugin("1", "First", source=Source.FABRIC)
+    bench.live(60)
+    assert bench.known()[1:] == ("incarnation_1a", ["First"])
+    return bench
+
+
+def test_while_the_host_plugin_announces_everything_the_wire_server_is_left_in_peace() -> None:
+    bench = announcing()
     bench.sky.asked.clear()
     bench.live(300)
     assert bench.sky.count("comp=goalstate") <= 8
@@ -194,10 +204,21 @@ def test_while_the_host_plugin_announces_everything_the_wire_server_is_left_in_p
     assert bench.known()[1:] == ("incarnation_2", ["New"])
 
 
-def test_a_host_plugin_that_misses_a_change_is_not_relied_on_again() -> None:
+@pytest.mark.parametrize("source", [Source.FABRIC, Source.FAST_TRACK, Source.UNKNOWN])
+@pytest.mark.parametrize("seconds", [1, 40, 100, 1000])
+def test_a_host_plugin_that_says_the_same_for_ever_delays_no_change(source: Source, seconds: int) -> None:
     bench = Bench()
-    bench.sky.by_host_plugin("1", source=Source.FABRIC)
-    bench.live(60)
+    bench.sky.by_host_plugin("1", source=source)
+    bench.live(seconds)
+    for number in range(2, 6):
+        bench.sky.by_wire_server(str(number), f"New{number}")
+        bench.live(PERIOD)
+        assert bench.known()[1:] == (f"incarnation_{number}", [f"New{number}"])
+        bench.live(seconds)
+
+
+def test_a_host_plugin_that_misses_a_change_is_not_relied_on_again() -> None:
+    bench = announcing()
     bench.sky.by_wire_server("2", "New")  # and the host plugin says nothing
     bench.live(60)
     assert bench.known()[1:] == ("incarnation_2", ["New"])
@@ -208,9 +229,8 @@ def test_a_host_plugin_that_misses_a_change_is_not_relied_on_again() -> None:
 
 
 def test_a_vm_that_moves_is_no_change_that_the_host_plugin_missed() -> None:
-    bench = Bench()
-    bench.sky.by_host_plugin("1", source=Source.FABRIC)
-    bench.live(100)
+    bench = announcing()
+    rounds = bench.known()[0]
     bench.sky.state = replace(
         bench.sky.state, container_id=ContainerId("moved"), config_name=ConfigName("e.0.xml")
     )
@@ -218,7 +238,7 @@ def test_a_vm_that_moves_is_no_change_that_the_host_plugin_missed() -> None:
     snapshot = bench.board.snapshot
     assert snapshot is not None
     assert snapshot.goal_state.container_id == "moved"
-    assert bench.known()[0] == 1
+    assert bench.known()[0] == rounds
     for number in range(40):  # whichever service the next poll asks
         bench.sky.state = replace(bench.sky.state, container_id=ContainerId(f"moved-{number}"))
         bench.poll()
@@ -323,10 +343,9 @@ def test_a_goal_state_older_than_the_recorded_one_is_outdated(recorded: int) -> 
 
 
 def test_an_idle_vm_asks_less_than_once_in_two_seconds() -> None:
-    for announcing in (True, False):
-        bench = Bench()
-        if announcing:
-            bench.sky.by_host_plugin("1", source=Source.FABRIC)
+    silent, static = Bench(), Bench()
+    static.sky.by_host_plugin("1", source=Source.FABRIC)
+    for bench in (silent, static, announcing()):
         bench.live(120)
         bench.sky.asked.clear()
         bench.live(60)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from limpet.agent.machine import Machine
     from limpet.agent.news import News
     from limpet.model.goalstate import GoalState
-    from limpet.model.ids import Etag
+    from limpet.model.ids import Etag, Incarnation
 
 HOST_PLUGIN_TRIES = 3
 """After so many failures in a row the host plugin counts as away, and the wire server alone is followed."""
@@ -84,6 +84,7 @@ class Poller:
         self._goal_state: GoalState | None = None
         self._settings: ExtensionsGoalState | None = None
         self._etag: Etag | None = None
+        self._announced: tuple[str, Incarnation] | None = None
         self._host_plugin_failures = 0
         self._host_plugin_problem: str | None = None
         self._unsupported_until = 0.0
@@ -140,14 +141,7 @@ class Poller:
             self._fabric.goal_state()
         # Others too ask for it, when the host plugin tells them that this VM has moved.
         state = self._fabric.latest or self._fabric.goal_state()
-        if (
-            known is not None
-            and state.incarnation != known.incarnation
-            and ask is Ask.BOTH
-            and news is None
-            and not self._host_plugin_failures
-        ):
-            self._cadence = self._cadence.learned(Announcer.NEITHER)
+        self._learn(state, ask, news)
         renewed = known is None or _differs(state, known)
         if renewed or placeless or news is not None:
             before = self._board.snapshot
@@ -156,6 +150,17 @@ class Poller:
         if self._certificates.awaited or (self._certificates.failed and now >= self._certificates_due):
             self._fetch_certificates(state)
         return False
+
+    def _learn(self, state: GoalState, ask: Ask, news: ExtensionsGoalState | None) -> None:
+        """Whether the host plugin says what changes on the wire server. What it said first is no change: it may say that for ever."""
+        known = self._goal_state
+        changed = known is not None and state.incarnation != known.incarnation
+        if news is not None and news.source is Source.FABRIC:
+            before, self._announced = self._announced, (news.id, state.incarnation)
+            if before is not None and before[0] != news.id and before[1] != state.incarnation:
+                self._cadence = self._cadence.learned(Announcer.HOST_PLUGIN)
+        elif changed and ask is Ask.BOTH and news is None and not self._host_plugin_failures:
+            self._cadence = self._cadence.learned(Announcer.NEITHER)
 
     def _is_placeless(self, now: float) -> bool:
         """Whether it is time to ask for everything again, because status cannot go anywhere. Source: wire-protocol.md §2.3."""
@@ -188,8 +193,6 @@ class Poller:
             return None
         self._settings, self._etag = answer.settings, answer.etag
         self._documents["VmSettings.json"] = answer.body
-        if answer.settings.source is Source.FABRIC:
-            self._cadence = self._cadence.learned(Announcer.HOST_PLUGIN)
         return answer.settings
 
     def _adopt(self, state: GoalState, *, renewed: bool) -> None:
