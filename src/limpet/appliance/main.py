@@ -34,7 +34,7 @@ from limpet.host.surroundings import RealSurroundings
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser
     from collections.abc import Sequence
 
     from limpet.config.load import Config
@@ -140,7 +140,10 @@ def main(argv: Sequence[str] = ()) -> int:
             RealFiles(), JOURNAL, as_json=options.json
         )
         return told
-    config = _config(options)
+    from limpet.config.load import load_config  # noqa: PLC0415 - see above
+    from limpet.config.options import given  # noqa: PLC0415
+
+    config = load_config(RealFiles(), path=options.config, options=options.set)
     if options.command == "plan" or options.dry_run:
         shown: int = import_module("limpet.appliance.commands.plan").show(
             config,
@@ -154,30 +157,21 @@ def main(argv: Sequence[str] = ()) -> int:
         raise HostError(
             "only root can hand over this machine's NICs; `limpet appliance plan` shows what would be done"
         )
-    return _run(config, _words(options))
-
-
-def _config(options: Namespace) -> Config:
-    """Raises: ConfigurationError."""
-    from limpet.config.load import load_config  # noqa: PLC0415 - see above
-
-    return load_config(RealFiles(), path=options.config, options=options.set)
-
-
-def _words(options: Namespace) -> list[str]:
-    """What the programs are told that the supervisor starts."""
-    words = [] if options.config is None else ["--config", str(options.config)]
-    return words + [word for each in options.set for word in ("--set", each)]
+    return _run(config, given(options))
 
 
 def _chosen(argv: Sequence[str]) -> bytes:
     """Raises: ValueError, where the supervisor is not to be started; what else `main` raises."""
-    options = parser().parse_args(argv)
-    if options.dry_run:
-        raise ValueError("this is not the supervisor")
-    config = _config(options)
+    from limpet.config.load import load_config  # noqa: PLC0415
+    from limpet.config.options import again, alone  # noqa: PLC0415
+
+    known = alone(argv[1:])
+    if known is None:
+        raise ValueError("this is for a person")
+    path, settings = known
+    config = load_config(RealFiles(), path=path, options=settings)
     values = {name: getattr(config, name) for name in config.__dataclass_fields__ if name != "origins"}
-    return chosen({**values, "words": tuple(_words(options))})
+    return chosen({**values, "words": again(path, settings)})
 
 
 def _run(config: Config, words: Sequence[str]) -> int:

@@ -8,13 +8,14 @@ import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from limpet import packed
 from limpet.boot.foresight import wake_drives
 from limpet.boot.machine import Machine
 from limpet.boot.result import as_document, as_text
 from limpet.config.load import load_config
+from limpet.config.options import alone
 from limpet.config.settings import Config
 from limpet.guest.fabric_lease import EXCHANGE, IN_THE_GUEST, SHELL_BRIEF, Holder
 from limpet.guest.fabric_lease import LOCK as FABRIC_LOCK
@@ -107,9 +108,24 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace | None:
-    """None without arguments: the service starts the stage so, and argparse takes a while to load."""
-    return parser().parse_args(arguments) if arguments else None
+class Options(NamedTuple):
+    """What the command line says."""
+
+    config: Path | None = None
+    set: Sequence[str] = ()
+    dry_run: bool = False
+    json: bool = False
+
+
+def _options(arguments: Sequence[str]) -> Options | None:
+    """None without arguments: the service starts the stage so. argparse takes a while to load."""
+    if not arguments:
+        return None
+    known = alone(arguments)
+    if known is not None:
+        return Options(*known)
+    found = parser().parse_args(arguments)
+    return Options(found.config, found.set, found.dry_run, found.json)
 
 
 def _require_root() -> None:
