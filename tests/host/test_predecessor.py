@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CLOCK = RealClock()
+UNTIL_TOLD = "read word"
+"""A shell's line that ends when whoever waits has told of it: not before, however busy the machine is."""
 PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
@@ -33,21 +35,35 @@ class Left:
     def start(self, command: str, *, seconds: float = 60.0, folder: str = "") -> subprocess.Popen[bytes]:
         """seconds: its time limit."""
         self.processes.append(
-            subprocess.Popen(["/bin/sh", "-c", command], start_new_session=True, stdout=subprocess.PIPE)
+            subprocess.Popen(
+                ["/bin/sh", "-c", command],
+                start_new_session=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
         )
         predecessor.note(self.record, self.processes[-1].pid, CLOCK.monotonic() + seconds, folder)
         return self.processes[-1]
 
     def settled(self) -> float | None:
-        return HandlerProcesses(CLOCK, record=self.record).await_earlier(
-            lambda folder, seconds: self.told.append((folder, seconds))
-        )
+        return HandlerProcesses(CLOCK, record=self.record).await_earlier(self.tell)
+
+    def tell(self, folder: str, seconds: float) -> None:
+        self.told.append((folder, seconds))
+        self.release()
+
+    def release(self) -> None:
+        """What waits for a word goes on."""
+        for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.close()
 
 
 @pytest.fixture
 def left(tmp_path: Path) -> Iterator[Left]:
     made = Left(tmp_path / ".command")
     yield made
+    made.release()
     for process in made.processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -57,7 +73,7 @@ def left(tmp_path: Path) -> Iterator[Left]:
 
 
 def test_its_end_is_waited_for(left: Left) -> None:
-    process = left.start("sleep 0.3; exit 7")
+    process = left.start(f"{UNTIL_TOLD}; exit 7")
     assert left.settled() is not None
     assert process.wait() == 7
 
@@ -80,16 +96,16 @@ def test_one_that_has_ended_is_not_waited_for(left: Left) -> None:
 def test_whose_command_it_is_and_how_much_of_its_time_is_left_is_told_before_the_waiting(
     left: Left, limit: float, most: float
 ) -> None:
-    process = left.start("sleep 0.3", seconds=limit, folder="Contoso.Sample-1.0.0")
+    process = left.start(f"{UNTIL_TOLD}; exit 0", seconds=limit, folder="Contoso.Sample-1.0.0")
     assert left.settled() is not None
     ((folder, seconds),) = left.told
     assert folder == "Contoso.Sample-1.0.0"
-    assert most - 60 < seconds <= most
+    assert most - 60 < seconds <= most + 1  # its end is noted in whole seconds
     assert process.wait() == 0
 
 
 def test_a_record_of_an_agent_that_named_no_folder_is_one(left: Left) -> None:
-    left.start("sleep 0.3")
+    left.start(UNTIL_TOLD)
     left.record.write_text(left.record.read_text().splitlines()[0] + "\n")
     assert left.settled() is not None
     assert [folder for folder, _ in left.told] == [""]
@@ -138,7 +154,7 @@ def test_the_record_is_there_while_a_command_runs_and_no_longer(tmp_path: Path) 
         f"while ! test -s {record}; do :; done; read pid rest < {record}; test $pid = $$ || exit 1; "
         f"stat -c %a {record}; tail -n 1 {record}"
     )
-    done = processes.run_handler_command(look, folder=tmp_path, environment=PATH, timeout=30)
+    done = processes.run_handler_command(look, folder=tmp_path, environment=PATH, timeout=120)
     assert (done.exit_code, done.stdout) == (0, f"600\n{tmp_path.name}\n".encode())
     assert not record.exists()
     assert processes.await_earlier(lambda *_: pytest.fail("nothing is waited for")) is None
