@@ -47,7 +47,7 @@ class Damaged(Exception):
     """The file is not whole, or was made by another interpreter. It never leaves this module, its words do."""
 
 
-WHOLE, OTHER = "it is damaged", "another Python made it"
+WHOLE, OTHER = "it is damaged", "another Python made it, or one with other options"
 
 
 def maker() -> tuple[object, ...]:
