@@ -180,6 +180,25 @@ def test_a_rule_that_drops_what_goes_to_the_metadata_service_alone_is_reported_a
         it.check()
 
 
+def test_a_route_to_the_metadata_service_that_is_taken_away_is_put_back(appliance_parts: Parts) -> None:
+    """F15, where what an operator has done is not his configuration but a slip."""
+    with supervised.steady(appliance_parts, network_os="frr", nics=2) as it:
+        last, service = it.last(), "169.254.169.254"
+        it.begins()
+        it.made.sh(f"ip -n {NOS} route replace blackhole {service}/32")
+        wait_for(
+            lambda: " dev eth0 " in it.made.run(["ip", "-n", NOS, "route", "get", service]).stdout,
+            "the route to be there again",
+            timeout=240,
+        )
+        it.observed("F15", f"a route to the metadata service alone, taken away: back after {it.took()} s")
+        it.await_shown(
+            lambda found: found.get("problem") is None and found["stage"] == "steady", "no problem"
+        )
+        assert not {"rolling-back", "rescue"} & set(it.states(after=last))
+        it.check()
+
+
 @pytest.mark.parametrize("status", [503, 403])
 def test_a_fabric_that_refuses_afterwards_moves_nothing(status: int, appliance_parts: Parts) -> None:
     """F8 after the handover, and F16."""

@@ -103,6 +103,8 @@ def test_a_fabric_at_the_guest_port_itself_needs_no_route() -> None:
     rig.hand_over()
     routes = rig.network.namespaces[rig.site.guest].routes
     assert not [each for each in routes if str(each.destination) == "192.168.35.1/32"]
+    machine = rig.machine
+    assert rig.driver.health(rig.site, machine.files, machine.commands, deep=True).health is Health.HEALTHY
 
 
 def test_the_way_to_it_is_what_is_looked_at(rig: Rig) -> None:

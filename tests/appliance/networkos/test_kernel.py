@@ -14,7 +14,7 @@ from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.appliance.networkos.rule_watch import RuleWatch
 from limpet.guest import firewall
 from limpet.guest.namespaces import HOST
-from limpet.guest.site import WIRE_SERVER
+from limpet.guest.site import METADATA, WIRE_SERVER
 from limpet.host.fake_network import MAIN, FakeNamespace, FakeRoute
 from limpet.model.errors import HostError
 
@@ -28,6 +28,15 @@ def rig() -> Rig:
 
 def inside(rig: Rig) -> FakeNamespace:
     return rig.network.namespaces[rig.site.network_os]
+
+
+def without_route_to(rig: Rig, address: IPv4Address) -> None:
+    """An operator has one of his own, by another link; the default route would serve."""
+    near = IPv4Network(address)
+    inside(rig).routes[:] = [
+        each for each in inside(rig).routes if each.table != MAIN or each.destination != near
+    ]
+    inside(rig).routes.append(FakeRoute(destination=near, device="vpg0", gateway=None, protocol="static"))
 
 
 def routes(rig: Rig, table: int = MAIN) -> set[tuple[str, str, str]]:
@@ -194,6 +203,8 @@ def test_a_vlan_or_bridge_over_a_nic_is_not_taken_for_it() -> None:
         (lambda rig: inside(rig).settings.update({"net.ipv4.ip_forward": "0"}), "forwarding"),
         (lambda rig: rig.network.delete_link("vpg0", rig.site.network_os), "guest-port"),
         (lambda rig: inside(rig).routes.clear(), "routes"),
+        (lambda rig: without_route_to(rig, WIRE_SERVER), "routes"),
+        (lambda rig: without_route_to(rig, METADATA), "routes"),
     ],
 )
 def test_what_is_broken_is_said_and_put_right(rig: Rig, harm: object, cause: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from limpet.appliance.networkos.forgetting import forgotten
 from limpet.appliance.networkos.iproute import batch, entered, inside
 from limpet.guest.forgetting import Forgetting
 from limpet.guest.namespaces import Seen
+from limpet.guest.site import METADATA
 from limpet.guest.steps import MakeFolder, Run, Task, Write
 from limpet.guest.translation import NOTE, TRANSLATION
 from limpet.host.facts.namespaces import links_in
@@ -199,12 +201,17 @@ def _examined(site: Site, commands: Commands) -> Pulse:
     face, _ = moving.halves(site.primary, links.links(site.network_os))
     if face is None or site.primary.mac not in site.leases:
         return Pulse(health=Health.HEALTHY)
-    asked = ("ip", "-netns", site.network_os, "route", "get", str(site.wire_server))
-    way = commands.run(asked, timeout=10.0)
-    if way.exit_code != 0 or f" dev {face.name} ".encode() not in way.stdout:
-        return _wounded(
-            f"there is no route to {site.wire_server} by {face.name} in {site.network_os}", ROUTES
-        )
+    near = site.port.outer_address.network  # what a setting places there is reached by no NIC
+    wanted = [each for each in (site.wire_server, site.metadata or METADATA) if each not in near]
+    asked = "".join(f"route get {address}\n" for address in wanted)
+    ways = commands.run(
+        ("ip", "-netns", site.network_os, "-force", "-batch", "-"), stdin=asked.encode(), timeout=10.0
+    )
+    for address in wanted:
+        if not re.search(
+            rf"^{re.escape(str(address))} .*dev {re.escape(face.name)} ".encode(), ways.stdout, re.MULTILINE
+        ):
+            return _wounded(f"there is no route to {address} by {face.name} in {site.network_os}", ROUTES)
     return Pulse(health=Health.HEALTHY)
 
 

@@ -43,6 +43,7 @@ class Programs:
     def __init__(self, network: FakeNetwork, commands: FakeCommands) -> None:
         self.network = network
         self.place = HOST
+        self._said: list[str] = []
         self._commands = commands
 
     @property
@@ -153,30 +154,31 @@ class Programs:
         with self._in(place):
             if words[:2] == ["address", "show"]:
                 return Said(json.dumps([_shown(link) for link in self.here.links]))
-            if words[:2] == ["route", "get"]:
-                return self._way(IPv4Address(words[2]))
+            self._said = []
             if lines is None:
                 problem = self._line(words)
-                return Said(exit_code=1, stderr=problem) if problem else Said()
+                return Said(exit_code=1, stderr=problem) if problem else Said("".join(self._said))
             return self._batch(files, lines, force=force)
 
-    def _way(self, address: IPv4Address) -> Said:
+    def _way(self, address: IPv4Address) -> str | None:
         fitting = [each for each in self.here.routes if each.table == MAIN and address in each.destination]
         if not fitting:
-            return Said(exit_code=2, stderr="RTNETLINK answers: Network is unreachable")
+            return "RTNETLINK answers: Network is unreachable"
         best = max(fitting, key=lambda each: (each.destination.prefixlen, -each.metric))
-        return Said(f"{address} via {best.gateway} dev {best.device} src 0.0.0.0 uid 0 \n")
+        self._said.append(f"{address} via {best.gateway} dev {best.device} src 0.0.0.0 uid 0 \n    cache \n")
+        return None
 
     def _batch(self, files: FakeFiles, lines: list[str], *, force: bool) -> Said:
         complaints = []
         for number, line in enumerate(lines, 1):
-            files.before()  # the kernel does each line whole
+            if not line.startswith("route get "):
+                files.before()  # the kernel does each line whole
             problem = self._line(line.split())
             if problem:
                 complaints.append(f"{problem}\nCommand failed -:{number}")
                 if not force:
                     break
-        return Said(exit_code=1 if complaints else 0, stderr="\n".join(complaints))
+        return Said("".join(self._said), exit_code=1 if complaints else 0, stderr="\n".join(complaints))
 
     def _line(self, words: list[str]) -> str | None:  # noqa: C901 - one case for each command
         broken = self.network.broken.get(words[0])
@@ -203,6 +205,8 @@ class Programs:
                 return self._address(verb, rest)
             case ["rule", verb, *rest]:
                 return self._rule(verb, rest)
+            case ["route", "get", address]:
+                return self._way(IPv4Address(address))
             case ["route", verb, *rest]:
                 return self._route(verb, rest)
         return f'Object "{words[0]}" is unknown, try "ip help".'
