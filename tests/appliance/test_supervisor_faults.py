@@ -6,7 +6,7 @@ from ipaddress import IPv4Interface
 
 import pytest
 from tests.appliance.simulation.looking import flows, shown, steady, visited
-from tests.appliance.simulation.networks import NOS
+from tests.appliance.simulation.networks import GUEST, NOS, Networks
 from tests.appliance.simulation.troubles import SECOND
 from tests.appliance.simulation.world import PRIMARY, World
 
@@ -356,4 +356,18 @@ def test_f12_a_nic_that_is_replaced_by_another_is_forgotten_when_that_one_comes(
     world.networks.plug("eth1", another, device="vmbus-9")
     assert world.live(20.0, lambda: visited(world)[-1:] == [State.STEADY])
     assert [nic.mac for nic in world.supervisor.appliance.chronicle.nics] == [another, PRIMARY]  # type: ignore[union-attr]
+    flows(world)
+
+
+def test_f15_the_guests_end_of_its_port_is_put_in_place_again_whoever_shut_it(world: World) -> None:
+    steady(world)
+    assert isinstance(world.networks, Networks)
+    link = world.networks.find(GUEST, "gs0")
+    assert link is not None
+    moves = len(world.networks.moves)
+    world.networks.address(link, GUEST, [], up=False)
+    assert world.live(60.0, lambda: link.up)
+    world.live(10.0)
+    assert len(world.networks.moves) == moves
+    assert visited(world) == [State.REPAIRING, State.CONFIRMING, State.STEADY]
     flows(world)

@@ -358,7 +358,7 @@ class Networks:
         up = self.machine.links.states[link.name].up if space == HOST else link.up
         if not up:
             return "Error: Device for nexthop is not up."
-        self.routes[space][str(IPv4Network(to))] = (gateway, link.name)
+        self.routes[space][str(IPv4Network("0.0.0.0/0" if to == "default" else to))] = (gateway, link.name)
         self._changed(space)
         return None
 

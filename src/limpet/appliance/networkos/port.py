@@ -62,10 +62,17 @@ def _steps(site: Site, seen: Seen) -> Iterator[Run]:
                 yield from batch(namespace, [f"link delete dev {name}"], tolerant=True)
         lines = [f"link add name {port.outer} type veth peer name {port.inner} netns {site.guest}"]
         yield from batch(there, lines)
-    yield from batch(
+    yield from inner_end(site, "link set dev lo up")
+    yield from relabelled(site, rules.primary_address(site))
+
+
+def inner_end(site: Site, *before: str) -> tuple[Run, ...]:
+    """Addresses and routes of the guest's end, whatever somebody has made of them; the link must be there. before: lines to begin with."""
+    port = site.port
+    return batch(
         site.guest,
         [
-            "link set dev lo up",
+            *before,
             f"address replace {port.inner_address} broadcast + dev {port.inner}",
             f"link set dev {port.inner} up",
             f"route replace default via {port.outer_address.ip} dev {port.inner}",
@@ -77,7 +84,6 @@ def _steps(site: Site, seen: Seen) -> Iterator[Run]:
             ),
         ],
     )
-    yield from relabelled(site, rules.primary_address(site))
 
 
 def relabelled(site: Site, address: IPv4Address | None) -> tuple[Run, ...]:

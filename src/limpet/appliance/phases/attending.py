@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.guest import images
 from limpet.appliance.guest.wanted import DISABLED, Wanted, wanted
 from limpet.appliance.phases.gaps import note_gap
-from limpet.appliance.phases.handing import dress_all
+from limpet.appliance.phases.handing import put_in_place_again
 from limpet.appliance.phases.suspecting import Suspicion
 from limpet.appliance.states import Event, State
 from limpet.guest.saying import NOT_READY
@@ -165,8 +165,7 @@ class StandIn:
         appliance = self._appliance
         appliance.machine.log.warning("degraded.no_report", remedy="rules and routes are put in place again")
         try:
-            appliance.do(appliance.network_os.protect(appliance.site()))
-            dress_all(appliance, doubt=True)
+            put_in_place_again(appliance)
         except HostError as error:
             appliance.machine.log.warning("degraded.not_mended", problem=error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.appliance.guest import images
-from limpet.appliance.phases.handing import dress_all
+from limpet.appliance.phases.handing import put_in_place_again
 from limpet.appliance.phases.probing import Silence, begin_probe, silence, where
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
@@ -75,13 +75,12 @@ def probed(appliance: Appliance, network: str, timeout: float) -> Silence | None
 
 def _again(appliance: Appliance, silent: Silence) -> str | None:
     """Tell a fault of NAT from one of the NIC, put rules and routes in place again, and look once more (F2)."""
-    site, driver = appliance.site(), appliance.network_os
+    site = appliance.site()
     there = appliance.look().exists(site.network_os)
     reached = probed(appliance, site.network_os, 2.0) is None if there else None
     place = where(reached=reached, what=silent.what)
     appliance.machine.log.warning("handover.not_confirmed", problem=silent.problem, where=place)
-    appliance.do(driver.protect(site))
-    dress_all(appliance, doubt=True)
+    put_in_place_again(appliance)
     still = probed(appliance, site.guest, SECOND_TRY)
     if still is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limpet.appliance.inventory import everywhere, given, nics_of
+from limpet.appliance.networkos import port
 from limpet.appliance.phases.booting import note_network
 from limpet.appliance.states import Event, State
 from limpet.guest.fabric_lease import Holder
@@ -111,6 +112,18 @@ def dress_all(appliance: Appliance, *, doubt: bool) -> None:
             if nic.primary:
                 raise
             appliance.machine.log.warning("handover.not_dressed", nic=nic.name, problem=error)
+
+
+def put_in_place_again(appliance: Appliance) -> None:
+    """Rules, addresses and routes from the guest's end of its port to the primary NIC, whatever seems to be. Raises: HostError."""
+    site = appliance.site()
+    appliance.do(appliance.network_os.protect(site))
+    if appliance.look().named(site.guest, site.port.inner) is not None:
+        try:
+            appliance.do(port.inner_end(site))
+        except HostError as error:
+            appliance.machine.log.warning("handover.guest_port", problem=error)
+    dress_all(appliance, doubt=True)
 
 
 def give(appliance: Appliance, nic: Nic) -> None:
