@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from tests.wire.strategies import names, versions
 
 from limpet.model.version import Version
-from limpet.wire.names import fit_for_a_file, fit_for_a_header, fit_for_a_request, problem_with_name
+from limpet.wire.names import (
+    fit_for_a_file,
+    fit_for_a_header,
+    fit_for_a_request,
+    is_by_address,
+    problem_with_name,
+)
 
 
 @given(names, versions)
@@ -68,3 +74,22 @@ def test_only_plain_absolute_urls_fit_a_request(url: str, fits: bool) -> None:
 )  # fmt: skip
 def test_only_plain_words_fit_a_header(word: str, fits: bool) -> None:
     assert fit_for_a_header(word) is fits
+
+
+@pytest.mark.parametrize(
+    ("url", "near"),
+    [
+        ("http://168.63.129.16/machine?comp=config", True),
+        ("HTTP://168.63.129.16:80/machine", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[fe80::1]:80/x", True),
+        ("http://10.0.0.1?x", True),
+        ("https://168.63.129.16/machine", False),
+        ("http://localhost/machine", False),
+        ("http://168.63.129.16.example/machine", False),
+        ("http://1.2.3.4@example/machine", False),
+        ("http://fabric.example:80/168.63.129.16", False),
+    ],
+)
+def test_only_plain_http_to_an_address_is_near(url: str, *, near: bool) -> None:
+    assert is_by_address(url) is near

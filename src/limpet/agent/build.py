@@ -168,7 +168,14 @@ def assemble(
     files.make_folder(layout.library, mode=0o700)
     board = Board()
     machine = watched(config, machine, board, wire_server, host_plugin)
-    fabric = Fabric(machine.http, clock, machine.chance, wire_server=wire_server, host_plugin=host_plugin)
+    fabric = Fabric(
+        machine.http,
+        clock,
+        machine.chance,
+        wire_server=wire_server,
+        host_plugin=host_plugin,
+        elsewhere=machine.fetcher,
+    )
     store = Store(files, layout, log)
     certificates = Certificates(fabric, machine, library=layout.library)
     scratch = layout.library / ".fetched"

@@ -21,11 +21,12 @@ from limpet.wire import (
 )
 from limpet.wire.hostplugin import HostPluginIdentity
 from limpet.wire.http import Backoff, Request, Response, Verdict, accepted, judge
+from limpet.wire.names import is_by_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from limpet.host.ports import Clock, Http, Random
+    from limpet.host.ports import Clock, Fetcher, Http, Random
     from limpet.model.extensions import ExtensionsGoalState
     from limpet.model.goalstate import CertificateBundle, GoalState
     from limpet.model.health import Observation
@@ -52,11 +53,20 @@ class Fabric:
     """
 
     def __init__(
-        self, http: Http, clock: Clock, chance: Random, *, wire_server: str, host_plugin: str
+        self,
+        http: Http,
+        clock: Clock,
+        chance: Random,
+        *,
+        wire_server: str,
+        host_plugin: str,
+        elsewhere: Fetcher | None = None,
     ) -> None:
+        """elsewhere: reaches parts of a goal state that are located by a name, or by https. Source: wire-protocol.md §2.1."""
         self.wire_server = wire_server
         self.host_plugin = host_plugin
         self._http = http
+        self._elsewhere = elsewhere
         self._clock = clock
         self._chance = chance
         self._latest: GoalState | None = None
@@ -154,9 +164,11 @@ class Fabric:
 
     def _patiently(self, request: Request, what: str) -> Response:
         delays = SETTLING.delays(self._chance.fraction)
+        elsewhere = None if is_by_address(request.url) else self._elsewhere
+        exchange = self._http.exchange if elsewhere is None else elsewhere.exchange
         while True:
             try:
-                return accepted(self._http.exchange(request), what)
+                return accepted(exchange(request), what)
             except (FabricBusy, FabricUnreachable) as error:
                 delay = next(delays, None)
                 if delay is None:

@@ -17,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}\Z")
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,7}\Z")
 _THUMBPRINT = re.compile(r"[0-9A-Fa-f]{1,128}\Z")
 _URL = re.compile(r"https?://[!-~]+\Z", re.IGNORECASE)
+_BY_ADDRESS = re.compile(r"http://(?:[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?]|\Z)", re.IGNORECASE)
 _TOKEN = re.compile(r"[!-~]{1,256}\Z")
 
 
@@ -53,6 +54,11 @@ def fit_for_a_file(name: str) -> bool:
 def fit_for_a_request(url: str) -> bool:
     """Whether `url` is an absolute http(s) URL that can stand in a request: printable ASCII without spaces."""
     return _URL.match(url) is not None
+
+
+def is_by_address(url: str) -> bool:
+    """Whether `url` is plain http to an address, as the fabric's own are."""
+    return _BY_ADDRESS.match(url) is not None
 
 
 def locations(texts: Iterable[str | None]) -> tuple[Url, ...]:
