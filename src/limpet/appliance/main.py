@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -203,6 +204,9 @@ def _run(config: Config, words: Sequence[str]) -> int:
         if (problem := packed.lack()) is not None:
             log.info("start.slow", problem=problem, remedy=packed.REMEDY)
         packed.end()  # it stays in memory, and has what it needs
+        gc.collect()
+        gc.freeze()
+        gc.enable()
         run(Appliance(machine, config, driver, container, journal, words), entered=_tell)
     return 0
 
