@@ -45,8 +45,8 @@ class AccountFacts:
     """What the machine says. home_owner: the uid that owns the user's home (see `home_of`), None where there is no home.
 
     noted: what the note says, None without one. shell, uid_min and home_mode: for new users, of /etc/default/useradd and
-    login.defs. skeleton: whether there is something to begin a home with. stale_locks: of account files, left by a program
-    that the power was cut under: no other gets past them.
+    login.defs; expiring: whether new users get a day on which they expire. skeleton: whether there is something to begin a
+    home with. stale_locks: of account files, left by a program that the power was cut under: no other gets past them.
     """
 
     users: tuple[User, ...] = ()
@@ -57,6 +57,7 @@ class AccountFacts:
     shell: str = "/bin/sh"
     uid_min: int = 1000
     home_mode: int = 0o755
+    expiring: bool = False
     skeleton: bool = True
     stale_locks: tuple[Path, ...] = ()
 
@@ -124,6 +125,8 @@ def _new(wish: AccountWish, facts: AccountFacts) -> list[Step]:
         argv += ["-G", ",".join(groups)]
     if wish.expires is not None:
         argv += ["-e", _date(wish.expires)]
+    elif facts.expiring:
+        argv += ["-e", ""]  # the day may be past, and nobody has asked for one
     if wish.comment is not None:
         argv += ["-c", wish.comment]
     make = Run((*argv, wish.name))

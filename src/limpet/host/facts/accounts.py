@@ -41,6 +41,7 @@ def look(files: Files, wish: AccountWish) -> AccountFacts:
         shell=_shell(files),
         uid_min=least_uid(defs),
         home_mode=_home_mode(defs),
+        expiring=bool(_useradd(files).get("EXPIRE")),
         skeleton=is_there(files, Path(SKELETON)),
         stale_locks=tuple(path for path in LOCKS if _is_stale(files, path)),
     )
@@ -82,10 +83,15 @@ def _boot(files: Files) -> float:
 
 def _shell(files: Files) -> str:
     """What useradd is configured with, unless that is the plain shell: people expect bash where there is one."""
-    chosen = parse_words(text_of(files, USERADD) or "").get("SHELL", _PLAIN)
+    chosen = _useradd(files).get("SHELL", _PLAIN)
     if chosen != _PLAIN and chosen.startswith("/") and is_there(files, Path(chosen)):
         return chosen
     return _BASH if is_there(files, Path(_BASH)) else _PLAIN
+
+
+def _useradd(files: Files) -> Mapping[str, str]:
+    """What it is configured with. Source: useradd(8)."""
+    return parse_words(text_of(files, USERADD) or "")
 
 
 def _home_mode(defs: Mapping[str, str]) -> int:

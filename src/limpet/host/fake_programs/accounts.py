@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limpet.guest.passwd import parse_group, parse_passwd, parse_shadow
+from limpet.guest.passwd import parse_group, parse_passwd, parse_shadow, parse_words
 from limpet.host.fake_commands import Said
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from limpet.host.fake_files import FakeFiles
 
 PASSWD, GROUP, SHADOW = Path("/etc/passwd"), Path("/etc/group"), Path("/etc/shadow")
-SKELETON = Path("/etc/skel")
+SKELETON, DEFAULTS = Path("/etc/skel"), Path("/etc/default/useradd")
 TODAY = 20454
 """The day of the fake clock's start, in days since 1970."""
 
-_DAYS = {"2030-01-02": 21916, "2030-01-03": 21917}
+_DAYS = {"2020-01-01": 18262, "2030-01-02": 21916, "2030-01-03": 21917}
 _LARGEST = 1 << 22
 _FIRST, _LAST = 1000, 60000
 
@@ -78,7 +78,7 @@ def useradd(files: FakeFiles, call: Call) -> Said:
     home = options.values.get("d", f"/home/{name}")
     line = f"{name}:x:{uid}:{gid}:{options.values.get('c', '')}:{home}:{options.values.get('s', '/bin/sh')}"
     _put(files, PASSWD, [*passwd.splitlines(), line])
-    expires = _DAYS.get(options.values.get("e", ""), "")
+    expires = _DAYS.get(options.values.get("e", _default_day(files)), "")
     _put(files, SHADOW, [*_text(files, SHADOW).splitlines(), f"{name}:!:{TODAY}:0:99999:7::{expires}:"])
     more = set(options.values.get("G", "").split(",")) - {""}
     lines = _with_member(group, name, more)
@@ -87,6 +87,11 @@ def useradd(files: FakeFiles, call: Call) -> Said:
         files.make_folder(Path(home), mode=0o755, owner=(uid, gid))
         _copy(files, SKELETON, Path(home), owner=(uid, gid))
     return Said()
+
+
+def _default_day(files: FakeFiles) -> str:
+    """The day on which new users expire, by /etc/default/useradd."""
+    return parse_words(_text(files, DEFAULTS)).get("EXPIRE", "")
 
 
 def _with_member(group: str, name: str, more: set[str]) -> list[str]:
