@@ -164,18 +164,11 @@ def assemble(
 ) -> Agent:
     """The agent on any machine. more: further chores. handed: a supervisor's events. news, status_first: see Poller."""
     files, clock, log = machine.files, machine.clock, machine.log
-    layout = Layout(library=config.library, logs=config.log_dir)
+    board, layout = Board(), Layout(library=config.library, logs=config.log_dir)
     files.make_folder(layout.library, mode=0o700)
-    board = Board()
     machine = watched(config, machine, board, wire_server, host_plugin)
-    fabric = Fabric(
-        machine.http,
-        clock,
-        machine.chance,
-        wire_server=wire_server,
-        host_plugin=host_plugin,
-        elsewhere=machine.fetcher,
-    )
+    places = {"wire_server": wire_server, "host_plugin": host_plugin}
+    fabric = Fabric(machine.http, clock, machine.chance, elsewhere=machine.fetcher, **places)
     store = Store(files, layout, log)
     certificates = Certificates(fabric, machine, library=layout.library)
     scratch = layout.library / ".fetched"
