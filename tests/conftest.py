@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import ExitStack
 from functools import cache
 
@@ -29,8 +30,13 @@ settings.load_profile("limpet")
 
 
 def pytest_configure() -> None:
-    """What tests write can be read by whom it is for, whatever whoever started them keeps to himself."""
+    """What tests write can be read by whom it is for, and what they start can be interrupted, whoever started them, and how."""
     os.umask(0o022)
+    # A shell lets what it starts in the background ignore some of them, nohup another; all that tests start would do so, too.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 @pytest.hookimpl(trylast=True)
