@@ -31,7 +31,7 @@ def note(record: Path, pid: int, ends: float, folder: str = "") -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(record, flags, 0o600)
         try:
-            os.write(descriptor, f"{pid} {_started(pid)} {ends:.0f}\n{folder}\n".encode("utf-8", "replace"))
+            os.write(descriptor, f"{pid} {_started(pid)} {ends:.3f}\n{folder}\n".encode("utf-8", "replace"))
         finally:
             os.close(descriptor)
 
