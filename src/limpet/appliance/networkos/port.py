@@ -75,10 +75,11 @@ def inner_end(site: Site, *before: str) -> tuple[Run, ...]:
             *before,
             f"address replace {port.inner_address} broadcast + dev {port.inner}",
             f"link set dev {port.inner} up",
-            f"route replace default via {port.outer_address.ip} dev {port.inner}",
+            # On the link, whatever has become of the route to its network.
+            f"route replace default via {port.outer_address.ip} dev {port.inner} onlink",
             # Another agent may look for routes of their own to these before it believes that there is a network.
             *(
-                f"route replace {each}/32 via {port.outer_address.ip} dev {port.inner}"
+                f"route replace {each}/32 via {port.outer_address.ip} dev {port.inner} onlink"
                 for each in site.platform
                 if each not in port.outer_address.network
             ),
