@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from limpet.guest.accounts import AccountFacts, AccountWish, plan_account
 from limpet.guest.passwd import Group, Shadow, User, parse_group, parse_passwd, parse_shadow, parse_words
 from limpet.guest.root_password import LINE, ShadowFile, plan_root_password
 from limpet.guest.steps import Remove, Run, Write
-from limpet.guest.sudo import SudoFacts, plan_sudo, rule
+from limpet.guest.sudo import SudoFacts, plan_sudo, rule, without_rules
 from limpet.host.facts.accounts import look
 from limpet.host.fake import FakeClock, FakeMachine
 from limpet.model.secret import Secret
@@ -124,6 +125,36 @@ def test_settings_are_read_from_both_kinds_of_files() -> None:
 )
 def test_the_rule_is_exact(name: str, has_password: bool, line: str) -> None:
     assert rule(name, has_password=has_password) == line
+
+
+@pytest.mark.parametrize(
+    ("main", "asked"),
+    [
+        ("Defaults targetpw\n", True),
+        ("Defaults\ttargetpw # as root\n", True),
+        ("Defaults env_reset, rootpw\n", True),
+        ("Defaults env_reset, \\\n  runaspw\n", True),
+        ("Defaults targetpw\nDefaults !targetpw\n", False),
+        ("Defaults !targetpw\nDefaults targetpw\n", True),
+        ("#Defaults targetpw\n", False),
+        ("Defaults:bob targetpw\n", False),
+        ("Defaults env_reset\n", False),
+        ("", False),
+    ],
+)
+def test_a_user_with_a_password_is_asked_for_his_own(main: str, asked: bool) -> None:
+    facts = SudoFacts(folder=Path("/etc/sudoers.d"), main=f"{main}@includedir /etc/sudoers.d\n".encode())
+    (step,) = plan_sudo("alice", facts, has_password=True).steps
+    assert isinstance(step, Write)
+    assert isinstance(step.content, bytes)
+    head = b"Defaults:alice !targetpw, !rootpw, !runaspw\n" if asked else b""
+    assert step.content == head + b"alice ALL=(ALL) ALL\n"
+    again = replace(facts, rules=b"bob ALL=(ALL) ALL\n" + step.content)
+    assert plan_sudo("alice", again, has_password=True).steps == ()
+    (without,) = plan_sudo("alice", again, has_password=False).steps
+    assert isinstance(without, Write)
+    assert without.content == b"bob ALL=(ALL) ALL\nalice ALL=(ALL) NOPASSWD: ALL\n"
+    assert without_rules(again.rules or b"", "alice") == b"bob ALL=(ALL) ALL\n"
 
 
 def test_two_rules_for_the_user_become_one() -> None:

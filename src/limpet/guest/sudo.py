@@ -19,6 +19,9 @@ RULES = "waagent"
 """The file in the folder; its name is what other agents and images' scripts know."""
 
 RULES_MODE = 0o440
+_DEFAULTS = "Defaults"
+_OTHERS_PASSWORD = ("targetpw", "rootpw", "runaspw")
+"""Flags of sudoers(5) by which sudo asks for another's password than the user's: root's, which is locked."""
 _ALIAS = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 
 
@@ -60,13 +63,16 @@ def plan_sudo(user: str, facts: SudoFacts, *, has_password: bool) -> Task:
         return Task(name=SUDO, purpose="let the user become root", after=(ACCOUNT,))
     if facts.problem is not None:
         return Task(name=SUDO, purpose=f"let {user} become root", after=(ACCOUNT,), problem=facts.problem)
-    wanted = rule(user, has_password=has_password).encode()
+    wanted = [rule(user, has_password=has_password).encode()]
+    if has_password and _asks_for_anothers(facts.main or b""):
+        flags = ", ".join(f"!{flag}" for flag in _OTHERS_PASSWORD)
+        wanted.insert(0, f"{_DEFAULTS}:{_written(user)} {flags}".encode())
     mine, kept = _parted(facts.rules or b"", user)
     steps: list[Step] = []
     if not facts.folder_exists:
         steps.append(MakeFolder(facts.folder, mode=0o750))
-    if [line.strip() for line in mine] != [wanted] or facts.rules_mode != RULES_MODE:
-        steps.append(Write(facts.rules_path, _ended(kept) + wanted + b"\n", mode=RULES_MODE))
+    if [line.strip() for line in mine] != wanted or facts.rules_mode != RULES_MODE:
+        steps.append(Write(facts.rules_path, _ended(kept) + b"\n".join(wanted) + b"\n", mode=RULES_MODE))
     if facts.main is not None and not _includes(facts.main, facts.folder):
         addition = f"#includedir {facts.folder}\n".encode()
         steps.append(Write(facts.main_path, _ended(facts.main) + addition, mode=facts.main_mode))
@@ -114,7 +120,18 @@ def _written(user: str) -> str:
 
 def _speaks_of(line: bytes, user: str) -> bool:
     first = line.split(None, 1)[:1]
-    return first in ([user.encode()], [f'"{user}"'.encode()])
+    names = (user, f'"{user}"')
+    return first in [[f"{prefix}{name}".encode()] for prefix in ("", f"{_DEFAULTS}:") for name in names]
+
+
+def _asks_for_anothers(content: bytes) -> bool:
+    """Whether one of the flags is set for everybody; the last word on each counts."""
+    said: dict[str, bool] = {}
+    for line in content.decode("utf-8", "replace").replace("\\\n", " ").splitlines():
+        first, *words = re.split(r"[\s,]+", line.partition("#")[0].strip())
+        for word in words if first == _DEFAULTS else ():
+            said[word.lstrip("!")] = not word.startswith("!")
+    return any(said.get(flag, False) for flag in _OTHERS_PASSWORD)
 
 
 def _ended(content: bytes) -> bytes:
