@@ -12,8 +12,8 @@ from tests.appliance.simulation.stories import STORIES
 from limpet.appliance.chronicle import compacted, fold
 from limpet.appliance.commands.history import show
 from limpet.appliance.journal import DAMAGE, Journal, Record, parse_journal, read_journal, render_record
-from limpet.appliance.main import JOURNAL
-from limpet.host.fake import FakeMachine
+from limpet.appliance.main import DAMAGED, JOURNAL, tell_of
+from limpet.host.fake import FakeLog, FakeMachine
 from limpet.host.fake_appliance import FakeJournalFile
 
 NOTED = st.lists(
@@ -148,6 +148,19 @@ def test_the_history_of_a_damaged_journal_says_which_bytes_are_missing(
     said = capsys.readouterr()
     assert [line.split()[3] for line in said.out.splitlines()] == ["state", "damage", "grant"]
     assert f"from byte {second} on are damaged: 1 record missing" in said.err
+
+
+def test_the_log_says_from_which_byte_on_what_is_missing_and_where_the_file_is_kept() -> None:
+    content = written([("state", "steady"), ("grant", "boot"), ("grant", "nobody")])
+    second = content.index(b"\n") + 1
+    log = FakeLog()
+    tell_of(Journal(FakeJournalFile(DAMAGES["a byte"](content, second + 20)), None, FakeJournalFile()), log)
+    (told,) = log.of("journal.damaged")
+    assert (told["byte"], told["lost"], told["kept"]) == (second, "1 record", DAMAGED)
+    tell_of(Journal(FakeJournalFile(content[:-5])), log)
+    assert [each["bytes"] for each in log.of("journal.cut")] == [
+        len(content) - content.rindex(b"\n", 0, -1) - 6
+    ]
 
 
 CHOSEN = [

@@ -33,6 +33,11 @@ class Damage:
     lost: int
     inside: bool
 
+    @property
+    def missing(self) -> str:
+        """How many, for people."""
+        return f"{self.lost} record{'' if self.lost == 1 else 's'}{'' if self.inside else ' at most'}"
+
 
 def is_torn(rest: bytes, read: Callable[[bytes], Record | None]) -> bool:
     """Whether what is behind the last whole record may just be one that was being written when the power went.

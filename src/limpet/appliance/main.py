@@ -199,7 +199,7 @@ def _run(config: Config, words: Sequence[str]) -> int:
         for note in config.notes:
             log.warning("configuration.note", note=note)
         journal = Journal(machine.journal, RealJournalFile(files, ASIDE), RealJournalFile(files, DAMAGED))
-        _tell_of(journal, log)
+        tell_of(journal, log)
         driver, container = network_os(config, files), runtime(config.runtime, files)
         if (problem := packed.lack()) is not None:
             log.info("start.slow", problem=problem, remedy=packed.REMEDY)
@@ -211,7 +211,7 @@ def _run(config: Config, words: Sequence[str]) -> int:
     return 0
 
 
-def _tell_of(journal: Journal, log: Log) -> None:
+def tell_of(journal: Journal, log: Log) -> None:
     """What was wrong with it, and what that means."""
     if journal.unreadable is not None:
         log.error(
@@ -224,7 +224,7 @@ def _tell_of(journal: Journal, log: Log) -> None:
             "journal.damaged",
             byte=each.start,
             bytes=each.size,
-            lost=f"{each.lost} records{'' if each.inside else ' at most'}",
+            lost=each.missing,
             kept=DAMAGED if journal.kept else "nowhere: the disk does not take it",
             remedy="none needed: what is whole is believed, and what may be missing is looked for on the machine; look after the disk",
         )

@@ -49,8 +49,7 @@ def show(files: Files, path: Path, *, as_json: bool, aside: Path = ASIDE) -> int
     for record in records:
         sys.stdout.write(_as_json(record) if as_json else _as_line(record))
     for each in damage:
-        lost = f"{each.lost} record{'' if each.lost == 1 else 's'}{'' if each.inside else ' at most'}"
-        sys.stderr.write(f"{each.size} bytes from byte {each.start} on are damaged: {lost} missing\n")
+        sys.stderr.write(f"{each.size} bytes from byte {each.start} on are damaged: {each.missing} missing\n")
     if not damage and (torn := len(content) - parse_journal(content)[1]):
         sys.stderr.write(f"{torn} bytes after the last record are not whole: it was being written\n")
     return 0
