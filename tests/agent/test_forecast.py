@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -91,6 +92,18 @@ def test_what_cannot_be_chosen_is_refused_and_its_siblings_go_on() -> None:
     refusals = {foreseen.item.handler.name: foreseen.refusal for foreseen in forecast.items}
     assert refusals.pop("U") == "'latest' is not a dotted version such as 1.0.7"
     assert refusals == {"A": "no manifest", "I": "unreadable settings", "B": None}
+
+
+def test_an_extension_that_makes_no_sense_is_told_and_its_siblings_are_foreseen() -> None:
+    wrong = replace(settings("x"), invalid="unknown state")
+    several = Handler(
+        name="M", version="1.0", wanted=Wanted.ENABLED, settings=(wrong, settings("y")), multi_config=True
+    )
+    forecast = foresee(goal(several), (), as_asked)
+    assert [(foreseen.item.extension, foreseen.refusal) for foreseen in forecast.items] == [
+        ("x", "unknown state"),
+        ("y", None),
+    ]
 
 
 def test_a_goal_state_on_hold_or_with_unknown_features_is_not_processed() -> None:

@@ -90,8 +90,9 @@ def _refusal(item: Item, policy: Policy | None, policy_file: PolicyFile | None) 
 
 
 def _foresee(item: Item, here: tuple[Installed, ...], choose: Callable[[Handler], Version]) -> Foreseen:
-    if item.handler.invalid is not None:
-        return Foreseen(item=item, refusal=item.handler.invalid)
+    invalid = item.handler.invalid or (item.settings.invalid if item.settings is not None else None)
+    if invalid is not None:
+        return Foreseen(item=item, refusal=invalid)
     try:
         version = _version(item, here, choose)
     except (HandlerError, ValueError) as error:
