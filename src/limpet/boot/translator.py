@@ -63,7 +63,7 @@ class NetworkOsDriver:
         from limpet.guest.day_zero_request import WORKER, plan_worker  # noqa: PLC0415
         from limpet.host.worker import interpreter_command  # noqa: PLC0415
 
-        command = tuple(interpreter_command(WORKER, *shlex.split(self.options)))
+        command = tuple(interpreter_command(WORKER, *shlex.split(self.options), packed=True))
         return plan_worker(command, day_zero, timeout=self.timeout)
 
 

@@ -5,7 +5,6 @@ A worker that boot starts: what was asked for comes on its standard input, and w
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from limpet.appliance.inventory import survey
 from limpet.appliance.networkos.drivers import network_os
 from limpet.appliance.workers.asking import Asking, with_others
 from limpet.config.load import load_config
-from limpet.config.options import add_options
+from limpet.config.options import alone
 from limpet.guest.day_zero_request import LARGEST, parse_request
 from limpet.guest.namespaces import HOST
 from limpet.guest.translation import DayZero
@@ -28,7 +27,7 @@ from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
 from limpet.host.links import RealLinks
 from limpet.host.lock import SingleInstance
-from limpet.model.errors import LimpetError
+from limpet.model.errors import ConfigurationError, LimpetError
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
@@ -73,26 +72,20 @@ def main(arguments: Sequence[str]) -> int:
 
 def _configuration(files: Files, arguments: Sequence[str]) -> Config:
     """As the supervisor was configured. Raises: ConfigurationError."""
-    made = argparse.ArgumentParser(prog="day-zero")
-    add_options(made)
-    options = made.parse_args(arguments)
-    return load_config(files, path=options.config, options=options.set)
+    known = alone(arguments)
+    if known is None:
+        raise ConfigurationError("the day-0 worker is told something that is no setting")
+    path, settings = known
+    return load_config(files, path=path, options=settings)
 
 
 def _site(config: Config, files: Files, commands: Commands) -> Site | None:
     """The NICs; with what DHCP gave, where the network OS's configuration names that: else there is nothing to wait for."""
+    if config.network_os != "iosxe":
+        return None  # the others do nothing with it
     clock = RealClock()
-    site = site_here(
-        config,
-        files,
-        commands,
-        RealKernel(),
-        clock,
-        patience=PATIENCE if config.network_os == "iosxe" else 0.0,
-    )
-    if config.network_os != "iosxe" or site is None:
-        return site
-    return with_others(site, Asking(RealLinks(), files, clock, RealRandom()))
+    site = site_here(config, files, commands, RealKernel(), clock, patience=PATIENCE)
+    return None if site is None else with_others(site, Asking(RealLinks(), files, clock, RealRandom()))
 
 
 def site_here(

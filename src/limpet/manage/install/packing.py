@@ -30,6 +30,7 @@ STARTS = (
     "limpet.appliance.networkos.frr.driver",
     "limpet.appliance.guest.lxc",
     "limpet.appliance.requests.door",
+    "limpet.appliance.workers.day_zero",
     "limpet.appliance.workers.dhcp",
     "limpet.appliance.workers.probe",
     "limpet.agent.main",
