@@ -85,6 +85,7 @@ def _build(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
 
 def _mmdebstrap(recipe: Recipe, folder: Path) -> list[str]:
     return [
+        *("unshare", "--mount", "--propagation", "private"),  # a build that is killed leaves nothing mounted
         "mmdebstrap",
         "--mode=root",
         "--variant=minbase",

@@ -11,6 +11,7 @@ from limpet.appliance.guest.build_recipe import (
     DOHOST_TEXT,
     FORGOTTEN,
     MASKED,
+    OWN_MOUNTS,
     PACKAGES,
     UNIT,
     UNIT_TEXT,
@@ -45,7 +46,7 @@ def test_mirrors_come_last_as_mmdebstrap_wants_them_and_a_date_is_handed_on() ->
     assert first.argv[-1] == RECIPE.mirrors[0]
     assert first.argv[-2] == "/tmp/place/tree"
     dated = next(step for step in steps("/x.squashfs", Recipe(epoch=7)) if isinstance(step, Run))
-    assert dated.argv[:3] == ("env", "SOURCE_DATE_EPOCH=7", "mmdebstrap")
+    assert dated.argv[:7] == (*OWN_MOUNTS, "env", "SOURCE_DATE_EPOCH=7", "mmdebstrap")
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ ALIASES = ("walinuxagent.service", "waagent.service")
 NOT_IN_IT = ("lab", "emulator", "boot", "host/fake*")
 """Parts of limpet that are not for a guest shell."""
 MANIFEST = Path("usr/share/limpet/packages")
+OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
+"""What is mounted while a tree is made goes with the program that made it, also when that is killed."""
 MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
 """Makes a tree with one /usr from its beginning; else Debian 12 would bring a program for that, with Perl: 47 MB."""
 LONGEST = 1800.0
@@ -181,7 +183,7 @@ def _bootstrap(recipe: Recipe, tree: Path) -> Run:
     epoch = () if recipe.epoch is None else (f"SOURCE_DATE_EPOCH={recipe.epoch}",)
     return Run(
         (
-            "env", *epoch, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={','.join(recipe.wanted)}",
+            *OWN_MOUNTS, "env", *epoch, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={','.join(recipe.wanted)}",
             "--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
             '--aptopt=Acquire::Languages "none"', *(f"--aptopt={setting}" for setting in recipe.apt),
             *((f"--hook-dir={MERGED}",) if recipe.suite == SUITE else ()),
