@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from contextlib import ExitStack
@@ -50,6 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Beside many unit tests, which are one process, another one builds what comes after them."""
+    gc.collect()
+    gc.freeze()  # what there is now stays to the end: it need not be looked through again and again
     labs = sum(map(needs_a_lab, session.items))
     if (
         labs
