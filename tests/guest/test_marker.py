@@ -17,6 +17,7 @@ from limpet.guest.marker import (
     Marker,
     MarkerFacts,
     Standing,
+    another_vm,
     judge_marker,
     parse_marker,
     plan_marker,
@@ -168,3 +169,18 @@ def test_a_sentinel_that_cannot_be_read_is_an_empty_one() -> None:
     machine = FakeMachine()
     machine.files.make_folder(LIBRARY / "provisioned")
     assert facts.look(machine.files, LIBRARY) == MarkerFacts(sentinel=b"")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "vm_id", "another"),
+    [
+        (VM, VM.upper(), False),
+        (VM, OTHER, True),
+        (NO_ID, VM, False),
+        (VM, NO_ID, False),
+    ],
+)
+def test_what_was_recorded_while_the_firmware_gave_no_id_is_not_another_vms(
+    recorded: str, vm_id: str, another: bool
+) -> None:
+    assert another_vm(recorded, vm_id) is another

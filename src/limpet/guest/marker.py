@@ -68,6 +68,11 @@ class Verdict:
     marker: Marker | None = None
 
 
+def another_vm(recorded: str, vm_id: str) -> bool:
+    """Whether what was recorded for one VM is another one's now; a record of when the firmware gave no id is this one's."""
+    return NO_ID not in {recorded, vm_id} and not same_vm(recorded, vm_id)
+
+
 def parse_marker(content: bytes) -> Marker:
     """Read our file. Members it does not know are passed over. Raises: MalformedDocument."""
     found = members_of(content, DOCUMENT, version=VERSION, at_most=LARGEST)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from limpet.appliance.inventory import nics_of, with_colons
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
-from limpet.guest.identity import same_vm, vm_id_of
+from limpet.guest.identity import vm_id_of
 from limpet.guest.lease import render_lease
-from limpet.guest.marker import Standing, judge_marker
+from limpet.guest.marker import NO_ID, Standing, another_vm, judge_marker
 from limpet.host import reported
 from limpet.host.facts import identity, leases, marker
 from limpet.model.errors import HostError
@@ -113,7 +113,9 @@ def note_identity(appliance: Appliance) -> str | None:
     if known is None:
         return None  # R3: an id that cannot be read is no id
     before = appliance.chronicle.vm_id
-    if before is not None and not same_vm(before, known):
+    if before is not None and known == NO_ID:
+        known = before  # the firmware gives no id for now
+    if before is not None and another_vm(before, known):
         machine.log.warning("appliance.cloned", before=before, now=known)
         appliance.note("guest", failures=[], instance=None, discard=True)
     accepted = reported.accepted_in_this_boot(machine.files)

@@ -15,7 +15,7 @@ from limpet.appliance.shell import brief
 from limpet.appliance.states import Event, State
 from limpet.appliance.terms import note_terms
 from limpet.guest.fabric_lease import EXCHANGE, NEWS_FOLDER
-from limpet.guest.identity import same_vm
+from limpet.guest.marker import another_vm
 from limpet.guest.shell_brief import BRIEF, render_brief
 from limpet.host.facts.reading import text_of
 from limpet.model.errors import HostError
@@ -129,7 +129,7 @@ def own_state(appliance: Appliance) -> None:
     if vm_id is None:
         return
     owner = text_of(files, OWNER)
-    foreign = appliance.chronicle.discard or (owner is not None and not same_vm(owner, vm_id))
+    foreign = appliance.chronicle.discard or (owner is not None and another_vm(owner, vm_id))
     # Without a note it is ours when the journal knows of a start: the disk may have been too full for the note.
     strange = owner is None and appliance.chronicle.instance is None and appliance.guest().kept
     if foreign or strange:
