@@ -81,7 +81,9 @@ def name(path: Path) -> str:
 @pytest.mark.parametrize("path", [path for path in MODULES if layer(path)], ids=name)
 def test_a_module_imports_only_from_layers_below_it(path: Path) -> None:
     ours = {module.split(".")[1] for module in imports(path) if module.startswith("limpet.")}
-    assert ours - {"__version__", "lean", "packed", "usage", "values"} <= MAY_IMPORT[layer(path)] | {layer(path)}
+    assert ours - {"__version__", "lean", "packed", "usage", "values"} <= MAY_IMPORT[layer(path)] | {
+        layer(path)
+    }
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if layer(path) in PURE], ids=name)

@@ -79,9 +79,7 @@ def user_name_of(name: str) -> str:
 
 def plain(text: str) -> str:
     """`text` for a comment or a description: visible ASCII without ``!`` and ``?``, everything else as ``.``, cut to 64."""
-    return "".join(
-        letter if " " <= letter <= "~" and letter not in "!?" else "." for letter in text[:64]
-    )
+    return "".join(letter if " " <= letter <= "~" and letter not in "!?" else "." for letter in text[:64])
 
 
 def interface_of(text: str) -> str | None:
