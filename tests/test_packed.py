@@ -156,7 +156,7 @@ def lack(folder: Path, *flags: str) -> str:
     code = START.format(paths=[str(folder), *sys.path], file=str(folder / "file"))
     code += "from limpet.packed import end, lack\nprint(lack())\nend()\nprint(sys.meta_path[0])\n"
     done = subprocess.run(
-        [sys.executable, "-IS", *flags, "-c", code], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-IS", *flags, "-c", code], check=True, capture_output=True, text=True, timeout=120
     )
     _, said, finder = done.stdout.splitlines()
     assert "Packed" not in finder
