@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from ipaddress import IPv4Interface
+from itertools import pairwise
 
 import pytest
 from tests.appliance.simulation.looking import appliance, flows, shown, steady, visited
@@ -13,6 +14,7 @@ from tests.appliance.simulation.secret import SECRET
 from tests.appliance.simulation.world import PRIMARY, World
 
 from limpet.appliance.journal import COMPACT_FROM, parse_journal
+from limpet.appliance.phases.returning import LONGEST_PAUSE
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import EXCHANGE, Holder
 from limpet.guest.saying import SAYING, parse_saying
@@ -256,4 +258,21 @@ def test_why_the_boot_stage_failed_is_said_in_its_own_words(world: World) -> Non
     assert shown(world)["problem"] == "the boot stage failed: there is no place for ada"
     world.boot_program = quick
     world.reach(State.STEADY)
+    flows(world)
+
+
+def test_a_boot_stage_that_keeps_failing_is_tried_again_with_growing_pauses_and_a_cap(world: World) -> None:
+    quick = world.boot_program
+    world.boot_program = lambda _world, child: child.end(1, b"failed: there is no place for ada\n")
+    world.live(4000.0)
+    tries = [at for at, state in world.states if state is State.BOOTING]
+    pauses = [after - before for before, after in pairwise(tries)]
+    growing = pauses[: pauses.index(max(pauses)) + 1]
+    assert all(after > 1.5 * before for before, after in pairwise(growing[:-1]))
+    assert pauses[0] < 2 * world.config.retry_pause
+    assert LONGEST_PAUSE <= max(pauses) < LONGEST_PAUSE + 10.0
+    assert pauses[-1] >= LONGEST_PAUSE
+    world.boot_program = quick
+    world.wish("retry")
+    world.reach(State.STEADY, within=60.0)
     flows(world)

@@ -106,6 +106,8 @@ class Appliance:
         """What it last told of an exchange with the fabric that went well: epoch and times."""
         self.aways = self.unreached = 0
         """How often in a row a rescue found the NICs with the network OS still, and the fabric was lost and not found again."""
+        self.unprovisioned = 0
+        """How often in a row the boot stage left the VM unprovisioned."""
         self.left_behind: dict[str, tuple[int, float]] = {}
         """NICs that could not be given to the network OS, by MAC: how often, and when that is tried again."""
         self._sight: tuple[float, ShellSight] | None = None

@@ -53,7 +53,7 @@ class ApplianceSettings(DutySettings):
         "How often a handover is tried before Linux keeps the NICs.")
     retry_pause: float = setting(
         "appliance.retry_pause", seconds(1, 3600), 30.0,
-        "Time until a failed handover is tried again; it doubles with every further one, up to ten minutes.")
+        "Time until a failed handover or provisioning is tried again; it doubles with every further one, up to ten minutes.")
     lease_period: float = setting(
         "appliance.dhcp_period", seconds(10, 86400), 300.0,
         "Time between two looks at what DHCP says, in the network OS.")

@@ -41,13 +41,14 @@ def boot(appliance: Appliance) -> Event:
         problem = f"the boot stage was not run: {error}"
     vm_id = note_identity(appliance)
     if vm_id is None:
-        appliance.with_problem(problem or "this VM is not provisioned, and the boot stage did not say why")
-        return Event.NOT_PROVISIONED
+        return _not_provisioned(
+            appliance, problem or "this VM is not provisioned, and the boot stage did not say why"
+        )
     try:
         note_network(appliance, appliance.look())
     except HostError as error:
-        appliance.with_problem(str(error))
-        return Event.NOT_PROVISIONED
+        return _not_provisioned(appliance, str(error))
+    appliance.unprovisioned = 0
     if appliance.chronicle.handover.attempts >= appliance.config.attempts:
         appliance.with_problem(
             f"the handover failed {appliance.chronicle.handover.attempts} times; `limpet appliance retry` tries it again"
@@ -57,6 +58,12 @@ def boot(appliance: Appliance) -> Event:
         problem
     )  # such as that the fabric could not be told: a status-only agent goes on with that (F16)
     return Event.PROVISIONED
+
+
+def _not_provisioned(appliance: Appliance, problem: str) -> Event:
+    appliance.with_problem(problem)
+    appliance.unprovisioned += 1
+    return Event.NOT_PROVISIONED
 
 
 def _run(appliance: Appliance) -> str | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from limpet.guest.site import Nic, Site
 
 LONGEST_PAUSE = 600.0
+_MOST_DOUBLINGS = 10
+"""Of the shortest pause there is: more would not make it longer."""
 _BETWEEN_TRIES = 1.0
 _TRIES = 5
 LOOK_EVERY, _LOOK_AGAIN = 10.0, 2.0
@@ -110,7 +112,8 @@ def rescue(appliance: Appliance) -> Event:
     """Stay reachable, report, and try again after a pause that grows; in the end only when an operator says so. Raises: Stopped."""
     clock = appliance.machine.clock
     attempts = appliance.chronicle.handover.attempts
-    pause = min(appliance.config.retry_pause * 2 ** max(0, attempts - 1), LONGEST_PAUSE)
+    doublings = min(max(attempts, appliance.unprovisioned, 1) - 1, _MOST_DOUBLINGS)
+    pause = min(appliance.config.retry_pause * 2**doublings, LONGEST_PAUSE)
     spent = attempts >= appliance.config.attempts
     leases = Leases(appliance, at_home=True)
     appliance.wishes.add("guest")
@@ -141,6 +144,7 @@ def _stayed(appliance: Appliance, leases: Leases, due: float) -> Event:
             return Event.NICS_AWAY
         if "retry" in appliance.wishes:
             appliance.note("handover", attempts=0)
+            appliance.unprovisioned = 0
             appliance.wishes.discard("retry")
             return Event.RETRY
         if clock.monotonic() >= due:
