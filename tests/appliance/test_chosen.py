@@ -75,3 +75,8 @@ print(type(made).__name__, made.network_os, made.programs, made.attempts, known.
     assert said(code) == ["Chosen hooks /opt/x 3 kernel /opt/x"]
     assert config_by({}, CONFIG) == CONFIG
     assert terms_of(Chosen(**values())) == terms_of(CONFIG)  # type: ignore[arg-type]
+
+
+def test_settings_are_replaced_also_where_something_has_loaded_dataclasses_before() -> None:
+    made = config_by({"network_os": "kernel", "left_nics": "eth3"}, Chosen(**values()))  # type: ignore[arg-type]
+    assert vars(made) == {**values(), "network_os": "kernel", "left_nics": ("eth3",)}

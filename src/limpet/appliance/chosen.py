@@ -18,6 +18,15 @@ _PATH = b"path"
 _LARGEST = 1024 * 1024
 
 
+class _Setting:
+    """As much of a dataclass's field as `replace` asks for, also the standard library's."""
+
+    init, _field_type = True, None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 class Chosen:
     """Looks like a `limpet.config.settings.Config`: its values, and nothing of where they came from.
 
@@ -32,7 +41,7 @@ class Chosen:
     @property
     def __dataclass_fields__(self) -> Mapping[str, Any]:
         """For `replace`."""
-        return self.__dict__
+        return {name: _Setting(name) for name in self.__dict__}
 
 
 def chosen(values: Mapping[str, Any]) -> bytes:
