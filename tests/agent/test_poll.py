@@ -217,6 +217,27 @@ def test_a_host_plugin_that_says_the_same_for_ever_delays_no_change(source: Sour
         bench.live(seconds)
 
 
+def test_a_change_between_the_two_questions_of_one_look_is_seen_by_it_and_is_none_that_was_missed() -> None:
+    bench = announcing()
+    sky = bench.sky
+
+    class Hasty(Sky):
+        def _vm_settings(self, request: Request) -> Response:
+            if sky.state.incarnation == "1a" and sky.asked[-2:-1] == ["comp=goalstate"]:
+                sky.by_wire_server("2", "New")
+                sky.by_host_plugin("2", "New", source=Source.FABRIC)
+            return Sky._vm_settings(sky, request)
+
+    sky.__class__ = Hasty
+    while sky.state.incarnation == "1a":
+        bench.poll()
+    assert bench.known()[1:] == ("incarnation_2", ["New"])
+    bench.live(60)
+    sky.asked.clear()
+    bench.live(300)
+    assert sky.count("comp=goalstate") <= 8
+
+
 def test_a_host_plugin_that_misses_a_change_is_not_relied_on_again() -> None:
     bench = announcing()
     bench.sky.by_wire_server("2", "New")  # and the host plugin says nothing

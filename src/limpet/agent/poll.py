@@ -137,7 +137,9 @@ class Poller:
             self._fabric.goal_state()
         news = self._ask_host_plugin(now) if ask is not Ask.WIRE_SERVER else None
         announced = news is not None and news.source is Source.FABRIC
-        if ask is Ask.HOST_PLUGIN and (announced or self._host_plugin_failures):
+        # Where both are asked, what is announced may have come after the wire server's answer.
+        late = ask is Ask.BOTH and announced and known is not None and not placeless
+        if late or (ask is Ask.HOST_PLUGIN and (announced or self._host_plugin_failures)):
             self._fabric.goal_state()
         # Others too ask for it, when the host plugin tells them that this VM has moved.
         state = self._fabric.latest or self._fabric.goal_state()
