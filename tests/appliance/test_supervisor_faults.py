@@ -330,6 +330,23 @@ def test_what_is_borne_of_the_network_os_is_not_shown_as_healthy(world: World) -
     flows(world)
 
 
+def test_a_metadata_service_that_is_shut_off_alone_takes_no_nic_from_a_network_os_that_forwards(
+    world: World,
+) -> None:
+    """As by an operator's route into nothing: the driver finds it, and cannot mend it."""
+    steady(world)
+    world.program.refuses["protect"] = 1000
+    world.fabric.mute = {GUEST, NOS}
+    world.networks.lose_rules(nat=False)
+    assert world.live(300.0, lambda: world.state is State.REPAIRING)
+    assert world.live(300.0, lambda: world.log.of("network_os.borne") != [])
+    world.live(1200.0)
+    assert not {State.ROLLING_BACK, State.RESCUE} & set(visited(world))
+    assert world.supervisor is not None
+    assert world.supervisor.appliance.problem is not None
+    flows(world)
+
+
 def test_a_nic_that_is_said_to_be_taken_and_is_not_is_told_of(world: World) -> None:
     world.program.idle.add("claim")
     world.reach(State.RESCUE)

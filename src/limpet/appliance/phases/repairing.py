@@ -9,6 +9,7 @@ from limpet.appliance.networkos.contract import Health
 from limpet.appliance.phases.confirming import probed
 from limpet.appliance.phases.handing import dress_all
 from limpet.appliance.phases.preparing import start_guest
+from limpet.appliance.phases.probing import METADATA
 from limpet.appliance.phases.renewing import failed, renew
 from limpet.appliance.states import Event
 from limpet.guest.fabric_lease import Holder
@@ -55,7 +56,10 @@ def _network_os(appliance: Appliance) -> Event | None:
 
 
 def _is_borne(appliance: Appliance) -> bool:
-    """Whether it is well, or forwards all the same: to take the NICs from a data plane that works would make it worse. Raises: Stopped."""
+    """Whether it is well, or forwards all the same: to take the NICs from a data plane that works would make it worse. Raises: Stopped.
+
+    It works where the wire server answers, also when an operator has shut off the metadata service alone.
+    """
     try:
         pulse = appliance.pulse(deep=True)
         if pulse.health is Health.HEALTHY:
@@ -65,7 +69,7 @@ def _is_borne(appliance: Appliance) -> bool:
         silent = probed(appliance, appliance.site().guest, appliance.config.confirm_timeout)
     except HostError:
         return False
-    if silent is not None:
+    if silent is not None and silent.what != METADATA:
         return False
     problem = f"the network OS: {pulse.problem or appliance.problem}"
     appliance.with_problem(problem)
