@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
+import subprocess
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limpet.guest.day_zero_request import parse_request, plan_worker, render_request
+from limpet.guest.day_zero_request import parse_request, plan_worker, render_request, secrets_of
 from limpet.guest.translation import OUTPUT, DayZero
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_commands import Said
@@ -17,6 +19,7 @@ from limpet.model.ids import Thumbprint
 from limpet.model.provisioning import OvfEnvironment, PublicKey
 from limpet.model.secret import Secret
 
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 VM_ID = "c352f51a-e58a-53bb-830c-f3022225181f"
 texts = st.text(max_size=40)
 environments = st.builds(
@@ -97,3 +100,29 @@ def test_what_a_driver_says_is_not_quoted_with_the_secrets_that_it_was_told(enco
     )
     noted = machine.files.read(OUTPUT, at_most=10_000).decode()
     assert not [word for word in ("hunter2", "swordfish", custom_data.strip()) if word in noted]
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("program", ["cat >&2", 'read -r word; set -x; : "$word"'])
+@pytest.mark.parametrize(
+    "password",
+    ["plain words", 'say "please"', "back\\slash", "it's mine", 'it\'s "both"', "pa\u00dfwort\u20ac"],
+)
+def test_neither_the_document_nor_a_shell_that_tells_what_it_does_says_a_secret(
+    password: str, program: str, shell: str
+) -> None:
+    asked = OvfEnvironment(
+        host_name="r1", user_password=Secret(password), custom_data=Secret(f"hostname r1\n psk {password}\n")
+    )
+    told = render_request(DayZero(vm_id=VM_ID, environment=asked)).reveal()
+    alone = password.encode() + b"\n"
+    words = [word for word in re.split(r"[^a-z]", password) if len(word) > 3]
+    for stdin in (told + b"\n", alone):
+        done = subprocess.run(
+            [shell, "-c", program], input=stdin, capture_output=True, check=True, timeout=120, env=ENVIRONMENT
+        )
+        said = done.stderr.decode()
+        assert all(word in said for word in words)
+        for secret in secrets_of(told):
+            said = said.replace(secret, "<redacted>")
+        assert not [word for word in words if word in said], said

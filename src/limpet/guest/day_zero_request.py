@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from limpet.guest.records import word
 from limpet.guest.steps import Answer, Run, Task
@@ -16,6 +16,9 @@ from limpet.model.errors import MalformedDocument
 from limpet.model.ids import Thumbprint
 from limpet.model.provisioning import OvfEnvironment, PublicKey
 from limpet.model.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DOCUMENT = "day-zero request"
 VERSION = 1
@@ -67,7 +70,10 @@ def render_request(day_zero: DayZero) -> Secret[bytes]:
 
 
 def secrets_of(document: bytes) -> tuple[str, ...]:
-    """What nobody who was told a day-0 document may be quoted with: password, custom data, and each line of that; longest first."""
+    """What nobody who was told a day-0 document may be quoted with: password, custom data, and each line of that; longest first.
+
+    Each also as it stands in the document, and as a shell that tells what it does (`sh -x`) writes it.
+    """
     told = json.loads(document)
     found = {each for each in (told["userPassword"],) if each and len(each) >= _SHORTEST_PASSWORD}
     custom_data = told["customData"] or ""
@@ -77,7 +83,13 @@ def secrets_of(document: bytes) -> tuple[str, ...]:
         text = ""
     lines = (custom_data, *custom_data.splitlines(), *text.splitlines())
     found |= {line.strip() for line in lines if len(line.strip()) >= _SHORTEST_LINE}
+    found |= {form for each in found for form in _forms(each)}
     return tuple(sorted(found, key=lambda each: (-len(each), each)))
+
+
+def _forms(text: str) -> Iterator[str]:
+    for form in (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+        yield from (form, form.replace("'", "'\\''"), form.replace("'", "'\"'\"'"))
 
 
 def parse_request(content: bytes) -> tuple[str, OvfEnvironment]:
