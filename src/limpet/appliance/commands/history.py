@@ -11,6 +11,7 @@ from limpet.appliance.journal import LARGEST, parse_journal, read_journal
 from limpet.appliance.main import ASIDE
 from limpet.host.facts.reading import bytes_of
 from limpet.model.errors import HostError
+from limpet.model.printable import printable
 from limpet.model.redact import redacted
 
 if TYPE_CHECKING:
@@ -78,5 +79,5 @@ def _as_line(record: Record) -> str:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    shown = "".join(each if each.isprintable() else " " for each in text)
+    shown = printable(text)
     return shown if len(shown) <= 120 else f"{shown[:119]}…"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from limpet.model.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -32,7 +34,7 @@ def as_text(found: Mapping[str, Any], now: float, *, colour: bool) -> str:
 
 def _printable(value: Any) -> Any:
     if isinstance(value, str):
-        return "".join(each if each.isprintable() else " " for each in value)
+        return printable(value)
     if isinstance(value, dict):
         return {name: _printable(each) for name, each in value.items()}
     return [_printable(each) for each in value] if isinstance(value, list) else value
