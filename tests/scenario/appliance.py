@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.scenario.core import ENDPOINT, Core
+from tests.scenario.core import ENDPOINT, Core, Elsewhere
 from tests.scenario.handlers import TENANT
 from tests.scenario.stage import LIBRARY, LOGS, Journal, Stage
 
@@ -196,7 +196,7 @@ class StatusSide(Side):
         endpoint = Endpoint(address=ENDPOINT, origin="a test", wire_port=80, host_plugin_port=32526)
         means = Means(
             http=LeasedHttp(self, lease),
-            fetcher=LeasedHttp(self, lease),
+            fetcher=LeasedHttp(Elsewhere(self.exchange), lease),
             files=machine.files,
             library=machine.files,
             clock=machine.clock,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 VM = "vm"
 ADDRESS = "10.0.0.4"
 ENDPOINT = "168.63.129.16"
+NAMED = "fabric.example"
 STORAGE = "storage.example"
 SERVICES = {
     ENDPOINT: Service.WIRE_SERVER,
@@ -61,6 +62,22 @@ class NamedKeys:
 
 def certificate(thumbprint: str) -> Any:
     return SimpleNamespace(thumbprint=thumbprint)
+
+
+@dataclass
+class Elsewhere:
+    """What reaches the wire server by its name too, as downloads do. asked: what came so."""
+
+    reach: Callable[[Request], Response]
+    asked: list[str] = field(default_factory=list)
+
+    def exchange(self, request: Request) -> Response:
+        parts = urlsplit(request.url)
+        if parts.netloc == NAMED:
+            self.asked.append(request.url)
+            real = parts._replace(scheme="http", netloc=f"{ENDPOINT}:80")
+            request = replace(request, url=real.geturl())
+        return self.reach(request)
 
 
 @dataclass
@@ -109,6 +126,11 @@ class Core:
             return replace(response, body=body(response.body) if callable(body) else body)
 
         self.altered[endpoint] = change
+
+    def name_parts(self, scheme: str) -> None:
+        """Let the parts of the goal state be located by a name. It is `Elsewhere` that reaches them."""
+        real, named = f"http://{ENDPOINT}:80/".encode(), f"{scheme}://{NAMED}/".encode()
+        self.alter("goal-state", lambda body: body.replace(real, named))
 
     def count(self, endpoint: str) -> int:
         return sum(name == endpoint for name, _ in self.asked)

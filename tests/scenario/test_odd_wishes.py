@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 import pytest
-from tests.scenario.core import ENDPOINT
+from tests.scenario.core import NAMED, Elsewhere
 from tests.scenario.handlers import SAMPLE, enable, status_file
 from tests.scenario.stage import Stage, stage
-
-if TYPE_CHECKING:
-    from limpet.wire.http import Request, Response
 
 NAMES = ("Contoso.First", "Contoso.Second", "Contoso.Third", "Contoso.Fourth")
 
@@ -141,19 +135,10 @@ def test_the_parts_of_a_goal_state_may_be_anywhere(scheme: str) -> None:
     play = stage()
     play.host()
     play.publish(enable())
-    real = f"http://{ENDPOINT}:80/".encode()
-    play.core.alter("goal-state", lambda body: body.replace(real, f"{scheme}://fabric.example/".encode()))
-    near = play.machine.http.requests
-    served: list[str] = []
-
-    def elsewhere(request: Request) -> Response:
-        if request.url.startswith(f"{scheme}://fabric.example/"):
-            served.append(request.url)
-            return play.core.exchange(replace(request, url=real.decode() + request.url.split("/", 3)[3]))
-        return play.core.exchange(request)
-
-    play.machine.fetcher.served = elsewhere
+    play.core.name_parts(scheme)
+    elsewhere = Elsewhere(play.core.exchange)
+    play.machine.fetcher.served = elsewhere.exchange
     play.live(20)
     assert play.entry().status == "Ready"
-    assert len(served) >= 3
-    assert not [request for request in near if "fabric.example" in request.url]
+    assert len(elsewhere.asked) >= 3
+    assert not [request for request in play.machine.http.requests if NAMED in request.url]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.scenario.appliance import Appliance, appliance, in_guest, reports_of
 from tests.scenario.core import certificate
 from tests.scenario.handlers import TENANT, enable
@@ -46,6 +47,16 @@ def test_what_it_says_is_replaced_while_it_runs() -> None:
     made.status.turn()
     assert made.message == "rolled back: eth1 was refused"
     assert made.play.log.of("saying.unusable")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_it_reports_where_the_parts_of_the_goal_state_are_located_by_a_name(scheme: str) -> None:
+    made = appliance(ready="early")
+    made.core.name_parts(scheme)
+    made.give(Holder.STATUS_ONLY)
+    made.status.turn()
+    assert made.play.reports == 1
+    assert made.news().problem is None
 
 
 def test_its_last_report_goes_although_it_says_nothing_new() -> None:

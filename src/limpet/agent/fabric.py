@@ -26,7 +26,8 @@ from limpet.wire.names import is_by_address
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from limpet.host.ports import Clock, Fetcher, Http, Random
+    from limpet.agent.machine import Exchanger
+    from limpet.host.ports import Clock, Http, Random
     from limpet.model.extensions import ExtensionsGoalState
     from limpet.model.goalstate import CertificateBundle, GoalState
     from limpet.model.health import Observation
@@ -60,7 +61,7 @@ class Fabric:
         *,
         wire_server: str,
         host_plugin: str,
-        elsewhere: Fetcher | None = None,
+        elsewhere: Exchanger | None = None,
     ) -> None:
         """elsewhere: reaches parts of a goal state that are located by another name than the wire server's, or by https.
 

@@ -89,9 +89,8 @@ def from_fabric(config: Config, files: Files, store: Store, log: Log) -> Iterato
     http, fetcher = PlainHttp(user_agent=f"limpet/{__version__}"), WorkerFetcher(proxy=config.proxy)
     with closing(http), closing(fetcher), TemporaryDirectory(prefix="limpet-plan-") as scratch:
         endpoint = find_endpoint(config, http, files, clock, log, patience=0)
-        fabric = Fabric(
-            http, clock, chance, wire_server=endpoint.wire_server, host_plugin=endpoint.host_plugin
-        )
+        places = {"wire_server": endpoint.wire_server, "host_plugin": endpoint.host_plugin}
+        fabric = Fabric(http, clock, chance, elsewhere=fetcher, **places)
         artifacts = Artifacts(fabric, fetcher, files, chance, log, scratch=Path(scratch))
         packages = Packages(store, artifacts, fetcher, clock, log)
         goal_state = _active(fabric, use_fast_track=config.fast_track)

@@ -207,6 +207,7 @@ class StatusOnly:
             means.chance,
             wire_server=endpoint.wire_server,
             host_plugin=endpoint.host_plugin,
+            elsewhere=self._direct,
         )
         store = self._store()
         statuses = Statuses(store, means.clock)
