@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from contextlib import redirect_stdout
@@ -18,7 +19,8 @@ from limpet.guest.forgetting import Forgetting, render_forgetting
 from limpet.guest.steps import Remove, Task
 from limpet.host.fake_commands import Said
 from limpet.host.fake_programs.deprovision import RUNNING
-from limpet.manage.deprovision_command import QUESTION, main, parser, run
+from limpet.host.lock import SingleInstance
+from limpet.manage.deprovision_command import QUESTION, _running, main, parser, run
 from limpet.model.errors import ConfigurationError, HostError
 
 if TYPE_CHECKING:
@@ -212,6 +214,15 @@ def test_an_agent_that_is_no_service_is_named_and_nothing_is_done(
         f"Note: first end what runs here and is no service: {' and '.join(holders)}."
         in capsys.readouterr().out
     )
+
+
+def test_who_holds_the_agents_lock_is_who_runs(tmp_path: Path) -> None:
+    config = Config(lock=tmp_path / "lock")
+    assert _running(config) == ()
+    with SingleInstance(config.lock, who="limpet agent"):
+        assert _running(config) == (f"limpet agent, process {os.getpid()}",)
+    assert config.lock.exists()
+    assert _running(config) == ()
 
 
 def test_a_supervisor_that_is_a_service_is_stopped_and_needs_no_end_by_hand() -> None:
