@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.appliance.networkos.test_hooks import do, health, started
-from tests.appliance.networkos.vendor import FOLDER, LEASE, PRIMARY, SECOND, SITE, Vendor, seen
+from tests.appliance.networkos.vendor import FOLDER, LEASE, PRIMARY, SECOND, SITE, Vendor, links, seen
 
 from limpet.appliance.networkos.contract import Health
 from limpet.appliance.networkos.drivers import network_os
 from limpet.appliance.networkos.hooks import driver as hooks
 from limpet.appliance.networkos.hooks.verbs import Verb
 from limpet.config.settings import Config
+from limpet.guest.namespaces import Seen
+from limpet.guest.steps import Run
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:
@@ -66,6 +68,21 @@ def test_a_program_that_others_can_change_by_now_is_not_run_either(vendor: Vendo
     (task,) = [each for each in driver.start(SITE, seen()) if each.name == hooks.START_TASK]
     assert task.problem is not None
     assert not task.steps
+
+
+def test_a_nic_is_taken_back_by_the_kernel_where_the_program_for_that_must_not_be_run(vendor: Vendor) -> None:
+    """Else the machine would be cut off until somebody has looked after the programs."""
+    there = Seen(namespaces={**seen().namespaces, SITE.network_os: links(PRIMARY)})
+
+    def planned() -> list[Run]:
+        return [step for step in vendor.driver.release(PRIMARY, SITE, there) if isinstance(step, Run)]
+
+    assert [step.argv for step in planned()] == [(str(FOLDER / "release"), "release")]
+    vendor.has("release", mode=0o777)
+    away, up = planned()
+    assert away.argv[:3] == ("ip", "-netns", SITE.network_os)
+    assert f"link set dev {PRIMARY.name} netns 1 name {PRIMARY.name}\n" in str(away.stdin, "ascii")  # type: ignore[arg-type]
+    assert up.stdin == f"link set dev {PRIMARY.name} up\n".encode()
 
 
 def test_a_folder_that_others_can_change_is_not_used(vendor: Vendor) -> None:

@@ -157,10 +157,19 @@ class HooksNetworkOs:
         )
 
     def release(self, nic: Nic, site: Site, seen: Seen) -> tuple[Step, ...]:
-        """Run `release`; a NIC that came back by itself only gets its name again. Raises: HostError, for programs that are not run."""
-        if moving.place_of(nic, seen) == HOST:
+        """Run `release`; a NIC that came back by itself only gets its name again.
+
+        Programs that are not run must not keep a NIC: where the kernel sees it, it is taken without them. Raises: HostError, else.
+        """
+        place = moving.place_of(nic, seen)
+        if place == HOST:
             return moving.release(nic, site, seen)
-        return (self._release(nic, site),)
+        try:
+            return (self._release(nic, site),)
+        except HostError:
+            if place != site.network_os:
+                raise
+            return moving.release(nic, site, seen)
 
     def dress(self, nic: Nic, lease: AcquiredLease | None, site: Site, seen: Seen) -> tuple[Step, ...]:
         """Run `dress`, where there is one. Raises: HostError, for programs that are not run."""
