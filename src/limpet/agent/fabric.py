@@ -63,10 +63,7 @@ class Fabric:
         host_plugin: str,
         elsewhere: Exchanger | None = None,
     ) -> None:
-        """elsewhere: reaches parts of a goal state that are located by another name than the wire server's, or by https.
-
-        Source: wire-protocol.md §2.1.
-        """
+        """elsewhere: reaches parts of a goal state that are located by a name, or by https. Source: wire-protocol.md §2.1."""
         self.wire_server = wire_server
         self.host_plugin = host_plugin
         self._http = http
@@ -168,8 +165,7 @@ class Fabric:
 
     def _patiently(self, request: Request, what: str) -> Response:
         delays = SETTLING.delays(self._chance.fraction)
-        near = is_by_address(request.url) or request.url.startswith(f"http://{self.wire_server}/")
-        elsewhere = None if near else self._elsewhere
+        elsewhere = None if is_by_address(request.url) else self._elsewhere
         exchange = self._http.exchange if elsewhere is None else elsewhere.exchange
         while True:
             try:

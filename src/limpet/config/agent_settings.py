@@ -11,6 +11,7 @@ from limpet.config.kinds import (
     ADDRESS,
     AUTHORITY,
     DISCOVERY,
+    HOST,
     PATH,
     PATTERNS,
     PORT,
@@ -29,8 +30,7 @@ class AgentSettings:
     # fmt: off
     fabric_endpoint: str | None = setting(
         "fabric.endpoint", ADDRESS, None,
-        "The wire server's address. When it is set no other is tried, and an appliance's rules and routes are made for it: "
-        "they need an address, not a name.")
+        "The wire server's address. When it is set no other is tried, and an appliance's rules and routes are made for it.")
     fabric_use_leases: bool = setting(
         "fabric.use_leases", DISCOVERY, True,
         "Look for the wire server's address in DHCP leases before the well-known one is tried.",
@@ -111,7 +111,7 @@ class AgentSettings:
         "Set OPENSSL_FIPS=1 for openssl, and for everything else that the agent starts.",
         "OS.EnableFIPS")
     proxy_host: str | None = setting(
-        "proxy.host", ADDRESS, None,
+        "proxy.host", HOST, None,
         "The proxy for downloads; never used for the fabric.",
         "HttpProxy.Host")
     proxy_port: int = setting(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T_co = TypeVar("T_co", covariant=True)
 
-_ADDRESS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 _LONGEST_TEXT = 4096
 _SWITCH_WORDS = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}
 
@@ -140,26 +140,42 @@ def _path(value: object) -> Path:
 PATH = Kind(describe="an absolute path", accept=_path)
 
 
+def _host(value: object) -> str:
+    if not isinstance(value, str) or _HOST.match(value) is None:
+        raise ValueError(HOST.describe)
+    return value
+
+
+HOST = Kind(describe="an IPv4 address or a host name, without scheme and port", accept=_host)
+
+
 def _address(value: object) -> str:
-    if not isinstance(value, str) or _ADDRESS.match(value) is None:
+    if not isinstance(value, str) or not _is_address(value):
         raise ValueError(ADDRESS.describe)
     return value
 
 
-ADDRESS = Kind(describe="an IPv4 address or a host name, without scheme and port", accept=_address)
+ADDRESS = Kind(describe="an IPv4 address, without scheme and port", accept=_address)
+"""Of the fabric: names are not looked up there, for a resolver may be asked only once the network is known."""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _authority(value: object) -> str:
     if isinstance(value, str):
-        host, colon, port = value.partition(":")
-        if _ADDRESS.match(host) and (not colon or (port.isdecimal() and 1 <= int(port[:6]) <= 65535)):
+        address, colon, port = value.partition(":")
+        if _is_address(address) and (not colon or (port.isdecimal() and 1 <= int(port[:6]) <= 65535)):
             return value
     raise ValueError(AUTHORITY.describe)
 
 
-AUTHORITY = Kind(
-    describe="an IPv4 address or a host name, with :port where it is not the usual one", accept=_authority
-)
+AUTHORITY = Kind(describe="an IPv4 address, with :port where it is not the usual one", accept=_authority)
 
 
 def _port_address(value: object) -> str:
