@@ -312,6 +312,8 @@ def test_a_configured_proxy_is_used_with_its_login_but_not_for_the_fabric(tmp_pa
         fetcher = WorkerFetcher(proxy=f"http://user:word@127.0.0.1:{proxy.port}")
         assert fetch(fetcher, "http://storage.invalid/p.zip", tmp_path) == b"by proxy"
         assert fetch(fetcher, fabric.url(), tmp_path, proxied=False) == b"directly"
+        asked = Request(method="GET", url=fabric.url("/document"), proxied=False)
+        assert fetcher.exchange(asked).body == b"directly"
         fetcher.close()
         (request,) = proxy.requests
         assert request.startswith(b"GET http://storage.invalid/p.zip HTTP/1.1\r\n")

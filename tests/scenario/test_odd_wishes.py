@@ -141,4 +141,7 @@ def test_the_parts_of_a_goal_state_may_be_anywhere(scheme: str) -> None:
     play.live(20)
     assert play.entry().status == "Ready"
     assert len(elsewhere.asked) >= 3
+    named = [request for request in play.machine.fetcher.requests if NAMED in request.url]
+    assert named
+    assert not any(request.proxied for request in named)
     assert not [request for request in play.machine.http.requests if NAMED in request.url]

@@ -5,7 +5,7 @@ It sits on the Http port and knows the answers that ask for another goal state f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from limpet.model.errors import FabricBusy, FabricError, FabricStale, FabricUnreachable, MalformedDocument
@@ -165,8 +165,9 @@ class Fabric:
 
     def _patiently(self, request: Request, what: str) -> Response:
         delays = SETTLING.delays(self._chance.fraction)
-        elsewhere = None if is_by_address(request.url) else self._elsewhere
-        exchange = self._http.exchange if elsewhere is None else elsewhere.exchange
+        exchange = self._http.exchange
+        if self._elsewhere is not None and not is_by_address(request.url):
+            exchange, request = self._elsewhere.exchange, replace(request, proxied=False)
         while True:
             try:
                 return accepted(exchange(request), what)

@@ -76,7 +76,10 @@ class WorkerFetcher:
 
         Raises: FabricUnreachable.
         """
-        job = {"task": "exchange", "url": request.url, "method": request.method, "length": len(request.body)}
+        job = {
+            "task": "exchange", "url": request.url, "method": request.method, "length": len(request.body),
+            "proxied": request.proxied,
+        }  # fmt: skip
         return self._transfer(
             job, request.headers, limit=request.limit, timeout=request.timeout, body=request.body
         )

@@ -5,7 +5,7 @@ body; the answer goes back the same way, one line of JSON and the answer's body.
 thread. It ends by itself a few seconds after the last one, or when the agent is gone.
 
     {"task": "fetch", "url": …, "destination": …, "headers": …, "limit": …, "timeout": …, "proxied": …, "proxy": …}
-    {"task": "exchange", "method": …, "url": …, "headers": …, "limit": …, "timeout": …, "proxy": …, "length": …}
+    {"task": "exchange", "method": …, "url": …, "headers": …, "limit": …, "timeout": …, "proxied": …, "proxy": …, "length": …}
     {"task": "send", "method": …, "url": …, "headers": …, "limit": …, "timeout": …, "source": …, "size": …}
     {"task": "unpack", "archive": …, "folder": …}
 

@@ -26,7 +26,8 @@ DOCUMENT_LIMIT = 16 * MIB
 class Request:
     """What is asked. Header names keep the spelling of the protocol documents.
 
-    limit: largest body accepted in answer, bytes. timeout: for the whole exchange, seconds.
+    limit: largest body accepted in answer, bytes. timeout: for the whole exchange, seconds. proxied: whether it may go by a
+    proxy, which no request to the fabric does.
     Source of the 10 s: wire-protocol.md §11.1.
     """
 
@@ -36,6 +37,7 @@ class Request:
     body: bytes = b""
     limit: int = DOCUMENT_LIMIT
     timeout: float = 10.0
+    proxied: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
