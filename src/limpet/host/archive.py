@@ -63,7 +63,7 @@ def expand(archive: Path, folder: Path) -> None:
 
     The folder is exchanged as a whole; one that cannot be moved, or in which the handler has mounted something, stays and is given
     its files one by one.
-    Raises: HostError, which names what is wrong; then `folder` is as it was.
+    Raises: HostError, which names what is wrong; then `folder` is as it was, or has been given some files, but not the manifest.
     """
     beside = folder.with_name(f".{folder.name}.unpacking")
     before = folder.with_name(f".{folder.name}.before")
