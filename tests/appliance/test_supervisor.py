@@ -14,10 +14,12 @@ from tests.appliance.simulation.world import PRIMARY, World
 from limpet.appliance.guest.contract import STORE
 from limpet.appliance.guest.images import image_to_start
 from limpet.appliance.guest.slots import DOCUMENT, FILE, RECORD, Image, Slots, render_image, render_slots
+from limpet.appliance.phases.ending import FAREWELL, UNIT
 from limpet.appliance.phases.preparing import LEASE_WITHIN
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import Holder
 from limpet.guest.lease import SAVED_LEASE
+from limpet.host.fake_commands import Call, Said
 
 if TYPE_CHECKING:
     from limpet.host.fake_appliance import FakeChild
@@ -189,3 +191,36 @@ def test_a_supervisor_that_ends_leaves_everything_as_it_is(world: World) -> None
     world.start_again()
     world.live(5.0)
     assert visited(world) == [State.STEADY]
+
+
+def test_while_the_service_is_stopped_systemd_is_left_what_ends_the_guest_shell_with_the_machine(
+    world: World,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def systemd_run(_files: object, call: Call) -> Said:
+        asked.append(call.argv)
+        return Said()
+
+    world.machine.commands.programs["systemd-run"] = systemd_run
+    steady(world)
+    world.stop_supervisor()
+    world.live(10.0)
+    guard, *ending, last = world.machine.files.read(FAREWELL, at_most=65536).decode().splitlines()
+    assert guard == '[ "$(systemctl is-system-running)" = stopping ] || exit 0'
+    assert ending
+    assert last == "exit 0"
+    assert [f"--unit={UNIT}" in argv for argv in asked] == [True]
+    world.start_again()
+    world.live(5.0)
+    assert world.machine.files.info(FAREWELL) is None
+    assert visited(world) == [State.STEADY]
+
+
+def test_without_systemd_the_service_is_stopped_all_the_same(world: World) -> None:
+    steady(world)
+    world.stop_supervisor()
+    world.live(10.0)
+    assert shown(world)["stage"] == "stopped"
+    assert world.log.of("guest.end_not_arranged")
+    assert not world.log.of("appliance.defect")

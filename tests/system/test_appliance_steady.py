@@ -34,6 +34,24 @@ def test_a_supervisor_that_stops_and_starts_again_changes_nothing(appliance_part
         it.check(bundle=True)
 
 
+@pytest.mark.parametrize("runtime", ["lxc", "nspawn"])
+def test_a_reboot_while_the_service_is_stopped_by_hand_ends_the_guest_shell_in_order(
+    appliance_parts: Parts, runtime: str
+) -> None:
+    with supervised.steady(appliance_parts, guest=f'runtime = "{runtime}"') as it:
+        it.stop()
+        it.start()
+        it.await_stage("steady")
+        it.stop()
+        it.in_guest("true")
+        it.made.reboot()  # else systemd would wait for 90 seconds, which this does not
+        last = it.last()
+        it.begins()
+        it.start()
+        it.await_stage("steady")
+        assert it.states(after=last) == ["booting", "preparing", "handing-over", "confirming", "steady"]
+
+
 def test_a_reboot_brings_it_back_without_provisioning_again(appliance_parts: Parts) -> None:
     with supervised.steady(appliance_parts, nics=2) as it:
         it.made.reboot()

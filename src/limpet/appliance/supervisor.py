@@ -12,7 +12,7 @@ from limpet.appliance.appliance import Stopped
 from limpet.appliance.phases.booting import boot
 from limpet.appliance.phases.confirming import confirm
 from limpet.appliance.phases.doubting import beginning_in_doubt, settle
-from limpet.appliance.phases.ending import end
+from limpet.appliance.phases.ending import end, take_over
 from limpet.appliance.phases.handing import hand_over, has_nics
 from limpet.appliance.phases.preparing import prepare
 from limpet.appliance.phases.repairing import repair
@@ -83,6 +83,7 @@ def run(
     entered: told of each state, when the journal has it.
     """
     defects = Defects(appliance)
+    defects.contained(lambda: take_over(appliance))
     if appliance.chronicle.doubted:
         defects.contained(lambda: settle(appliance))
     state = beginning(appliance)
