@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from limpet.config.settings import Config
 from limpet.guest.log_manifest import Bounds, Copy, Listing, Places, Printed, manifest, must_have
 from limpet.host.fake import FakeClock
 from limpet.host.fake_commands import FakeCommands, Said
 from limpet.host.fake_files import FakeFiles
 from limpet.manage.logs.bundle import Work, chosen, make
-from limpet.manage.logs.command import main, plan_text
+from limpet.manage.logs.command import collect, main, plan_text
 from limpet.manage.logs.sources import Sources
 from limpet.model.errors import AlreadyRunning, HostError
 
@@ -281,6 +282,19 @@ def test_nothing_takes_the_place_of_what_is_no_file(tmp_path: Path) -> None:
         with pytest.raises(HostError, match="not a regular file"):
             make(replace(work(tmp_path), output=place))
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_what_a_bundle_left_that_was_cut_short_goes_with_the_next_one_wherever_it_is_made(
+    tmp_path: Path,
+) -> None:
+    tree(tmp_path / "flash", {".logs.zip.4711": b"half", ".logs.zip.old": b"", ".other.zip.1": b""})
+    asked = replace(work(tmp_path, Copy("/var/log/*")), output=tmp_path / "flash/logs.zip")
+    collect(Config(library=tmp_path / "lib"), asked, who="limpet support-bundle")
+    assert sorted(path.name for path in (tmp_path / "flash").iterdir()) == [
+        ".logs.zip.old",
+        ".other.zip.1",
+        "logs.zip",
+    ]
 
 
 def test_two_at_a_time_are_refused(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from limpet.guest.lease import SAVED_LEASE
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_programs import install
 from limpet.host.fake_programs.firewall import BROKEN, TABLES
-from limpet.manage.firewall_command import WELL_KNOWN, endpoint, parser, run
+from limpet.manage.firewall_command import endpoint, parser, run
 from limpet.manage.install import units
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_rules_are_applied_shown_and_removed(desk: Desk) -> None:
     code, shown = desk("show")
     assert code == 0
     assert "in place" in shown
-    assert WELL_KNOWN in shown
+    assert str(WIRE_SERVER) in shown
     assert desk("apply") == (0, "firewall: unchanged\n")
     assert desk("remove") == (0, "firewall: done\n")
     assert not desk.table()
@@ -117,7 +118,7 @@ def test_what_is_switched_off_is_not_applied_but_can_be_removed(desk: Desk) -> N
 
 def test_the_address_is_the_given_one_then_the_configured_one_then_the_leases(desk: Desk) -> None:
     files = desk.machine.files
-    assert endpoint(None, files) == WELL_KNOWN
+    assert endpoint(None, files) == str(WIRE_SERVER)
     put(files, SAVED_LEASE, b'{"wire_server": "10.9.9.9"}')
     assert endpoint(None, files) == "10.9.9.9"
     assert json.loads(desk("apply", "--json", fabric_endpoint="10.8.8.8")[1])["endpoint"] == "10.8.8.8"

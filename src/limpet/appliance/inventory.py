@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from limpet.guest.interfaces import natural
 from limpet.guest.namespaces import HOST, Seen
 from limpet.guest.offers import is_host
-from limpet.guest.site import WIRE_SERVER, GuestPort, Nic, Site
+from limpet.guest.site import GuestPort, Nic, Site
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:

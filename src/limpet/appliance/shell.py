@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from limpet.appliance.guest.images import image_to_start
 from limpet.appliance.guest.planning import shell_of
 from limpet.guest.shell_brief import ShellBrief
-from limpet.guest.site import WIRE_SERVER
+from limpet.model.addresses import WIRE_SERVER
 
 if TYPE_CHECKING:
     from limpet.appliance.chronicle import Chronicle

@@ -5,13 +5,14 @@ Asking for the lease has a thread of its own, so that user and disks are made me
 
 from __future__ import annotations
 
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from limpet.boot.connection import Network
+from limpet.boot.connection import Network, address_or_none
 from limpet.boot.fabric import PATIENCE, REFUSED_PATIENCE, Fabric
 from limpet.boot.network import connect
 from limpet.host.facts import interfaces
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import LimpetError
 
 if TYPE_CHECKING:
@@ -109,10 +110,7 @@ class Connecting:
         machine, way = self._machine, self.connection
         if way is None:
             return
-        try:
-            target = IPv4Address(way.endpoint)
-        except AddressValueError:
-            target = IPv4Address("168.63.129.16")
+        target = address_or_none(way.endpoint) or WIRE_SERVER
         nics = {nic.name: nic for nic in interfaces.nics(machine.files)}
         nic = nics.get(way.interface or "")
         source = machine.lookout.source_for(str(target))

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from limpet.guest.steps import Task
     from limpet.host.ports import Clock, Files, Links, Log, Random
 
-WIRE_SERVER = IPv4Address("168.63.129.16")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Connection:

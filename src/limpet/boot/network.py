@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.boot.connection import WIRE_SERVER, Connection, address_or_none
+from limpet.boot.connection import Connection, address_or_none
 from limpet.guest.lease import LARGEST, SAVED_LEASE, parse_lease
 from limpet.guest.routes import way_to
 from limpet.host.facts import interfaces, leases
 from limpet.host.facts.reading import bytes_of
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import MalformedDocument
 
 if TYPE_CHECKING:

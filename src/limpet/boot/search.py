@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limpet.boot.connection import WIRE_SERVER, Connection, address_or_none
+from limpet.boot.connection import Connection, address_or_none
 from limpet.guest import dhcp
 from limpet.guest.interfaces import Nic, candidates
 from limpet.guest.lease import LARGEST, SAVED_LEASE
@@ -16,6 +16,7 @@ from limpet.guest.offers import knows_platform, lease_of
 from limpet.host import dhcp_client
 from limpet.host.facts import interfaces, resolver
 from limpet.host.facts.reading import bytes_of
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:

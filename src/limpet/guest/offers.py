@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 from limpet.guest.lease import AcquiredLease
+from limpet.model.addresses import METADATA, PLATFORM, WIRE_SERVER
 from limpet.model.network import Route
 from limpet.wire.dhcproutes import classful_prefix
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from limpet.model.network import DhcpMessage
 
-WIRE_SERVER, METADATA = IPv4Address("168.63.129.16"), IPv4Address("169.254.169.254")
-PLATFORM = (WIRE_SERVER, METADATA)
 DIRECTLY = IPv4Address(0)
 MOST_ROUTES = 64
 _DEFAULT = IPv4Network("0.0.0.0/0")

@@ -9,16 +9,13 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
+from limpet.model.addresses import PLATFORM, WIRE_SERVER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from limpet.guest.lease import AcquiredLease
-
-WIRE_SERVER = IPv4Address("168.63.129.16")
-METADATA = IPv4Address("169.254.169.254")
-PLATFORM = (WIRE_SERVER, METADATA)
-"""The addresses of the platform; whoever reaches them through an appliance gets the appliance's own secrets (§3.2)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

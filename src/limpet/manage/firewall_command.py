@@ -15,6 +15,7 @@ from limpet.host.facts.firewall import look
 from limpet.host.facts.leases import saved_wire_server
 from limpet.host.firewall import remove, settle
 from limpet.manage.acting import interpreter
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import ConfigurationError
 from limpet.usage import Help
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from limpet.host.apply import Interpreter
     from limpet.host.ports import Files
 
-WELL_KNOWN = "168.63.129.16"
 EPILOG = """\
 examples:
   limpet firewall show
@@ -97,7 +97,7 @@ def endpoint(given: str | None, files: Files) -> str:
             return str(IPv4Address(given))
         except ValueError:
             raise ConfigurationError(f"{given!r} is not an IPv4 address: the rules need one") from None
-    return saved_wire_server(files) or WELL_KNOWN
+    return saved_wire_server(files) or str(WIRE_SERVER)
 
 
 def _show(address: str, acting: Interpreter, *, as_json: bool) -> int:

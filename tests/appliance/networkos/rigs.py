@@ -15,13 +15,14 @@ from limpet.appliance.networkos.iosxe.driver import IosXeNetworkOs
 from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.guest.lease import AcquiredLease
 from limpet.guest.namespaces import HOST
-from limpet.guest.site import METADATA, WIRE_SERVER, Nic, Site
+from limpet.guest.site import Nic, Site
 from limpet.guest.steps import Task
 from limpet.host.facts.namespaces import look
 from limpet.host.fake import FakeMachine
 from limpet.host.fake_network import FakeLink, FakeNetwork
 from limpet.host.fake_programs import frr as fake_frr
 from limpet.host.fake_programs import namespaces
+from limpet.model.addresses import METADATA, WIRE_SERVER
 from limpet.model.network import Route
 
 if TYPE_CHECKING:

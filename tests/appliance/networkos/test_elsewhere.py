@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.appliance.networkos import iosxe_cases
@@ -18,8 +19,11 @@ from limpet.appliance.networkos.hooks import documents
 from limpet.appliance.networkos.hooks.verbs import Verb
 from limpet.config.settings import Config
 from limpet.guest import firewall
-from limpet.guest.site import METADATA, PLATFORM, WIRE_SERVER, Site
 from limpet.host.fake_network import MAIN
+from limpet.model.addresses import METADATA, PLATFORM, WIRE_SERVER
+
+if TYPE_CHECKING:
+    from limpet.guest.site import Site
 
 SET, GIVEN = IPv4Address("192.0.2.16"), IPv4Address("192.0.2.77")
 SERVICE = IPv4Address("192.0.2.254")

@@ -14,8 +14,8 @@ from limpet.appliance.networkos.kernel import KernelNetworkOs
 from limpet.appliance.networkos.rule_watch import RuleWatch
 from limpet.guest import firewall
 from limpet.guest.namespaces import HOST
-from limpet.guest.site import METADATA, WIRE_SERVER
 from limpet.host.fake_network import MAIN, FakeNamespace, FakeRoute
+from limpet.model.addresses import METADATA, WIRE_SERVER
 from limpet.model.errors import HostError
 
 

@@ -17,7 +17,6 @@ from limpet.appliance.guest.wanted import Wanted, noting
 from limpet.appliance.show import LARGEST, SHOWN
 from limpet.appliance.states import State
 from limpet.guest.fabric_lease import EXCHANGE
-from limpet.guest.site import WIRE_SERVER
 from limpet.guest.steps import Run, Task
 from limpet.host.apply import Interpreter
 from limpet.host.chance import RealRandom
@@ -27,6 +26,7 @@ from limpet.host.devices import RealDevices
 from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
 from limpet.host.lock import SingleInstance
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import HostError, MalformedDocument
 
 if TYPE_CHECKING:

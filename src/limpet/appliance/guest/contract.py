@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from limpet.appliance.guest.volumes import Disk
-from limpet.guest.site import WIRE_SERVER
+from limpet.model.addresses import WIRE_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

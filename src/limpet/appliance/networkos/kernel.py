@@ -13,11 +13,11 @@ from limpet.appliance.networkos.forgetting import forgotten
 from limpet.appliance.networkos.iproute import batch, entered, inside
 from limpet.guest.forgetting import Forgetting
 from limpet.guest.namespaces import Seen
-from limpet.guest.site import METADATA
 from limpet.guest.steps import MakeFolder, Run, Task, Write
 from limpet.guest.translation import NOTE, TRANSLATION
 from limpet.host.facts.namespaces import links_in
 from limpet.host.facts.reading import names_in
+from limpet.model.addresses import METADATA
 from limpet.model.errors import HostError
 
 if TYPE_CHECKING:

@@ -67,15 +67,21 @@ def main(arguments: Sequence[str]) -> int:
     if options.dry_run:
         sys.stdout.write(plan_text(work, as_json=options.json))
         return 0
-    folder = config.library / FOLDER
-    RealFiles().make_folder(folder, mode=0o700)
-    with SingleInstance(folder / "lock", who="limpet collect-logs"):
-        for name in RealFiles().names(folder):
-            if name.startswith(f".{BUNDLE}."):
-                RealFiles().remove(folder / name)  # of one that was cut short
-        outcome = make(work)
-    sys.stdout.write(result_text(work.output, outcome, as_json=options.json))
+    sys.stdout.write(
+        result_text(work.output, collect(config, work, who="limpet collect-logs"), as_json=options.json)
+    )
     return 0
+
+
+def collect(config: Config, work: Work, *, who: str) -> Outcome:
+    """Make a bundle, one at a time; what another left that was cut short goes. Raises: AlreadyRunning; HostError."""
+    files, folder, output = RealFiles(), config.library / FOLDER, work.output
+    files.make_folder(folder, mode=0o700)
+    with SingleInstance(folder / "lock", who=who):
+        for name in files.names(output.parent):
+            if name.startswith(f".{output.name}.") and name.rpartition(".")[2].isdigit():
+                files.remove(output.parent / name)
+        return make(work)
 
 
 def _work(config: Config, options: argparse.Namespace) -> Work:

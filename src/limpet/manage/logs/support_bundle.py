@@ -13,9 +13,8 @@ from limpet.guest.appliance_manifest import appliance_manifest, first_of
 from limpet.guest.log_manifest import Bounds
 from limpet.host.commands import RealCommands
 from limpet.host.files import RealFiles
-from limpet.host.lock import SingleInstance
-from limpet.manage.logs.bundle import Work, make
-from limpet.manage.logs.command import FOLDER, places, plan_text, progress, result_text
+from limpet.manage.logs.bundle import Work
+from limpet.manage.logs.command import FOLDER, collect, places, plan_text, progress, result_text
 from limpet.manage.logs.sources import Sources
 from limpet.usage import Help
 
@@ -75,10 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.dry_run:
         sys.stdout.write(plan_text(work, as_json=options.json))
         return 0
-    folder = config.library / FOLDER
-    RealFiles().make_folder(folder, mode=0o700)
-    with SingleInstance(folder / "lock", who="limpet support-bundle"):
-        outcome = make(work)
+    outcome = collect(config, work, who="limpet support-bundle")
     sys.stdout.write(result_text(output, outcome, as_json=options.json))
     return 0
 

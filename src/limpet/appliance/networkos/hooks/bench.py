@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from limpet.appliance.networkos.iproute import batch, inside
 from limpet.guest.lease import AcquiredLease
 from limpet.guest.namespaces import HOST
-from limpet.guest.site import PLATFORM, WIRE_SERVER, Nic, Site
+from limpet.guest.site import Nic, Site
 from limpet.guest.steps import Run
+from limpet.model.addresses import PLATFORM, WIRE_SERVER
 from limpet.model.network import Route
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from limpet.appliance.networkos.hooks.findings import Finding, Grade
 from limpet.appliance.networkos.hooks.verbs import NOT_UNDERSTOOD, Verb
 from limpet.appliance.networkos.iproute import entered
 from limpet.guest.namespaces import HOST
-from limpet.guest.site import WIRE_SERVER
 from limpet.host.apply import Interpreter
 from limpet.host.clock import RealClock
 from limpet.host.commands import RealCommands
@@ -29,6 +28,7 @@ from limpet.host.devices import RealDevices
 from limpet.host.facts import namespaces
 from limpet.host.files import RealFiles
 from limpet.host.kernel import RealKernel
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import HostError, LimpetError
 
 if TYPE_CHECKING:

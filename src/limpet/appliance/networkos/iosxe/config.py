@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from limpet.appliance.networkos.iosxe.custom_data import CustomData
 from limpet.appliance.networkos.iosxe.names import plain
-from limpet.guest.site import PLATFORM, WIRE_SERVER, GuestPort
+from limpet.guest.site import GuestPort
+from limpet.model.addresses import PLATFORM, WIRE_SERVER
 from limpet.model.secret import Secret
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from limpet.appliance.networkos.iosxe.names import domain_of, host_name_of, user
 from limpet.appliance.networkos.iosxe.scan import scan
 from limpet.appliance.networkos.iosxe.secret import salt_of, type_nine
 from limpet.guest.openssh import parse_keys
-from limpet.guest.site import WIRE_SERVER
+from limpet.model.addresses import WIRE_SERVER
 from limpet.model.errors import MalformedDocument
 from limpet.model.secret import Secret
 
